@@ -1,0 +1,56 @@
+# Causeway: `make demo` carries sample mail both ways, `make test` proves everything, `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= causeway.yaml
+
+.PHONY: help install demo run test format lint types tests lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(VENV)/.installed ## build .venv from the lock file, with .venv/bin/causeway
+
+$(VENV)/.installed: requirements/development.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "causeway needs Python 3.11 or later: install python3, or name one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python lacks its venv module: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## carry sample messages both ways through a gateway of its own, and show what changed
+	$(BIN)/causeway demo
+
+run: install ## the same gateway, up until Ctrl-C
+	$(BIN)/causeway demo --stay
+
+test: lint types tests ## format check, lint, strict types, all tests
+
+format: install ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: install
+	$(BIN)/mypy
+
+tests: install
+	$(BIN)/pytest
+
+lock: install ## resolve the dependencies anew into requirements/
+	@for extra in ingress transform egress development; do \
+		echo "requirements/$$extra.txt"; \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-emit-find-links --no-annotate --no-header --no-emit-package causeway \
+			--extra $$extra --upgrade pyproject.toml -o requirements/$$extra.txt || exit 1; \
+	done
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What every service may use: mail values, the spool, routing and operations. Imports no service."""

@@ -1,0 +1,1 @@
+"""Mail's own values: envelopes, MIME spans, edits, addresses, replies, outcomes, reports. No input or output."""

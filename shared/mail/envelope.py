@@ -1,0 +1,74 @@
+"""The envelope: who sent a message to whom, how it came in, and what was asked about reports."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+BodyType = Literal["7BIT", "8BITMIME", "BINARYMIME"]
+Notify = Literal["NEVER", "SUCCESS", "FAILURE", "DELAY"]
+
+
+def new_message_id(now: float | None = None) -> str:
+    """Return a spool id: 12 hex digits of milliseconds since the epoch, then 10 random ones; sorts by time."""
+    milliseconds = int((time.time() if now is None else now) * 1000)
+    return f"{milliseconds:012x}{secrets.token_hex(5)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One RCPT TO. `notify` empty means that the client gave no NOTIFY; `orcpt` is "type;address" (RFC 3461)."""
+
+    address: str
+    notify: tuple[Notify, ...] = ()
+    orcpt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The SMTP client a message came from. `tls` is e.g. "TLSv1.3 TLS_AES_256_GCM_SHA384", or None in the clear."""
+
+    address: str
+    helo: str
+    tls: str | None = None
+    certificate_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One accepted message's envelope.
+
+    id: the spool id, also in the 250 reply. sender: None is the null sender `<>`. source: the system it came from.
+    received_at: seconds since the epoch. ret and envid: the DSN parameters (RFC 3461), envid still in xtext.
+    """
+
+    id: str
+    sender: str | None
+    recipients: tuple[Recipient, ...]
+    source: str
+    client: Client
+    received_at: float
+    body: BodyType = "7BIT"
+    smtputf8: bool = False
+    ret: Literal["FULL", "HDRS"] | None = None
+    envid: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the envelope as JSON-ready data; `from_json` restores an equal value."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Envelope:
+        """Restore an envelope written by `to_json`."""
+        recipients = tuple(Recipient(r["address"], tuple(r["notify"]), r["orcpt"]) for r in data["recipients"])
+        return cls(**{**data, "recipients": recipients, "client": Client(**data["client"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it was accepted: the envelope and the original bytes, CRLF line ends, never rewritten."""
+
+    envelope: Envelope
+    content: bytes = field(repr=False)

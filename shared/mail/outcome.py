@@ -1,0 +1,46 @@
+"""What became of one recipient in one attempt: expected results as values.
+
+Outcome = Delivered | Deferred | Refused. Anything unknown is Deferred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.mail.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The smart host took responsibility. `remote_id` is its queue id, where its reply names one.
+
+    takes_reports: it supports DSN (RFC 3461), so whatever the sender wants to be told, the host will tell.
+    """
+
+    recipient: str
+    reply: Reply
+    host: str
+    remote_id: str | None = None
+    takes_reports: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not yet: try again. `ambiguous`: the connection broke after the final dot, so the host may have the message."""
+
+    recipient: str
+    reply: Reply
+    host: str | None = None
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The smart host said no for good (5yz), or nothing could ever carry this message to it."""
+
+    recipient: str
+    reply: Reply
+    host: str | None = None
+
+
+Outcome = Delivered | Deferred | Refused
