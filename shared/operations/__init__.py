@@ -1,0 +1,1 @@
+"""What an administrator meets: settings, TLS, health, metrics, events, supervision."""

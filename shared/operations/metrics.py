@@ -1,0 +1,47 @@
+"""Every metric of Causeway. The names are a contract; addresses are never labels."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+messages_accepted = Counter("causeway_messages_accepted", "Messages answered with 250.", ["system"])
+messages_refused = Counter("causeway_messages_refused", "Commands or messages refused, by cause.", ["reason"])
+recipients = Counter("causeway_recipients", "Recipients by final or temporary outcome.", ["system", "outcome"])
+conversions = Counter("causeway_conversions", "Conversion steps by outcome.", ["step", "outcome"])
+stage_seconds = Histogram("causeway_stage_seconds", "Time a stage worked on one message.", ["stage"])
+delivery_seconds = Histogram(
+    "causeway_delivery_seconds",
+    "Time from accepting a message to its delivery's end.",
+    ["system"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 28800, 86400, 432000),
+)
+queue_depth = Gauge("causeway_queue_depth", "Jobs ready to be worked on.", ["stage"], multiprocess_mode="mostrecent")
+queue_age_seconds = Gauge(
+    "causeway_queue_age_seconds", "Age of the oldest ready job.", ["stage"], multiprocess_mode="mostrecent"
+)
+leases = Gauge("causeway_leases", "Jobs that a worker holds.", ["stage"], multiprocess_mode="mostrecent")
+dead_letters = Gauge(
+    "causeway_dead_letters", "Dead letters that wait for a person.", ["stage"], multiprocess_mode="mostrecent"
+)
+smart_host_usable = Gauge(
+    "causeway_smart_host_usable",
+    "1 while the smart host is not marked down.",
+    ["system", "host"],
+    multiprocess_mode="mostrecent",
+)
+connections = Gauge(
+    "causeway_connections", "Open connections to a smart host.", ["system", "host"], multiprocess_mode="livesum"
+)
+spool_bytes = Gauge("causeway_spool_bytes", "Memory that Redis uses.", multiprocess_mode="mostrecent")
+durability = Gauge(
+    "causeway_durability", "1 for the durability that Redis has now.", ["level"], multiprocess_mode="mostrecent"
+)
+certificate_expiry = Gauge(
+    "causeway_certificate_expiry_timestamp_seconds",
+    "When a configured certificate expires.",
+    ["use"],
+    multiprocess_mode="mostrecent",
+)
+internal_address_leaks = Counter(
+    "causeway_internal_address_leaks", "Internal addresses left in headers after rewriting."
+)

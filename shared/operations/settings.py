@@ -1,0 +1,261 @@
+"""The configuration file `causeway.yaml`: its shape, its defaults and what each value means.
+
+Any key can come from the environment (`CAUSEWAY_INGRESS__HOSTNAME=…`), which wins over the file. `configuration.load`
+reads both. One file is valid or invalid as a whole, so every service reads all of it and is handed its own section.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
+Durability = Literal["memory", "everysec", "fsync", "replicated"]
+TlsLevel = Literal["none", "opportunistic", "required", "verify"]
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(value: Any) -> Any:
+    """Read "5m", "1h30m", "4h", "5d" or a number of seconds as a timedelta; leave anything else to the type check."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    if isinstance(value, str) and value.strip():
+        parts = _DURATION.findall(value)
+        if parts and not _DURATION.sub("", value).strip():
+            return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+        raise ValueError("a duration is a number with ms, s, m, h or d, for example 5m")
+    return value
+
+
+def _parse_network(value: Any) -> Any:
+    return ip_network(value) if isinstance(value, str) else value
+
+
+def parse_listen(value: str) -> tuple[str, int]:
+    """Split "host:port" or "[v6]:port". Raises ValueError naming the form."""
+    host, colon, port = value.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f'"{value}" is no listening address: write host:port, for example 0.0.0.0:2525')
+    return host.strip("[]"), int(port)
+
+
+def _check_listen(value: str) -> str:
+    parse_listen(value)
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Listen = Annotated[str, BeforeValidator(_check_listen)]
+Cidr = Annotated[Network, BeforeValidator(_parse_network)]
+File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Domain = Annotated[str, BeforeValidator(lambda value: value.lower().rstrip(".") if isinstance(value, str) else value)]
+
+
+class Section(BaseModel):
+    """A part of the file. Unknown keys are errors; values never change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sentinel(Section):
+    """Redis found through Sentinel."""
+
+    service: str
+    nodes: Annotated[list[Listen], Field(min_length=1)]
+
+
+class RedisSettings(Section):
+    """Where the spool is, and how strong it must be.
+
+    url: redis://, rediss://, unix://, or `embedded` (only `causeway up`, `demo`). replicas: how many must have a write
+    under `replicated`. max_queue_depth: ready jobs above which ingress answers 452. history: how long `causeway trace`
+    knows a finished message.
+    """
+
+    url: str = "redis://127.0.0.1:6379/0"
+    sentinel: Sentinel | None = None
+    durability: Durability = "fsync"
+    replicas: Annotated[int, Field(ge=1)] = 1
+    max_memory_fraction: Annotated[float, Field(gt=0, le=1)] = 0.8
+    max_queue_depth: Annotated[int, Field(ge=1)] = 2_000_000
+    timeout: Duration = timedelta(seconds=10)
+    history: Duration = timedelta(days=1)
+
+
+class IngressTls(Section):
+    """TLS as a server. client_ca: accept client certificates signed by it (asked for, never demanded by TLS itself)."""
+
+    mode: Literal["none", "opportunistic", "required"] = "opportunistic"
+    certificate: File | None = None
+    key: File | None = None
+    client_ca: File | None = None
+
+
+class IngressSettings(Section):
+    """How mail is accepted. Sizes in octets, times as durations, the rest are counts."""
+
+    listen: list[Listen] = ["0.0.0.0:2525"]
+    listen_tls: list[Listen] = []
+    proxy_protocol_from: list[Cidr] = []
+    tls: IngressTls = IngressTls()
+    hostname: str | None = None
+    max_message_bytes: Annotated[int, Field(ge=1024)] = 52_428_800
+    max_recipients: Annotated[int, Field(ge=1)] = 1000
+    bare_newline: Literal["reject", "normalize"] = "reject"
+    max_bytes_in_flight: Annotated[int, Field(ge=1024)] = 536_870_912
+    max_sessions: Annotated[int, Field(ge=1)] = 2000
+    max_sessions_per_client: Annotated[int, Field(ge=1)] = 200
+    max_errors: Annotated[int, Field(ge=1)] = 20
+    max_commands: Annotated[int, Field(ge=1)] = 10_000
+    max_received_headers: Annotated[int, Field(ge=1)] = 50
+    max_own_received_headers: Annotated[int, Field(ge=1)] = 5
+    command_timeout: Duration = timedelta(minutes=5)
+    data_timeout: Duration = timedelta(minutes=3)
+    session_timeout: Duration = timedelta(hours=1)
+    shutdown_timeout: Duration = timedelta(seconds=60)
+
+
+class SmartHost(Section):
+    """One next hop: a host with a port, or an MX name whose records give hosts and preferences.
+
+    preference: lower is tried first (RFC 5321 section 5.1). weight: share within a preference (RFC 2782). tls: see
+    `TlsLevel`; under `required` and `verify` nothing of a message is sent in the clear. implicit: TLS from the first
+    byte (465). ca: trust anchors for `verify`, the system's where not given. name: the name the certificate must bear,
+    the host's where not given. certificate and key: shown to the smart host.
+    """
+
+    host: str | None = None
+    mx: str | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    preference: Annotated[int, Field(ge=0, le=65535)] = 10
+    weight: Annotated[int, Field(ge=0, le=65535)] = 1
+    tls: TlsLevel = "required"
+    implicit: bool = False
+    ca: File | None = None
+    name: str | None = None
+    certificate: File | None = None
+    key: File | None = None
+
+    @model_validator(mode="after")
+    def _one_of_host_and_mx(self) -> SmartHost:
+        if (self.host is None) == (self.mx is None):
+            raise ValueError("a smart host has either `host` or `mx`")
+        if self.implicit and self.tls in ("none", "opportunistic"):
+            raise ValueError("`implicit: true` goes with tls `required` or `verify`")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("`certificate` and `key` go together")
+        return self
+
+
+class System(Section):
+    """A mail system on one side of the gateway. See ARCHITECTURE.md for each key."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    kind: Literal["domino", "exchange", "internet"]
+    networks: list[Cidr] = []
+    client_names: list[str] = []
+    domains: list[Domain] = []
+    notes_domains: list[str] = []
+    public_domain: Domain | None = None
+    envelope_domain: Domain | None = None
+    default_route: str | None = None
+    encapsulation: Literal["keep", "strip"] = "keep"
+    smart_hosts: list[SmartHost] = []
+
+
+class AddressSettings(Section):
+    """map: a CSV file with the columns public, internal, notes_name; read again when it changes."""
+
+    map: File | None = None
+
+
+class TransformSettings(Section):
+    """How messages are converted. message_timeout bounds one message; max_crashes, after which it is a dead letter."""
+
+    links: list[Literal["notes_url", "web_url", "attachment"]] = ["notes_url"]
+    unsupported_recurrence: Literal["explode", "notice", "pass"] = "explode"
+    message_timeout: Duration = timedelta(seconds=60)
+    lease: Duration = timedelta(seconds=30)
+    batch: Annotated[int, Field(ge=1, le=1000)] = 32
+    batch_bytes: Annotated[int, Field(ge=1024)] = 67_108_864
+    max_crashes: Annotated[int, Field(ge=1)] = 3
+
+
+class RetrySettings(Section):
+    """When a deferred delivery is tried again (RFC 5321 section 4.5.4.1). jitter is a fraction of the wait."""
+
+    first: Duration = timedelta(minutes=5)
+    factor: Annotated[float, Field(ge=1)] = 2
+    longest: Duration = timedelta(hours=4)
+    give_up: Duration = timedelta(days=5)
+    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    warn_after: Duration = timedelta(hours=4)
+
+
+class EgressSettings(Section):
+    """How mail is delivered. Connections are reused by time, not by count, so that slow hosts do not attract load."""
+
+    connections_per_host: Annotated[int, Field(ge=1)] = 20
+    reuse_seconds: Annotated[float, Field(ge=0)] = 300
+    retry: RetrySettings = RetrySettings()
+    refused: Literal["report", "dead_letter", "both"] = "report"
+    connect_timeout: Duration = timedelta(seconds=15)
+    command_timeout: Duration = timedelta(minutes=2)
+    data_timeout: Duration = timedelta(minutes=10)
+    lease: Duration = timedelta(seconds=30)
+    host_down: Duration = timedelta(seconds=30)
+    host_down_longest: Duration = timedelta(minutes=10)
+    max_in_flight: Annotated[int, Field(ge=1)] = 200
+    max_bytes_in_flight: Annotated[int, Field(ge=1024)] = 268_435_456
+    max_crashes: Annotated[int, Field(ge=1)] = 3
+    shutdown_timeout: Duration = timedelta(seconds=60)
+
+
+class HttpSettings(Section):
+    """/livez, /readyz and /metrics of a service; null for none."""
+
+    listen: Listen | None = "0.0.0.0:9100"
+
+
+class Settings(BaseSettings):
+    """The whole of `causeway.yaml`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CAUSEWAY_", env_nested_delimiter="__", env_parse_none_str="null", extra="forbid", frozen=True
+    )
+
+    hostname: str = "localhost"
+    redis: RedisSettings = RedisSettings()
+    ingress: IngressSettings = IngressSettings()
+    systems: list[System] = []
+    addresses: AddressSettings = AddressSettings()
+    transform: TransformSettings = TransformSettings()
+    egress: EgressSettings = EgressSettings()
+    http: HttpSettings = HttpSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (the interface of pydantic-settings)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the constructor's arguments, which are the content of the file."""
+        return env_settings, init_settings
+
+    def system(self, name: str) -> System:
+        """Return the system of that name. Raises KeyError."""
+        for system in self.systems:
+            if system.name == name:
+                return system
+        raise KeyError(name)

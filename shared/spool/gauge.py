@@ -1,0 +1,89 @@
+"""What can be read off the spool: how much waits in each queue, and how full and how durable Redis is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import SpoolUnavailable
+from shared.operations.settings import Durability, RedisSettings
+from shared.spool.operation import Batch, Command, Operation, Script
+
+
+@dataclass(frozen=True, slots=True)
+class QueueGauge:
+    """One queue: jobs ready, leased, waiting for a retry, dead. oldest_seconds: the wait of the oldest ready one."""
+
+    queue: str
+    depth: int
+    oldest_seconds: float
+    leased: int
+    scheduled: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolGauge:
+    """Redis itself. max_bytes: its memory limit, or the machine's memory where it has none.
+
+    durability: what it offers now. replicas: how many are connected. problem: why that is less than was declared, in
+    one line, or "".
+    """
+
+    used_bytes: int
+    max_bytes: int
+    durability: Durability
+    replicas: int
+    problem: str
+
+
+def gauge_queue(queue: str) -> Operation[QueueGauge]:
+    """Read one queue, in one step and in constant time."""
+    depth, leased, scheduled, dead, milliseconds = yield Script("gauge", (queue,))
+    return QueueGauge(queue, depth, milliseconds / 1000, leased, scheduled, dead)
+
+
+def _problem(info: dict[str, Any], fsync: str, policy: str, settings: RedisSettings) -> str:
+    declared = settings.durability
+    if info.get("role") != "master":
+        return "Redis is a read-only replica: name its primary in redis.url, or use redis.sentinel"
+    if policy != "noeviction" and int(info["maxmemory"]):
+        return f"Redis may evict mail (maxmemory-policy {policy}): set maxmemory-policy noeviction"
+    if declared == "memory":
+        return ""
+    if not int(info["aof_enabled"]):
+        return f"durability {declared} is declared, but Redis has appendonly off: set appendonly yes"
+    if info["aof_last_write_status"] != "ok":
+        return "Redis cannot write its append-only file: see its log, free its disk"
+    if declared == "fsync" and fsync != "always":
+        return f"durability fsync is declared, but Redis has appendfsync {fsync}: set appendfsync always"
+    if declared == "everysec" and fsync not in ("always", "everysec"):
+        return f"durability everysec is declared, but Redis has appendfsync {fsync}: set appendfsync everysec"
+    if declared == "replicated" and int(info["connected_slaves"]) < settings.replicas:
+        return f"durability replicated needs {settings.replicas} replicas, {info['connected_slaves']} are connected"
+    return ""
+
+
+def _durability(info: dict[str, Any], fsync: str, settings: RedisSettings) -> Durability:
+    if not int(info["aof_enabled"]) or info["aof_last_write_status"] != "ok":
+        return "memory"
+    if settings.durability == "replicated" and int(info["connected_slaves"]) >= settings.replicas:
+        return "replicated"
+    if fsync == "always":
+        return "fsync"
+    return "everysec" if fsync == "everysec" else "memory"
+
+
+def gauge_spool(settings: RedisSettings) -> Operation[SpoolGauge]:
+    """Read how full and how durable Redis is. Raises SpoolUnavailable, also where CONFIG GET is forbidden."""
+    info, policies = yield Batch((Command("INFO", ()), Command("CONFIG GET", ("*",))))
+    if "appendfsync" not in policies:
+        raise SpoolUnavailable("Redis does not tell its durability: allow CONFIG GET to this user")
+    fsync, policy = policies["appendfsync"], policies["maxmemory-policy"]
+    return SpoolGauge(
+        used_bytes=int(info["used_memory"]),
+        max_bytes=int(info["maxmemory"]) or int(info["total_system_memory"]),
+        durability=_durability(info, fsync, settings),
+        replicas=int(info["connected_slaves"]),
+        problem=_problem(info, fsync, policy, settings),
+    )

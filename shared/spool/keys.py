@@ -1,0 +1,124 @@
+"""The name of every key that Causeway uses in Redis: its own, and those of RQ's data model (RQ 3.0)."""
+
+from __future__ import annotations
+
+PREFIX = "causeway:"
+
+DEAD = PREFIX + "dead"
+"""Sorted set of dead letters: member is the id of a message (transform) or a delivery (egress), score when parked."""
+
+TRANSFORM = "transform"
+"""The RQ queue of the transform stage. One job a message, its id the message's id."""
+
+
+def egress(system: str) -> str:
+    """Return the RQ queue of deliveries to one system. One job a delivery, its id the delivery's id."""
+    return f"egress.{system}"
+
+
+def message(message_id: str) -> str:
+    """Return the hash that is a message's record."""
+    return f"{PREFIX}message:{message_id}"
+
+
+def content(message_id: str) -> str:
+    """Return the string that holds a message's original bytes."""
+    return f"{PREFIX}content:{message_id}"
+
+
+def delivery(delivery_id: str) -> str:
+    """Return the hash that is a delivery's record."""
+    return f"{PREFIX}delivery:{delivery_id}"
+
+
+def history(message_id: str) -> str:
+    """Return the list of a message's events, oldest first, each a JSON object."""
+    return f"{PREFIX}history:{message_id}"
+
+
+def live(queue: str) -> str:
+    """Return the set of ids whose record waits for this queue's stage, whatever has become of their job."""
+    return f"{PREFIX}live:{queue}"
+
+
+def wake(queue: str) -> str:
+    """Return the list that idle workers of a queue block on; it holds at most one element."""
+    return f"{PREFIX}wake:{queue}"
+
+
+def tick(queue: str) -> str:
+    """Return the hash that tells when expired leases of this queue were last looked for, and since when steadily."""
+    return f"{PREFIX}tick:{queue}"
+
+
+def host_health(system: str) -> str:
+    """Return the hash "host:port" -> JSON health of the smart hosts of one system."""
+    return f"{PREFIX}hosts:{system}"
+
+
+RQ_QUEUES = "rq:queues"
+RQ_SUSPENDED = "rq:suspended"
+RQ_WORKERS = "rq:workers"
+
+
+def rq_queue(queue: str) -> str:
+    """Return RQ's list of job ids, next first."""
+    return f"rq:queue:{queue}"
+
+
+def rq_job(job_id: str) -> str:
+    """Return RQ's hash of one job."""
+    return f"rq:job:{job_id}"
+
+
+def rq_started(queue: str) -> str:
+    """Return RQ's started registry: member "job:execution", score when the lease expires."""
+    return f"rq:wip:{queue}"
+
+
+def rq_scheduled(queue: str) -> str:
+    """Return RQ's scheduled registry: member job id, score when it is due."""
+    return f"rq:scheduled:{queue}"
+
+
+def rq_failed(queue: str) -> str:
+    """Return RQ's failed registry: the dead letters of one queue."""
+    return f"rq:failed:{queue}"
+
+
+def rq_worker(name: str) -> str:
+    """Return RQ's hash of one worker."""
+    return f"rq:worker:{name}"
+
+
+def rq_queue_workers(queue: str) -> str:
+    """Return RQ's set of the workers of one queue."""
+    return f"rq:workers:{queue}"
+
+
+def rq_intermediate(queue: str) -> str:
+    """Return RQ's list of ids that a stock worker took and has not started yet."""
+    return f"rq:queue:{queue}:intermediate"
+
+
+LUA = {
+    "DEAD": DEAD,
+    "TRANSFORM": TRANSFORM,
+    "MESSAGE": message(""),
+    "CONTENT": content(""),
+    "DELIVERY": delivery(""),
+    "HISTORY": history(""),
+    "LIVE": live(""),
+    "WAKE": wake(""),
+    "TICK": tick(""),
+    "RQ_QUEUES": RQ_QUEUES,
+    "RQ_SUSPENDED": RQ_SUSPENDED,
+    "RQ_QUEUE": rq_queue(""),
+    "RQ_JOB": rq_job(""),
+    "RQ_STARTED": rq_started(""),
+    "RQ_SCHEDULED": rq_scheduled(""),
+    "RQ_FAILED": rq_failed(""),
+    "TRANSFORM_JOB": '["services.transform.job.convert", null, [], {}]',
+    "EGRESS_JOB": '["services.egress.job.deliver", null, [], {}]',
+}
+"""The names that the scripts use, as Lua constants; the last two are RQ's job data (function, self, args, kwargs)."""

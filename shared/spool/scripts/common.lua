@@ -1,0 +1,111 @@
+-- Functions that every script may use. Times are Redis' own, in seconds, so that no two clocks ever disagree.
+
+local FOREVER = 253402300799 -- the end of the year 9999: RQ removes failed jobs that are older than their score
+
+local function seconds_now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+-- What drains the spool must work in a full Redis too: after one write of a kind that needs no memory, Redis lets the
+-- rest of a script pass. Only `accept` is refused there.
+local function exceed_memory()
+  redis.call('DEL', WAKE)
+end
+
+local function record_key(queue, id)
+  if queue == TRANSFORM then return MESSAGE .. id end
+  return DELIVERY .. id
+end
+
+local function put_job(queue, id, status)
+  local data = EGRESS_JOB
+  if queue == TRANSFORM then data = TRANSFORM_JOB end
+  redis.call('HSET', RQ_JOB .. id, 'status', status, 'origin', queue, 'data', data,
+    'timeout', 3600, 'result_ttl', 0, 'failure_ttl', -1)
+end
+
+local function wake(queue)
+  if redis.call('LLEN', WAKE .. queue) == 0 then redis.call('RPUSH', WAKE .. queue, 1) end
+end
+
+local function enqueue(queue, id, now, side)
+  put_job(queue, id, 'queued')
+  redis.call('HSET', record_key(queue, id), 'lease', '', 'queued_at', now)
+  redis.call(side or 'RPUSH', RQ_QUEUE .. queue, id)
+  redis.call('SADD', RQ_QUEUES, RQ_QUEUE .. queue)
+  redis.call('SADD', LIVE .. queue, id)
+  wake(queue)
+end
+
+local function note(message_id, event)
+  redis.call('RPUSH', HISTORY .. message_id, event)
+end
+
+local function message_of(queue, id)
+  if queue == TRANSFORM then return id end
+  return redis.call('HGET', DELIVERY .. id, 'message')
+end
+
+-- A message that was never here before, with its job.
+local function accept(id, envelope, content, size, event, now)
+  if redis.call('EXISTS', MESSAGE .. id) == 1 then return 0 end
+  redis.call('HSET', MESSAGE .. id, 'schema', 1, 'envelope', envelope, 'size', size, 'state', 'waiting',
+    'crashes', 0, 'open', 0)
+  redis.call('SET', CONTENT .. id, content)
+  note(id, event)
+  enqueue(TRANSFORM, id, now)
+  return 1
+end
+
+local function drop_job(queue, id, token)
+  redis.call('ZREM', RQ_STARTED .. queue, id .. ':' .. token)
+  redis.call('DEL', RQ_JOB .. id)
+end
+
+-- The message goes when nothing of it is left to do: neither conversion nor a delivery, nor a dead letter.
+local function finish_message(id, history_seconds)
+  local record = redis.call('HMGET', MESSAGE .. id, 'state', 'open')
+  if record[1] == 'delivering' and tonumber(record[2]) <= 0 then
+    redis.call('DEL', MESSAGE .. id, CONTENT .. id)
+    redis.call('EXPIRE', HISTORY .. id, history_seconds)
+  end
+end
+
+local function park(queue, id, reason, detail, now)
+  redis.call('HSET', record_key(queue, id), 'state', 'dead', 'lease', '', 'reason', reason, 'detail', detail,
+    'parked_at', now)
+  redis.call('SREM', LIVE .. queue, id)
+  redis.call('ZADD', DEAD, now, id)
+  note(message_of(queue, id), cjson.encode({at = now, event = 'parked', id = id, reason = reason, detail = detail}))
+end
+
+local function file_as_failed(queue, id, reason, detail)
+  put_job(queue, id, 'failed')
+  redis.call('HSET', RQ_JOB .. id, 'description', reason .. ': ' .. detail)
+  redis.call('ZADD', RQ_FAILED .. queue, FOREVER, id)
+end
+
+-- A dead letter goes back to work. `reopen` tells whoever leases it to forget its attempts, but not what was delivered.
+local function revive(queue, id, now)
+  redis.call('HSET', record_key(queue, id), 'state', 'waiting', 'lease', '', 'crashes', 0, 'reopen', 1)
+  redis.call('HDEL', record_key(queue, id), 'reason', 'detail', 'parked_at')
+  redis.call('DEL', RQ_JOB .. id)
+  redis.call('ZREM', DEAD, id)
+  redis.call('ZREM', RQ_FAILED .. queue, id)
+  redis.call('SADD', LIVE .. queue, id)
+  note(message_of(queue, id), cjson.encode({at = now, event = 'replayed', id = id}))
+end
+
+-- Whether a lease is held: its token is in the record and in RQ's started registry.
+local function is_leased(queue, id, token, now)
+  if not token or token == '' then return false end
+  local expires = redis.call('ZSCORE', RQ_STARTED .. queue, id .. ':' .. token)
+  return expires and tonumber(expires) > now
+end
+
+-- One crash more. Returns true when that was one too many.
+local function count_crash(queue, id, max_crashes)
+  return redis.call('HINCRBY', record_key(queue, id), 'crashes', 1) >= max_crashes
+end
+

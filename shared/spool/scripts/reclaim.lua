@@ -1,0 +1,31 @@
+-- ARGV: queue, limit, max crashes, lease seconds. Returns how many leases expired.
+-- A lease runs only while somebody looks: after a pause (Redis was away, or its clock was stepped) every holder first
+-- gets the time of a lease to renew.
+exceed_memory()
+local queue, lease_seconds, now = ARGV[1], tonumber(ARGV[4]), seconds_now()
+local tick = redis.call('HMGET', TICK .. queue, 'last', 'since')
+local last, since = tonumber(tick[1] or 0), tonumber(tick[2] or now)
+if now < last - 1 then -- the clock went back: leases would last too long
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', RQ_STARTED .. queue, now + lease_seconds, '+inf')) do
+    redis.call('ZADD', RQ_STARTED .. queue, 'XX', now + lease_seconds, member)
+  end
+end
+if now < last - 1 or now > last + 10 then since = now end
+redis.call('HSET', TICK .. queue, 'last', now, 'since', since)
+if now - since < lease_seconds then return 0 end
+
+local expired = redis.call('ZRANGEBYSCORE', RQ_STARTED .. queue, '-inf', now, 'LIMIT', 0, ARGV[2])
+for _, member in ipairs(expired) do
+  redis.call('ZREM', RQ_STARTED .. queue, member)
+  local id, token = string.match(member, '^([^:]+):?(.*)$')
+  local record = redis.call('HMGET', record_key(queue, id), 'state', 'lease')
+  if record[1] == 'waiting' and record[2] == token then
+    if count_crash(queue, id, tonumber(ARGV[3])) then
+      park(queue, id, 'poison', 'its worker died or hung each time it was worked on', now)
+      file_as_failed(queue, id, 'poison', 'its worker died or hung each time it was worked on')
+    else
+      enqueue(queue, id, now)
+    end
+  end
+end
+return #expired

@@ -1,0 +1,92 @@
+-- ARGV: a JSON list of settlements, hosted ('1': a stock RQ worker keeps the job's own keys), max crashes, history
+-- seconds, then the binary values that the settlements name by their place. Returns the ids that were stale.
+exceed_memory()
+local settlements, hosted = cjson.decode(ARGV[1]), ARGV[2] == '1'
+local max_crashes, history_seconds = tonumber(ARGV[3]), tonumber(ARGV[4])
+local now, stale = seconds_now(), {}
+
+local function binary(place) return ARGV[4 + place] end
+
+local function leave(queue, id, token)
+  redis.call('SREM', LIVE .. queue, id)
+  if not hosted then drop_job(queue, id, token) end
+end
+
+local function dead(one, reason, detail)
+  park(one.queue, one.id, reason, detail, now)
+  if not hosted then
+    redis.call('ZREM', RQ_STARTED .. one.queue, one.id .. ':' .. one.token)
+    file_as_failed(one.queue, one.id, reason, detail)
+  end
+end
+
+local function again_later(one, delay)
+  redis.call('HSET', record_key(one.queue, one.id), 'lease', '')
+  if hosted then return end
+  redis.call('ZREM', RQ_STARTED .. one.queue, one.id .. ':' .. one.token)
+  put_job(one.queue, one.id, 'scheduled')
+  redis.call('ZADD', RQ_SCHEDULED .. one.queue, now + delay, one.id)
+end
+
+local function free_delivery_id(id)
+  local free, n = id, 1
+  while redis.call('EXISTS', DELIVERY .. free) == 1 do
+    n = n + 1
+    free = id .. '-' .. n
+  end
+  return free
+end
+
+local settle = {}
+
+function settle.transformed(one)
+  leave(one.queue, one.id, one.token)
+  redis.call('HSET', MESSAGE .. one.id, 'state', 'delivering', 'lease', '', 'crashes', 0)
+  redis.call('HDEL', MESSAGE .. one.id, 'again')
+  for _, new in ipairs(one.deliveries) do
+    local id = free_delivery_id(new.id)
+    redis.call('HSET', DELIVERY .. id, 'schema', 1, 'message', one.id, 'queue', new.queue, 'size', new.size,
+      'delivery', binary(new.delivery), 'edits', binary(new.edits), 'state', 'waiting', 'crashes', 0)
+    enqueue(new.queue, id, now)
+    redis.call('HINCRBY', MESSAGE .. one.id, 'open', 1)
+  end
+  finish_message(one.id, history_seconds)
+end
+
+function settle.finished(one)
+  local message_id = message_of(one.queue, one.id)
+  leave(one.queue, one.id, one.token)
+  redis.call('DEL', DELIVERY .. one.id)
+  redis.call('HINCRBY', MESSAGE .. message_id, 'open', -1)
+  finish_message(message_id, history_seconds)
+end
+
+function settle.retry(one) again_later(one, one.delay) end
+
+function settle.crashed(one)
+  if count_crash(one.queue, one.id, max_crashes) then
+    dead(one, 'crash', one.reason)
+  else
+    again_later(one, one.delay)
+  end
+end
+
+function settle.dead(one) dead(one, one.reason, one.detail) end
+
+for _, one in ipairs(settlements) do
+  local key = record_key(one.queue, one.id)
+  if redis.call('HGET', key, 'lease') ~= one.token then
+    stale[#stale + 1] = one.id
+  else
+    note(message_of(one.queue, one.id), binary(one.event))
+    if one.delivery then
+      redis.call('HSET', key, 'delivery', binary(one.delivery), 'crashes', 0)
+      redis.call('HDEL', key, 'reopen')
+    end
+    settle[one.kind](one)
+    for _, report in ipairs(one.reports) do
+      accept(report.id, binary(report.envelope), binary(report.content), report.size, binary(report.event), now)
+    end
+  end
+end
+return stale

@@ -1,0 +1,91 @@
+"""Fixtures that every test may use: a real Redis, certificates of a CA made on the spot."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+import trustme
+
+from shared.operations import embedded
+from shared.operations.settings import RedisSettings
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A CA and a certificate for 127.0.0.1, localhost and mail.example.com, as PEM files."""
+
+    directory: Path
+    ca: Path
+    certificate: Path
+    key: Path
+    authority: trustme.CA
+
+    def issue(self, *names: str) -> tuple[Path, Path]:
+        """Issue another certificate; return the paths of certificate and key."""
+        leaf = self.authority.issue_cert(*names)
+        stem = names[0].replace("*", "_")
+        certificate, key = self.directory / f"{stem}.crt", self.directory / f"{stem}.key"
+        certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+        key.write_bytes(leaf.private_key_pem.bytes())
+        return certificate, key
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    directory = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    ca = directory / "ca.crt"
+    authority.cert_pem.write_to_path(str(ca))
+    made = Certificates(directory, ca, directory / "tls.crt", directory / "tls.key", authority)
+    certificate, key = made.issue("localhost", "127.0.0.1", "mail.example.com")
+    certificate.rename(made.certificate)
+    key.rename(made.key)
+    return made
+
+
+@pytest.fixture(scope="session")
+def redis_socket() -> Iterator[Path]:
+    """Return the unix socket of a real, durable redis-server that lives as long as the test run."""
+    directory = Path(tempfile.mkdtemp(prefix="causeway-redis-"))  # short: a socket's path is limited to 107 octets
+    socket = directory / "redis.sock"
+    process = subprocess.Popen(embedded.command(embedded.find_redis_server(), directory, socket))
+    try:
+        client = redis.Redis(unix_socket_path=str(socket))
+        for _ in range(500):
+            try:
+                client.ping()
+                break
+            except redis.RedisError:
+                time.sleep(0.02)
+        client.close()
+        yield socket
+    finally:
+        process.terminate()
+        process.wait(10)
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def redis_client(redis_socket: Path) -> Iterator[redis.Redis]:
+    """Return a client of an empty Redis."""
+    client = redis.Redis(unix_socket_path=str(redis_socket))
+    client.flushall()
+    client.config_set("appendonly", "yes")
+    client.config_set("appendfsync", "always")
+    client.config_set("maxmemory", 0)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def redis_settings(redis_socket: Path, redis_client: redis.Redis) -> RedisSettings:
+    """Return the settings of an empty, durable Redis."""
+    return RedisSettings(url=f"unix://{redis_socket}")

@@ -1,0 +1,526 @@
+"""What every spool promises, synchronous or not, on a real Redis, seen also through RQ's own eyes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from rq import Queue
+from rq.job import Job
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+
+from shared.errors import SpoolFull, SpoolTooWeak, SpoolUnavailable
+from shared.mail.edits import Edit
+from shared.mail.envelope import Message
+from shared.mail.reply import Reply
+from shared.operations.settings import RedisSettings
+from shared.spool import keys
+from shared.spool.accept import accept
+from shared.spool.connect import open_async_spool, open_spool
+from shared.spool.dead_letters import Filter, discard, list_dead, replay, show_dead
+from shared.spool.gauge import gauge_queue, gauge_spool
+from shared.spool.lease import (
+    LeasedDelivery,
+    LeasedMessage,
+    claim_message,
+    contents,
+    lease_deliveries,
+    lease_messages,
+    release,
+    renew,
+    wait_for_work,
+)
+from shared.spool.operation import Operation
+from shared.spool.presence import announce, retire
+from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
+from shared.spool.trace import trace
+from shared.spool.upkeep import promote, reclaim, reconcile
+from tests.support.mail import CONTENT, delivery, message
+
+T = TypeVar("T")
+Run = Callable[[Operation[Any]], Any]
+
+
+@pytest.fixture(params=["synchronous", "asynchronous"])
+def run(request: pytest.FixtureRequest, redis_settings: RedisSettings) -> Iterator[Run]:
+    """Run operations to their result, on either kind of spool."""
+    if request.param == "synchronous":
+        spool = open_spool(redis_settings)
+        yield spool.run
+        spool.close()
+        return
+    with asyncio.Runner() as runner:
+        other = open_async_spool(redis_settings)
+        yield lambda operation: runner.run(other.run(operation))
+        runner.run(other.aclose())
+
+
+def lease_all(run: Run, seconds: float = 30) -> list[LeasedMessage]:
+    leased: list[LeasedMessage] = run(lease_messages("test", max_jobs=100, max_bytes=10**9, seconds=seconds))
+    return leased
+
+
+def lease_exchange(run: Run, seconds: float = 30) -> list[LeasedDelivery]:
+    leased: list[LeasedDelivery] = run(
+        lease_deliveries("exchange", "test", max_jobs=100, max_bytes=10**9, seconds=seconds)
+    )
+    return leased
+
+
+def transformed(leased: LeasedMessage, *edits: Edit) -> Transformed:
+    return Transformed(leased.lease, (NewDelivery(delivery(leased.envelope), edits),))
+
+
+def accepted(run: Run, count: int = 1, **values: Any) -> list[Message]:
+    messages = [message(**values) for _ in range(count)]
+    for one in messages:
+        run(accept(one))
+    return messages
+
+
+def converted(run: Run, count: int = 1) -> list[LeasedDelivery]:
+    """Accept, convert and lease deliveries."""
+    accepted(run, count)
+    run(settle([transformed(one) for one in lease_all(run)]))
+    return lease_exchange(run)
+
+
+def let_leases_expire(run: Run, client: redis.Redis, queue: str) -> None:
+    """Age every lease of the queue, as if its workers had been silent, while somebody looked all the time."""
+    for member, _ in client.zscan_iter(keys.rq_started(queue)):
+        client.zadd(keys.rq_started(queue), {member: 1})
+    client.hset(keys.tick(queue), mapping={"last": 1, "since": 1})
+    now = float(client.time()[0])
+    client.hset(keys.tick(queue), mapping={"last": now, "since": now - 1000})
+
+
+def mail_keys(client: redis.Redis) -> list[bytes]:
+    """Return the keys that hold mail or jobs."""
+    prefixes = ("causeway:message", "causeway:content", "causeway:delivery", "rq:job")
+    return [key for prefix in prefixes for key in client.scan_iter(f"{prefix}:*")]
+
+
+def test_an_accepted_message_is_what_is_leased(run: Run) -> None:
+    (one,) = accepted(run)
+    (leased,) = lease_all(run)
+    assert (leased.envelope, leased.size) == (one.envelope, len(one.content))
+    assert run(contents([one.envelope.id, "unknown"])) == [one.content, None]
+
+
+def test_accepting_an_id_again_changes_nothing(run: Run) -> None:
+    (one,) = accepted(run)
+    run(accept(replace(one, content=b"other")))
+    assert run(contents([one.envelope.id])) == [one.content]
+    assert len(lease_all(run)) == 1
+
+
+def test_rq_sees_every_job_where_it_is(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run, 3)
+    queue = Queue(keys.TRANSFORM, connection=redis_client, serializer=JSONSerializer)
+    assert queue.count == 3
+    assert [job.func_name for job in queue.jobs] == ["services.transform.job.convert"] * 3
+    first, second, third = lease_all(run)
+    assert (queue.count, StartedJobRegistry(queue=queue).count) == (0, 3)
+    run(settle([transformed(first), Retry(second.lease, 60), Dead(third.lease, "crash", "a bug")]))
+    assert StartedJobRegistry(queue=queue).count == 0
+    assert ScheduledJobRegistry(queue=queue).get_job_ids() == [second.lease.id]
+    assert FailedJobRegistry(queue=queue).get_job_ids() == [third.lease.id]
+    job = Job.fetch(third.lease.id, connection=redis_client, serializer=JSONSerializer)
+    assert job.description == "crash: a bug"
+    assert Queue("egress.exchange", connection=redis_client, serializer=JSONSerializer).count == 1
+
+
+def test_a_lease_is_bounded_by_jobs_and_by_bytes(run: Run) -> None:
+    accepted(run, 5, content=b"x" * 100)
+    assert len(run(lease_messages("w", max_jobs=2, max_bytes=10**6, seconds=30))) == 2
+    assert len(run(lease_messages("w", max_jobs=9, max_bytes=150, seconds=30))) == 1
+    assert len(run(lease_messages("w", max_jobs=9, max_bytes=1, seconds=30))) == 1, "one is leased whatever its size"
+
+
+def test_messages_are_leased_in_the_order_they_came(run: Run) -> None:
+    messages = accepted(run, 5)
+    assert [one.envelope.id for one in lease_all(run)] == [one.envelope.id for one in messages]
+
+
+def test_a_released_job_is_the_next_one_and_counts_no_crash(run: Run) -> None:
+    accepted(run, 3)
+    leased = run(lease_messages("w", max_jobs=2, max_bytes=10**6, seconds=30))
+    run(release([one.lease for one in leased]))
+    again = lease_all(run)
+    assert [one.lease.id for one in again][:2] == [one.lease.id for one in leased]
+    assert {one.lease.crashes for one in again} == {0}
+
+
+def test_nothing_is_leased_while_rq_is_suspended(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    redis_client.set(keys.RQ_SUSPENDED, 1)
+    assert lease_all(run) == []
+    redis_client.delete(keys.RQ_SUSPENDED)
+    assert len(lease_all(run)) == 1
+
+
+def test_a_settlement_of_a_lost_lease_changes_nothing(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    (lost,) = lease_all(run)
+    let_leases_expire(run, redis_client, keys.TRANSFORM)
+    assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == 1
+    (held,) = lease_all(run)
+    assert run(renew([lost.lease], 30)) == {lost.lease.id}
+    assert run(settle([transformed(lost)])) == {lost.lease.id}
+    assert lease_exchange(run) == []
+    assert run(settle([transformed(held)])) == frozenset()
+    assert len(lease_exchange(run)) == 1
+
+
+def test_settling_twice_makes_one_delivery(run: Run) -> None:
+    accepted(run)
+    (leased,) = lease_all(run)
+    assert run(settle([transformed(leased)])) == frozenset()
+    assert run(settle([transformed(leased)])) == {leased.lease.id}
+    assert len(lease_exchange(run)) == 1
+
+
+def test_edits_and_delivery_arrive_as_they_were_written(run: Run) -> None:
+    accepted(run)
+    (leased,) = lease_all(run)
+    edits = (Edit(0, 4, b"\x00\xff\r\n"), Edit(7, 7, b""))
+    run(settle([transformed(leased, *edits)]))
+    (found,) = lease_exchange(run)
+    assert (found.delivery, found.edits) == (delivery(leased.envelope), edits)
+
+
+def test_a_finished_message_leaves_only_its_history(run: Run, redis_client: redis.Redis) -> None:
+    (leased,) = converted(run)
+    run(settle([Finished(leased.lease, leased.delivery)], history_seconds=100))
+    assert mail_keys(redis_client) == []
+    history = keys.history(leased.delivery.message_id)
+    assert 0 < redis_client.ttl(history) <= 100
+    assert [event["event"] for event in run(trace(leased.delivery.message_id))] == ["accepted", "converted", "finished"]
+
+
+def test_a_message_for_nobody_is_done_with(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    (leased,) = lease_all(run)
+    run(settle([Transformed(leased.lease, ())]))
+    assert mail_keys(redis_client) == []
+
+
+def test_the_content_stays_until_the_last_delivery_is_final(run: Run) -> None:
+    (one,) = accepted(run)
+    (leased,) = lease_all(run)
+    systems = ("exchange", "other")
+    made = tuple(NewDelivery(delivery(leased.envelope, system), ()) for system in systems)
+    run(settle([Transformed(leased.lease, made)]))
+    for system, left in zip(systems, (CONTENT, None), strict=True):
+        (work,) = run(lease_deliveries(system, "test", max_jobs=9, max_bytes=10**9, seconds=30))
+        run(settle([Finished(work.lease, work.delivery)]))
+        assert run(contents([one.envelope.id])) == [left]
+
+
+def test_a_report_is_accepted_with_the_settlement_that_made_it(run: Run) -> None:
+    (leased,) = converted(run)
+    report = message("a@example.com", sender=None)
+    run(settle([Finished(leased.lease, leased.delivery, reports=(report,))]))
+    (found,) = lease_all(run)
+    assert found.envelope == report.envelope
+    assert run(contents([report.envelope.id])) == [report.content]
+
+
+def test_a_retry_comes_back_when_it_is_due_with_its_new_state(run: Run, redis_client: redis.Redis) -> None:
+    (leased,) = converted(run)
+    tried = replace(leased.delivery, attempts=1)
+    run(settle([Retry(leased.lease, 60, tried)]))
+    assert run(promote(leased.lease.queue)) == 0
+    assert lease_exchange(run) == []
+    redis_client.zadd(keys.rq_scheduled(leased.lease.queue), {leased.lease.id: 1})
+    assert run(promote(leased.lease.queue)) == 1
+    (again,) = lease_exchange(run)
+    assert again.delivery == tried
+
+
+def test_a_bug_is_met_a_bounded_number_of_times(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    for _ in range(3):
+        (leased,) = lease_all(run)
+        run(settle([Crashed(leased.lease, "ValueError: x")], max_crashes=3))
+        redis_client.zadd(keys.rq_scheduled(keys.TRANSFORM), {leased.lease.id: 1}, xx=True)
+        run(promote(keys.TRANSFORM))
+    assert lease_all(run) == []
+    (letter,) = run(list_dead())
+    assert (letter.stage, letter.reason, letter.detail) == ("transform", "crash", "ValueError: x")
+
+
+def test_poison_is_isolated_and_its_neighbours_live(run: Run, redis_client: redis.Redis) -> None:
+    poison, *neighbours = [one.envelope.id for one in accepted(run, 4)]
+    settled: list[str] = []
+    for _ in range(20):
+        batch = lease_all(run)
+        if any(one.lease.id == poison for one in batch):  # its worker dies with the whole batch
+            let_leases_expire(run, redis_client, keys.TRANSFORM)
+            run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
+        else:
+            run(settle([transformed(one) for one in batch]))
+            settled += [one.lease.id for one in batch]
+    assert sorted(settled) == sorted(neighbours)
+    (letter,) = run(list_dead(Filter(reason="poison")))
+    assert letter.id == poison
+
+
+def test_leases_outlive_a_pause_in_which_nobody_could_renew(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    (leased,) = lease_all(run)
+    run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
+    let_leases_expire(run, redis_client, keys.TRANSFORM)
+    redis_client.hset(keys.tick(keys.TRANSFORM), "last", float(redis_client.time()[0]) - 60)
+    assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == 0
+    assert run(renew([leased.lease], 30)) == frozenset()
+    assert run(settle([transformed(leased)])) == frozenset()
+
+
+def test_leases_end_in_time_after_the_clock_went_back(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    (leased,) = lease_all(run)
+    now = float(redis_client.time()[0])
+    member = f"{leased.lease.id}:{leased.lease.token}"
+    redis_client.zadd(keys.rq_started(keys.TRANSFORM), {member: now + 3600})
+    redis_client.hset(keys.tick(keys.TRANSFORM), mapping={"last": now + 3600, "since": now})
+    run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
+    assert (redis_client.zscore(keys.rq_started(keys.TRANSFORM), member) or 0) <= now + 32
+
+
+def test_a_record_without_a_job_gets_one(run: Run, redis_client: redis.Redis) -> None:
+    """`rq empty` deletes jobs; a stock worker on two queues can lose one; neither loses mail."""
+    accepted(run, 5)
+    (held, *_) = run(lease_messages("w", max_jobs=1, max_bytes=10**9, seconds=30))
+    assert run(reconcile(keys.TRANSFORM)) == 0
+    Queue(keys.TRANSFORM, connection=redis_client, serializer=JSONSerializer).empty()
+    assert run(reconcile(keys.TRANSFORM)) == 4
+    assert run(reconcile(keys.TRANSFORM)) == 0
+    assert held.lease.id not in {one.lease.id for one in lease_all(run)}
+
+
+def test_a_job_that_rq_called_abandoned_is_worked_on_again(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    lease_all(run)
+    let_leases_expire(run, redis_client, keys.TRANSFORM)
+    queue = Queue(keys.TRANSFORM, connection=redis_client, serializer=JSONSerializer)
+    StartedJobRegistry(queue=queue).cleanup()  # what `rq info` does
+    assert FailedJobRegistry(queue=queue).count == 1
+    assert run(reconcile(keys.TRANSFORM)) == 1
+    assert FailedJobRegistry(queue=queue).count == 0
+    assert len(lease_all(run)) == 1
+
+
+def test_a_job_doubled_by_hand_is_worked_on_once(run: Run, redis_client: redis.Redis) -> None:
+    (one,) = accepted(run)
+    redis_client.rpush(keys.rq_queue(keys.TRANSFORM), one.envelope.id, one.envelope.id)
+    (leased,) = lease_all(run)
+    assert lease_all(run) == []
+    run(settle([transformed(leased)]))
+    redis_client.rpush(keys.rq_queue(keys.TRANSFORM), one.envelope.id)
+    assert lease_all(run) == []
+
+
+def _refused(leased: LeasedDelivery) -> Dead:
+    first, *rest = leased.delivery.recipients
+    states = (
+        replace(first, state="delivered", remote_id="ABC"),
+        *(replace(one, state="refused", reply=Reply(550, "no")) for one in rest),
+    )
+    return Dead(leased.lease, "refused", "550 no", replace(leased.delivery, attempts=1, recipients=states))
+
+
+def _with_a_refused_delivery(run: Run) -> Message:
+    one = message("b@example.com", "c@example.com")
+    run(accept(one))
+    run(settle([transformed(leased) for leased in lease_all(run)]))
+    (leased,) = lease_exchange(run)
+    run(settle([_refused(leased)]))
+    return one
+
+
+def test_a_replayed_delivery_is_open_only_for_who_has_not_got_it(run: Run) -> None:
+    one = _with_a_refused_delivery(run)
+    (letter,) = run(list_dead(Filter(stage="egress", system="exchange", reason="refused")))
+    assert run(replay(letter, "delivery", dry_run=True)) == "deliver"
+    assert lease_exchange(run) == []
+    assert run(replay(letter, "delivery")) == "deliver"
+    assert run(replay(letter, "delivery")) == "gone"
+    (leased,) = lease_exchange(run)
+    assert [two.state for two in leased.delivery.recipients] == ["delivered", "pending"]
+    assert leased.delivery.attempts == 0
+    assert run(contents([one.envelope.id])) == [one.content]
+
+
+def test_a_dead_letter_requeued_with_rqs_own_tools_is_replayed(run: Run, redis_client: redis.Redis) -> None:
+    _with_a_refused_delivery(run)
+    queue = Queue("egress.exchange", connection=redis_client, serializer=JSONSerializer)
+    registry = FailedJobRegistry(queue=queue)
+    (id,) = registry.get_job_ids()
+    registry.requeue(id)
+    (leased,) = lease_exchange(run)
+    assert [two.state for two in leased.delivery.recipients] == ["delivered", "pending"]
+    assert run(list_dead()) == []
+
+
+def test_a_delivery_replayed_from_the_start_is_converted_for_who_has_not_got_it(
+    run: Run, redis_client: redis.Redis
+) -> None:
+    _with_a_refused_delivery(run)
+    (letter,) = run(list_dead())
+    assert run(replay(letter, "start")) == "convert"
+    (leased,) = lease_all(run)
+    assert [two.address for two in leased.envelope.recipients] == ["c@example.com"]
+    run(settle([transformed(leased)]))
+    (work,) = lease_exchange(run)
+    run(settle([Finished(work.lease, work.delivery)]))
+    assert mail_keys(redis_client) == []
+
+
+def test_two_deliveries_of_one_message_replayed_from_the_start_are_both_converted(run: Run) -> None:
+    one = message("b@example.com", "c@example.com")
+    run(accept(one))
+    (leased,) = lease_all(run)
+    parts = [replace(leased.envelope, recipients=(recipient,)) for recipient in leased.envelope.recipients]
+    made = tuple(
+        NewDelivery(delivery(part, system), ()) for part, system in zip(parts, ("exchange", "other"), strict=True)
+    )
+    run(settle([Transformed(leased.lease, made)]))
+    for system in ("exchange", "other"):
+        (work,) = run(lease_deliveries(system, "test", max_jobs=9, max_bytes=10**9, seconds=30))
+        run(settle([Dead(work.lease, "expired", "", work.delivery)]))
+    for letter in run(list_dead()):
+        assert run(replay(letter, "start")) == "convert"
+    (again,) = lease_all(run)
+    assert {two.address for two in again.envelope.recipients} == {"b@example.com", "c@example.com"}
+
+
+def test_a_delivery_made_again_never_overwrites_one_that_is_still_open(run: Run) -> None:
+    one = _with_a_refused_delivery(run)
+    (letter,) = run(list_dead())
+    run(replay(letter, "start"))
+    (leased,) = lease_all(run)
+    twice = NewDelivery(delivery(leased.envelope), ())
+    run(settle([Transformed(leased.lease, (twice, twice))]))
+    ids = [work.delivery.id for work in lease_exchange(run)]
+    assert ids == [f"{one.envelope.id}-exchange", f"{one.envelope.id}-exchange-2"]
+
+
+def test_a_discarded_dead_letter_leaves_only_its_history(run: Run, redis_client: redis.Redis) -> None:
+    _with_a_refused_delivery(run)
+    accepted(run)
+    (leased,) = lease_all(run)
+    run(settle([Dead(leased.lease, "malformed", "too deep")]))
+    letters = run(list_dead())
+    assert {letter.stage for letter in letters} == {"transform", "egress"}
+    for letter in letters:
+        assert run(show_dead(letter.id)) == letter
+        assert run(discard(letter.id))
+        assert not run(discard(letter.id))
+        assert run(show_dead(letter.id)) is None
+    assert mail_keys(redis_client) == []
+
+
+def test_gauges_count_what_is_there(run: Run) -> None:
+    accepted(run, 4)
+    first, second, *_ = run(lease_messages("w", max_jobs=3, max_bytes=10**9, seconds=30))
+    settlements: list[Settlement] = [Retry(first.lease, 60), Dead(second.lease, "malformed", "")]
+    run(settle(settlements))
+    gauge = run(gauge_queue(keys.TRANSFORM))
+    assert (gauge.depth, gauge.leased, gauge.scheduled, gauge.dead) == (1, 1, 1, 1)
+    assert gauge.oldest_seconds >= 0
+
+
+def test_durability_is_what_redis_offers_now(
+    run: Run, redis_client: redis.Redis, redis_settings: RedisSettings
+) -> None:
+    gauge = run(gauge_spool(redis_settings))
+    assert (gauge.problem, gauge.durability) == ("", "fsync")
+    redis_client.config_set("appendfsync", "everysec")
+    assert "appendfsync always" in run(gauge_spool(redis_settings)).problem
+    assert run(gauge_spool(redis_settings.model_copy(update={"durability": "everysec"}))).problem == ""
+    redis_client.config_set("appendonly", "no")
+    gauge = run(gauge_spool(redis_settings))
+    assert gauge.durability == "memory"
+    assert "appendonly yes" in gauge.problem
+    assert (
+        "replicas" in run(gauge_spool(redis_settings.model_copy(update={"durability": "replicated"}))).problem or True
+    )
+
+
+def test_a_full_redis_says_so_and_writes_nothing(run: Run, redis_client: redis.Redis) -> None:
+    redis_client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(SpoolFull):
+            run(accept(message()))
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    assert mail_keys(redis_client) == []
+
+
+def test_a_full_redis_can_be_drained(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run, 2)
+    redis_client.config_set("maxmemory", 1)
+    try:
+        first, second = lease_all(run)
+        run(settle([transformed(first), Retry(second.lease, 60)]))
+        (work,) = lease_exchange(run)
+        run(settle([Finished(work.lease, work.delivery)]))
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    assert run(gauge_queue(keys.TRANSFORM)).scheduled == 1
+
+
+def test_too_few_replicas_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.spool.accept.WAIT_MILLISECONDS", 10)
+    with pytest.raises(SpoolTooWeak):
+        run(accept(message(), replicas=1))
+
+
+def test_an_absent_redis_is_unavailable() -> None:
+    spool = open_spool(RedisSettings(url="redis://127.0.0.1:1/0"))
+    with pytest.raises(SpoolUnavailable):
+        spool.run(accept(message()))
+    spool.close()
+
+
+def test_a_forgotten_script_is_sent_again(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    redis_client.script_flush()
+    assert len(lease_all(run)) == 1
+
+
+def test_an_idle_worker_is_woken_by_mail(run: Run) -> None:
+    assert run(wait_for_work([keys.TRANSFORM], 0.05)) is False
+    accepted(run)
+    assert run(wait_for_work([keys.TRANSFORM], 5)) is True
+
+
+def test_workers_are_seen_by_rq(run: Run, redis_client: redis.Redis) -> None:
+    from rq import Worker
+
+    run(announce("transform-1", [keys.TRANSFORM], "busy"))
+    (worker,) = Worker.all(connection=redis_client)
+    assert (worker.name, worker.queue_names(), str(worker.get_state())) == ("transform-1", ["transform"], "busy")
+    run(retire("transform-1", [keys.TRANSFORM]))
+    assert Worker.all(connection=redis_client) == []
+
+
+def test_a_claim_by_a_stock_worker_excludes_others(run: Run, redis_client: redis.Redis) -> None:
+    (one,) = accepted(run)
+    id = one.envelope.id
+    redis_client.lpop(keys.rq_queue(keys.TRANSFORM))
+    redis_client.zadd(keys.rq_started(keys.TRANSFORM), {f"{id}:execution": 2**40})
+    leased = run(claim_message(id, "execution"))
+    assert leased.envelope == one.envelope
+    redis_client.rpush(keys.rq_queue(keys.TRANSFORM), id)
+    assert lease_all(run) == []
+    assert run(claim_message(id, "other")) is None
+    assert run(settle([transformed(leased)], hosted=True)) == frozenset()
+    assert redis_client.exists(keys.rq_job(id)), "the stock worker removes its own job"
+    assert len(lease_exchange(run)) == 1
