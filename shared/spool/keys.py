@@ -86,6 +86,11 @@ def rq_failed(queue: str) -> str:
     return f"rq:failed:{queue}"
 
 
+def rq_results(job_id: str) -> str:
+    """Return RQ's stream of what became of one job."""
+    return f"rq:results:{job_id}"
+
+
 def rq_worker(name: str) -> str:
     """Return RQ's hash of one worker."""
     return f"rq:worker:{name}"
@@ -115,6 +120,7 @@ LUA = {
     "RQ_SUSPENDED": RQ_SUSPENDED,
     "RQ_QUEUE": rq_queue(""),
     "RQ_JOB": rq_job(""),
+    "RQ_RESULTS": rq_results(""),
     "RQ_STARTED": rq_started(""),
     "RQ_SCHEDULED": rq_scheduled(""),
     "RQ_FAILED": rq_failed(""),

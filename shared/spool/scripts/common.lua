@@ -58,9 +58,10 @@ local function accept(id, envelope, content, size, event, now)
   return 1
 end
 
-local function drop_job(queue, id, token)
-  redis.call('ZREM', RQ_STARTED .. queue, id .. ':' .. token)
-  redis.call('DEL', RQ_JOB .. id)
+-- Everything that RQ knows of a job, also where RQ gave it up meanwhile.
+local function drop_job(queue, id)
+  redis.call('ZREM', RQ_FAILED .. queue, id)
+  redis.call('DEL', RQ_JOB .. id, RQ_RESULTS .. id)
 end
 
 -- The message goes when nothing of it is left to do: neither conversion nor a delivery, nor a dead letter.

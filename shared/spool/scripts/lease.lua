@@ -19,7 +19,7 @@ for _ = 1, max_jobs * 10 do -- bounded, though stale jobs are skipped
   if #leased > 0 and (crashes > 0 or bytes + size > max_bytes) then break end
   redis.call('LPOP', RQ_QUEUE .. queue)
   if not state or state == 'delivering' then
-    redis.call('DEL', RQ_JOB .. id) -- the record decides: nothing is left to do
+    drop_job(queue, id) -- the record decides: nothing is left to do
   elseif not is_leased(queue, id, record[2], now) then
     if state == 'dead' then revive(queue, id, now) end -- requeued with RQ's own tools
     redis.call('HSET', record_key(queue, id), 'lease', token)

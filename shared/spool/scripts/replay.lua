@@ -29,7 +29,8 @@ if message[1] == 'waiting' then
 end
 revive(queue, id, now)
 redis.call('SREM', LIVE .. queue, id)
-redis.call('DEL', DELIVERY .. id, RQ_JOB .. id)
+drop_job(queue, id)
+redis.call('DEL', DELIVERY .. id)
 redis.call('HINCRBY', MESSAGE .. message_id, 'open', -1)
 redis.call('HSET', MESSAGE .. message_id, 'state', 'waiting', 'crashes', 0, 'again', cjson.encode(again))
 if message[1] ~= 'waiting' then enqueue(TRANSFORM, message_id, now) end

@@ -9,7 +9,9 @@ local function binary(place) return ARGV[4 + place] end
 
 local function leave(queue, id, token)
   redis.call('SREM', LIVE .. queue, id)
-  if not hosted then drop_job(queue, id, token) end
+  if hosted then return end
+  redis.call('ZREM', RQ_STARTED .. queue, id .. ':' .. token)
+  drop_job(queue, id)
 end
 
 local function dead(one, reason, detail)
