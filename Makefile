@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 
-.PHONY: help install demo run test format lint types tests lock clean
+.PHONY: help install demo run test test-peers format lint types tests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,6 +34,10 @@ format: install ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+test-peers: install ## against Postfix and swaks: needs root, and apt install postfix swaks
+	@command -v postfix swaks smtp-source >/dev/null || { echo "apt install postfix swaks"; exit 1; }
+	$(BIN)/pytest -s tests/peers
+
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -44,12 +48,14 @@ types: install
 tests: install
 	$(BIN)/pytest
 
+RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --no-emit-package causeway
+
 lock: install ## resolve the dependencies anew into requirements/
+	echo 'setuptools>=77' | $(RESOLVE) - -o requirements/build.txt
 	@for extra in ingress transform egress development; do \
 		echo "requirements/$$extra.txt"; \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--no-emit-find-links --no-annotate --no-header --no-emit-package causeway \
-			--extra $$extra --upgrade pyproject.toml -o requirements/$$extra.txt || exit 1; \
+		$(RESOLVE) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit 1; \
 	done
 
 clean: ## remove what was built

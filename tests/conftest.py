@@ -13,9 +13,14 @@ from pathlib import Path
 import pytest
 import redis
 import trustme
+from hypothesis import settings
 
 from shared.operations import embedded
 from shared.operations.settings import RedisSettings
+
+
+settings.register_profile("causeway", deadline=None)  # machines are busy: nothing here is timed
+settings.load_profile("causeway")
 
 
 @dataclass(frozen=True)

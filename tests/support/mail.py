@@ -9,6 +9,14 @@ from shared.mail.envelope import Client, Envelope, Message, Recipient, new_messa
 
 CONTENT = b"From: a@example.com\r\nTo: b@example.com\r\nSubject: x\r\n\r\nHello\r\n"
 
+_PART = b"--b\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nx\r\n"
+SLOW = (
+    b'From: a@example.com\r\nBcc: x@example.com\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    + _PART * 9_900
+    + b"--b\r\nContent-Type: application/x-lotus-encap2\r\n\r\n--b--\r\n"
+)
+"""A message within all limits that takes some tenths of a second to convert."""
+
 
 def message(*recipients: str, sender: str | None = "a@example.com", content: bytes = CONTENT) -> Message:
     """Return a message of a new id from the system `notes`."""

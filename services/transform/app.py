@@ -1,0 +1,42 @@
+"""The transform service: builds what a worker needs from the settings, and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import closing
+from types import FrameType
+
+from services.transform.convert import DryRun, system_named, try_out
+from services.transform.worker import Worker
+from shared.operations.health import Health
+from shared.operations.settings import Settings
+from shared.routing.directory import CurrentDirectory
+from shared.spool.connect import open_spool
+
+
+def run(settings: Settings, health: Health) -> None:
+    """Convert messages until SIGTERM or SIGINT. For the main thread. Raises ConfigurationError for an unusable map."""
+    directory = CurrentDirectory(settings.systems, settings.addresses.map)
+    with closing(open_spool(settings.redis)) as spool, closing(open_spool(settings.redis)) as renewal_spool:
+        worker = Worker(settings, spool, renewal_spool, directory, health)
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            health.drain()
+            worker.stop()
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            worker.run()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def dry_run(settings: Settings, source: str, destination: str, content: bytes) -> DryRun:
+    """Convert the content of one message between two named systems; nothing is stored or sent.
+
+    Raises ConfigurationError for a name that is no system and for an address map that cannot be used.
+    """
+    directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
+    limit = settings.transform.message_timeout.total_seconds()
+    return try_out(content, system_named(settings, source), system_named(settings, destination), directory, limit)

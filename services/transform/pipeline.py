@@ -1,0 +1,109 @@
+"""A conversion step, and how steps run one after another over one message for one destination. Pure.
+
+Each step sees the text that the steps before it left, and returns edits over that text; the pipeline composes them into
+edits over the original. To add a step, write a file in `steps/` and put it into `services.transform.steps.ORDER`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.mail.edits import Edit, Edits, apply, compose
+from shared.mail.envelope import Envelope
+from shared.mail.mime import Entity, parse
+from shared.operations.settings import System
+from shared.routing.directory import Directory
+
+OnFailure = Literal["pass", "defer", "dead_letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepMessage:
+    """The text a step works on, and its tree: every offset in `root` points into `content`."""
+
+    content: bytes
+    root: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a step may know beside the text: the envelope as accepted, both systems, and the directory of addresses."""
+
+    envelope: Envelope
+    source: System
+    destination: System
+    directory: Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One conversion.
+
+    name: in metrics, events and dry-run reports. applies: whether the step has any business with this message; cheap.
+    edits: the changes, over `message.content`, sorted and not overlapping; none where nothing is to change.
+    on_failure: what becomes of the message when the step raises: `pass` goes on without the step, `defer` tries the
+    message again a bounded number of times, `dead_letter` parks it at once.
+    """
+
+    name: str
+    description: str
+    applies: Callable[[StepMessage, Context], bool]
+    edits: Callable[[StepMessage, Context], Edits]
+    on_failure: OnFailure
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step did: how many edits it made, or the exception it raised."""
+
+    step: Step
+    edits: int
+    failure: Exception | None = None
+
+    @property
+    def outcome(self) -> Literal["changed", "unchanged", "failed"]:
+        """The label of `causeway_conversions_total`."""
+        if self.failure is not None:
+            return "failed"
+        return "changed" if self.edits else "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A message converted for one destination: edits over the original, and a report from each step that applied.
+
+    `stopped` is the report of the step that failed and must not be passed over; the edits are then of no use.
+    """
+
+    edits: tuple[Edit, ...]
+    reports: tuple[StepReport, ...]
+    stopped: StepReport | None = None
+
+
+def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversion:
+    """Run the steps in order over the original text for one destination.
+
+    Raises MalformedMessage when the text is no message within the limits of `shared.mail.mime`; nothing else for any
+    text. The text is parsed once, and again only when a step follows one that changed it.
+    """
+    text, message = content, None
+    edits: tuple[Edit, ...] = ()
+    reports: list[StepReport] = []
+    for step in steps:
+        message = message or StepMessage(text, parse(text))
+        try:
+            if not step.applies(message, context):
+                continue
+            made = tuple(step.edits(message, context))
+            if made:
+                edits, text, message = tuple(compose(edits, made)), apply(text, made), None
+        except Exception as failure:  # noqa: BLE001 a step is a plug-in: whatever it raises is its own failure
+            report = StepReport(step, 0, failure)
+            reports.append(report)
+            if step.on_failure != "pass":
+                return Conversion(edits, tuple(reports), stopped=report)
+        else:
+            reports.append(StepReport(step, len(made)))
+    return Conversion(edits, tuple(reports))

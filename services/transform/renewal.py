@@ -1,0 +1,53 @@
+"""Keeps the leases of a batch alive from a thread of its own while the main thread converts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+
+from shared.errors import SpoolError
+from shared.operations.events import emit
+from shared.spool.lease import Lease, renew
+from shared.spool.operation import Spool
+
+RENEWALS_PER_LEASE = 3
+"""Two renewals may fail before a lease runs out."""
+
+
+class Renewal:
+    """Inside the `with` block the leases are renewed; `lost` has the ids of those that somebody else may hold by now.
+
+    spool: for this thread alone, so that a long answer elsewhere delays no renewal. seconds: the length of a lease.
+    """
+
+    def __init__(self, spool: Spool, leases: Sequence[Lease], seconds: float) -> None:
+        self.lost: frozenset[str] = frozenset()
+        self._spool = spool
+        self._leases = list(leases)
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_ended, name="renewal", daemon=True)
+
+    def __enter__(self) -> Renewal:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _renew_until_ended(self) -> None:
+        while not self._ended.wait(self._seconds / RENEWALS_PER_LEASE):
+            try:
+                newly_lost = self._spool.run(renew(self._leases, self._seconds))
+            except SpoolError as error:
+                emit("lease.not_renewed", level=logging.WARNING, leases=len(self._leases), cause=str(error))
+                continue
+            for id in newly_lost:
+                emit("lease.lost", id, level=logging.WARNING)
+            self._leases = [lease for lease in self._leases if lease.id not in newly_lost]
+            self.lost |= newly_lost

@@ -1,0 +1,133 @@
+"""What becomes of one leased message: its deliveries with their edits, a dead letter, or another try."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from traceback import format_exception
+
+from services.transform.deadline import DeadlineExceeded, deadline
+from services.transform.pipeline import Context, Step, StepReport, convert
+from services.transform.plan import plan
+from services.transform.steps import ORDER
+from services.transform.steps.addresses import leaks_after
+from shared.errors import MalformedMessage
+from shared.mail.delivery import Delivery
+from shared.mail.edits import Edit, apply
+from shared.mail.envelope import Message, new_message_id
+from shared.mail.report import build_report
+from shared.operations import metrics
+from shared.operations.events import emit
+from shared.operations.settings import Settings
+from shared.routing.directory import Directory
+from shared.spool.lease import Lease, LeasedMessage
+from shared.spool.settle import Crashed, Dead, NewDelivery, Settlement, Transformed
+
+
+def settlement_of(
+    leased: LeasedMessage,
+    content: bytes | None,
+    directory: Directory,
+    settings: Settings,
+    *,
+    now: float,
+    steps: Sequence[Step] = ORDER,
+) -> Settlement:
+    """Convert a message within `transform.message_timeout`; raises for no message. `now`: seconds since the epoch.
+
+    A dead letter's reason is one of: `malformed` (beyond the limits of the MIME reader), `no_route` (an address leads
+    nowhere and nobody can be told), `conversion` (a step failed), `no_system`, `no_content`.
+    """
+    lease, limit = leased.lease, settings.transform.message_timeout.total_seconds()
+    if content is None:
+        return _dead(lease, "no_content", "its content is no longer in the spool")
+    if leased.envelope.source not in directory.topology.systems:
+        return _dead(
+            lease, "no_system", f"it came from {leased.envelope.source}, which is none of the `systems` any more"
+        )
+    try:
+        with deadline(limit), metrics.stage_seconds.labels("transform").time():
+            return _Conversions(leased, content, directory, settings, now, steps).settlement()
+    except DeadlineExceeded:
+        emit("message.timed_out", lease.id, level=logging.ERROR, limit_seconds=limit, crashes=lease.crashes + 1)
+        return Crashed(lease, f"timeout: not converted within {limit:g} s")
+    except MalformedMessage as error:
+        return _dead(lease, "malformed", str(error))
+    except _StoppedError as stopped:
+        if stopped.report.step.on_failure == "defer" and lease.crashes + 1 < settings.transform.max_crashes:
+            return Crashed(lease, str(stopped))
+        return _dead(lease, "conversion", str(stopped))
+    except Exception as error:  # noqa: BLE001 a bug of ours: the spool bounds how often it is met
+        emit("message.crashed", lease.id, level=logging.ERROR, bug=True, crashes=lease.crashes + 1)
+        return Crashed(lease, _line(error))
+
+
+class _StoppedError(Exception):
+    """A step failed that must not be passed over."""
+
+    def __init__(self, report: StepReport, system: str) -> None:
+        super().__init__(f"{report.step.name} for {system}: {_line(report.failure)}")
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversions:
+    """One message converted for every system that it goes to."""
+
+    leased: LeasedMessage
+    content: bytes
+    directory: Directory
+    settings: Settings
+    now: float
+    steps: Sequence[Step]
+
+    def settlement(self) -> Settlement:
+        envelope, lease = self.leased.envelope, self.leased.lease
+        planned = plan(envelope, len(self.content), self.directory, self.now)
+        if planned.unrouted and envelope.sender is None:
+            return _dead(lease, "no_route", "; ".join(one.public for one in planned.unrouted.recipients))
+        deliveries = tuple(NewDelivery(delivery, self._edits(delivery.system)) for delivery in planned.deliveries)
+        return Transformed(lease, deliveries, tuple(self._failure_reports(planned.unrouted)))
+
+    def _failure_reports(self, unrouted: Delivery | None) -> Iterator[Message]:
+        """Yield what the sender is told of recipients without a route, with the original as its own system sees it."""
+        wanting = [one for one in unrouted.recipients if not one.notify or "FAILURE" in one.notify] if unrouted else []
+        if unrouted and wanting:  # RFC 3461 section 4.1
+            returned = apply(self.content, self._edits(self.leased.envelope.source))
+            hostname, id = self.settings.hostname, new_message_id(self.now)
+            yield build_report("failed", unrouted, wanting, returned, hostname=hostname, id=id, now=self.now)
+
+    def _edits(self, system: str) -> tuple[Edit, ...]:
+        envelope, systems = self.leased.envelope, self.directory.topology.systems
+        context = Context(envelope, systems[envelope.source], systems[system], self.directory)
+        conversion = convert(self.content, context, self.steps)
+        for report in conversion.reports:
+            _tell(envelope.id, system, report)
+        if conversion.stopped:
+            raise _StoppedError(conversion.stopped, system)
+        metrics.internal_address_leaks.inc(leaks_after(self.content, conversion.edits, self.directory))
+        return conversion.edits
+
+
+def _tell(id: str, system: str, report: StepReport) -> None:
+    metrics.conversions.labels(report.step.name, report.outcome).inc()
+    if report.failure:
+        emit(
+            "step.failed",
+            id,
+            level=logging.ERROR,
+            step=report.step.name,
+            system=system,
+            on_failure=report.step.on_failure,
+            traceback="".join(format_exception(report.failure)),
+        )
+
+
+def _dead(lease: Lease, reason: str, detail: str) -> Dead:
+    emit("message.parked", lease.id, level=logging.ERROR, reason=reason, detail=detail)
+    return Dead(lease, reason, detail)
+
+
+def _line(error: BaseException | None) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

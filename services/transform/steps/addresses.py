@@ -1,0 +1,118 @@
+"""Addresses in header fields, as everybody may see them.
+
+Every address field of the message shows public addresses only: exact map, Notes and IMCEA forms, domain rules. For any
+destination but Domino, display names that are Notes names become what people call the bearer. Only the header of the
+message itself is rewritten, of a signed one too: internal addresses must not leak, and no inner signature covers that
+header. Attached messages stay as they are: what they show was shown before.
+
+An edit replaces the octets of one address (of its domain, where only that changes) or of one display name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from services.transform.pipeline import Context, Step, StepMessage
+from shared.mail.address_list import Mailbox, read_addresses, write_name
+from shared.mail.edits import Edit, Edits, apply
+from shared.mail.header import Field, read_fields
+from shared.mail.mime import Entity
+from shared.routing.directory import Directory
+
+FIELDS = frozenset(
+    {
+        *("from", "sender", "reply-to", "to", "cc", "bcc"),  # RFC 5322 section 3.6.2, 3.6.3
+        *("resent-from", "resent-sender", "resent-reply-to", "resent-to", "resent-cc", "resent-bcc"),  # 3.6.6
+        *("return-path", "delivered-to", "apparently-to", "errors-to"),
+        *(
+            "disposition-notification-to",
+            "return-receipt-to",
+            "x-confirm-reading-to",
+        ),  # receipts: RFC 8098, Sendmail, Pegasus
+        *("mail-followup-to", "mail-reply-to"),
+        *("x-sender", "x-receiver", "x-original-to", "x-envelope-from", "x-envelope-to"),  # relays: Exchange, Postfix
+    }
+)
+
+
+def rewrite_headers(content: bytes, root: Entity, directory: Directory, humanize_names: bool) -> list[Edit]:
+    """Return the edits that make the address fields of a message public, in order."""
+    return [
+        edit
+        for field in _address_fields(root.fields)
+        for mailbox in read_addresses(content, field.value_start, field.end)
+        for edit in _edits_of(content, mailbox, directory, humanize_names)
+    ]
+
+
+def leaks(content: bytes, root: Entity, directory: Directory) -> int:
+    """Return how many internal addresses the address fields of a message hold; none once it is rewritten.
+
+    Counts what `rewrite_headers` would still change, and what looks like an internal address anywhere else in those
+    fields: a comment, a route.
+    """
+    return _leaks(content, root.fields, directory)
+
+
+def leaks_after(content: bytes, edits: Edits, directory: Directory) -> int:
+    """Return the same for a message as its edits leave it (`causeway_internal_address_leaks_total`); copies no body."""
+    _, body_start = read_fields(content, 0, len(content), _never)
+    header = apply(content[:body_start], [edit for edit in edits if edit.end <= body_start])
+    fields, _ = read_fields(header, 0, len(header), _never)
+    return _leaks(header, fields, directory)
+
+
+def _never(_offset: int) -> bool:
+    return False
+
+
+def _leaks(content: bytes, fields: Iterable[Field], directory: Directory) -> int:
+    count = 0
+    for field in _address_fields(fields):
+        covered = field.value_start
+        for mailbox in read_addresses(content, field.value_start, field.end):
+            start, end = mailbox.address_span
+            count += len(directory.topology.internal_pattern.findall(content, covered, start))
+            count += directory.is_internal(mailbox.address)
+            covered = end
+        count += len(directory.topology.internal_pattern.findall(content, covered, field.end))
+    return count
+
+
+def _address_fields(fields: Iterable[Field]) -> Iterator[Field]:
+    return (field for field in fields if field.name in FIELDS)
+
+
+def _edits_of(content: bytes, mailbox: Mailbox, directory: Directory, humanize_names: bool) -> Iterator[Edit]:
+    if mailbox.name_span and (humanize_names or "@" in mailbox.name):
+        name = directory.public_name(mailbox.name)
+        if name != mailbox.name:
+            start, end = mailbox.name_span
+            yield Edit(start, end, write_name(name, quoted=content.startswith(b'"', start)))
+    public = directory.public(mailbox.address)
+    if public != mailbox.address:
+        yield _address_edit(mailbox, public)
+
+
+def _address_edit(mailbox: Mailbox, public: str) -> Edit:
+    local, _, domain = public.rpartition("@")
+    same_local = local == mailbox.address.rpartition("@")[0]
+    start, end = mailbox.domain_span if mailbox.domain_span and same_local else mailbox.address_span
+    return Edit(start, end, (domain if same_local else public).encode("utf-8", "surrogateescape"))
+
+
+def _applies(message: StepMessage, _context: Context) -> bool:
+    return any(True for _ in _address_fields(message.root.fields))
+
+
+def _edits(message: StepMessage, context: Context) -> list[Edit]:
+    return rewrite_headers(message.content, message.root, context.directory, context.destination.kind != "domino")
+
+
+STEP = Step(
+    name="addresses",
+    description="Address fields show public addresses, and people's names instead of Notes names.",
+    applies=_applies,
+    edits=_edits,
+    on_failure="defer",
+)

@@ -1,0 +1,70 @@
+"""The directory of addresses: what every stage asks about an address.
+
+A `Directory` is a value: the systems and one version of the address map. `CurrentDirectory` gives the newest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.operations.settings import System
+from shared.routing import rewrite
+from shared.routing.address_map import AddressMap
+from shared.routing.address_map_file import AddressMapFile
+from shared.routing.recognize import Recognized, recognize
+from shared.routing.route import NoRoute, Route, route
+from shared.routing.topology import Topology
+
+
+class Directory:
+    """Routes and rewrites addresses. Never changes; every method is pure and accepts any text."""
+
+    def __init__(self, systems: Sequence[System], address_map: AddressMap | None = None) -> None:
+        self.topology = Topology(systems)
+        self.address_map = address_map or AddressMap()
+        self._organisations = self.topology.organisations | self.address_map.organisations
+
+    def recognize(self, address: str) -> Recognized:
+        """Say what an address is, wrappings undone."""
+        return recognize(address, self.topology, self.address_map)
+
+    def route(self, recipient: str, source: str) -> Route | NoRoute:
+        """Return where a recipient of a message from the system named `source` goes."""
+        return route(recipient, source, self.topology, self.address_map)
+
+    def public(self, address: str) -> str:
+        """Return the address that everybody may see; unknown addresses and the null sender `""` as they are."""
+        return rewrite.public(self.recognize(address), self.topology, self.address_map)
+
+    def public_sender(self, sender: str | None) -> str | None:
+        """Return the public envelope sender; the null sender stays null."""
+        return self.public(sender) if sender else sender
+
+    def internal(self, address: str, system: str) -> str:
+        """Return the address as the system of that name accepts it. Raises KeyError for an unknown system."""
+        destination = self.topology.systems[system]
+        return rewrite.internal(self.recognize(address), destination, self.topology, self.address_map)
+
+    def public_name(self, display_name: str) -> str:
+        """Return a display name as people write it: `John Doe/Sales/Acme` and `CN=John Doe/O=Acme` are `John Doe`."""
+        return rewrite.public_name(display_name, self.topology, self.address_map, self._organisations)
+
+    def is_internal(self, address: str) -> bool:
+        """Whether the address would tell the outside something of the inside: whether `public` changes it."""
+        return self.public(address) != address
+
+
+class CurrentDirectory:
+    """The directory over the newest good version of the address map. Raises ConfigurationError if there is none yet."""
+
+    def __init__(self, systems: Sequence[System], map: Path | None = None) -> None:
+        self._systems = tuple(systems)
+        self._file = AddressMapFile(map) if map else None
+        self._directory = Directory(self._systems, self._file.current() if self._file else None)
+
+    def current(self) -> Directory:
+        """Return the directory; a new one only after the map changed. One stat(2) a call."""
+        if self._file and (address_map := self._file.current()) is not self._directory.address_map:
+            self._directory = Directory(self._systems, address_map)
+        return self._directory

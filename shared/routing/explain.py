@@ -1,0 +1,57 @@
+"""Why an address goes where it goes, told rule by rule. Pure; `causeway explain` prints it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared.mail.address import Address
+from shared.routing.directory import Directory
+from shared.routing.route import NoRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the gateway does with one address in mail from one system.
+
+    public: as everybody sees it. is_internal: whether it would leak if left as it is. owner: the system it lives in,
+    None for none. system: the destination of mail to it, None where it is not routed. delivered_to: what the
+    destination is told. map_line: its line in the address map. rules: what led there, in order. refused: why there is
+    no route. is_address: whether it is a valid Internet address as it stands.
+    """
+
+    address: str
+    source: str
+    is_address: bool
+    public: str
+    is_internal: bool
+    owner: str | None
+    map_line: int | None
+    system: str | None
+    delivered_to: str | None
+    rules: tuple[str, ...]
+    refused: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the explanation as JSON-ready data."""
+        return {**asdict(self), "rules": list(self.rules)}
+
+
+def explain(address: str, source: str, directory: Directory) -> Explanation:
+    """Explain an address in mail from the system named `source`; any text can be explained."""
+    found = directory.recognize(address)
+    route = directory.route(address, source)
+    refused = route.reason if isinstance(route, NoRoute) else None
+    return Explanation(
+        address=address,
+        source=source,
+        is_address=Address.is_valid(address),
+        public=directory.public(address),
+        is_internal=directory.is_internal(address),
+        owner=found.owner.name if found.owner else None,
+        map_line=found.pair.line if found.pair else None,
+        system=None if isinstance(route, NoRoute) else route.system,
+        delivered_to=None if isinstance(route, NoRoute) else route.address,
+        rules=route.why,
+        refused=refused,
+    )

@@ -1,0 +1,153 @@
+"""What an address is: a row of the map, a Notes name, or an Internet address once every wrapping is undone. Pure.
+
+Forms are undone only where they are ours: at a domain that one of our systems has, or at one of our Notes domains.
+`John_Smith%Acme@partner.example` belongs to the partner, whatever it means there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.mail.address import MAX_OCTETS, Address, quote, unquote
+from shared.operations.settings import System
+from shared.routing import imcea
+from shared.routing.address_map import AddressMap, Pair
+from shared.routing.notes_address import NotesName
+from shared.routing.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """What an address turned out to be.
+
+    address: as written, wrappings undone. pair: its row of the map. name: the Notes name it stands for, where it has no
+    row. owner: the system it lives in, None where only its domain's public face or nothing is ours. why: one line for
+    each rule that was used.
+    """
+
+    address: str
+    pair: Pair | None = None
+    name: NotesName | None = None
+    owner: System | None = None
+    why: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> str:
+        """The local part as written, quotes included."""
+        return self.address.rpartition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        """The domain as written; the whole text where there is no @."""
+        return self.address.rpartition("@")[2]
+
+
+def recognize(text: str, topology: Topology, address_map: AddressMap) -> Recognized:
+    """Say what an address is. Any text is something: what nothing fits is itself, without an owner."""
+    why: tuple[str, ...] = ()
+    while True:  # each turn undoes one wrapping, so the text gets shorter
+        if pair := _pair(text, topology, address_map):
+            return Recognized(text, pair, owner=pair_owner(pair, topology), why=(*why, f"map: line {pair.line}"))
+        name = _name(text, topology)
+        if name and (pair := address_map.by_name(name)):
+            found = f"map: Notes name {name} is in line {pair.line}"
+            return Recognized(text, pair, owner=pair_owner(pair, topology), why=(*why, found))
+        inner = _forwarding(text, topology) or _encapsulated(text, topology)
+        if inner is None:
+            break
+        text, why = inner[0], (*why, inner[1])
+    if name and name.notes_domain and (owner := topology.notes_owner(name.notes_domain)):
+        return Recognized(
+            text, name=name, owner=owner, why=(*why, f"Notes domain {name.notes_domain} is {owner.name}'s")
+        )
+    domain = text.rpartition("@")[2] if "@" in text else ""
+    if owner := _legacy_owner(text, topology):
+        return Recognized(text, owner=owner, why=(*why, f"IMCEAEX: {owner.name} is the only Exchange behind {domain}"))
+    if domain and (owner := topology.owner(domain)):
+        return Recognized(text, owner=owner, why=(*why, f"domain {domain} is {owner.name}'s"))
+    return Recognized(text, why=why)
+
+
+def pair_owner(pair: Pair, topology: Topology) -> System | None:
+    """Return the system a row of the map belongs to: by the internal address, the Notes domain, the public domain."""
+    domain = pair.internal.rpartition("@")[2]
+    owner = topology.owner(domain) or topology.notes_owner(domain)
+    if owner is None and pair.name and pair.name.notes_domain:
+        owner = topology.notes_owner(pair.name.notes_domain)
+    sharers = topology.sharers(domain)
+    return owner or (sharers[0] if len(sharers) == 1 else None)
+
+
+def _pair(text: str, topology: Topology, address_map: AddressMap) -> Pair | None:
+    pair = address_map.by_public(text) or address_map.by_internal(text)
+    local, at, domain = text.rpartition("@")
+    owner = topology.owner(domain) if at else None
+    if pair or owner is None or not owner.envelope_domain:
+        return pair
+    siblings = (address_map.by_internal(f"{local}@{sibling}") for sibling in owner.domains)
+    return next((found for found in siblings if found), None)
+
+
+def _notes_text(text: str, topology: Topology) -> str | None:
+    """Return the Notes address that a text is or wraps, @ before each Notes domain; a blank may still be `_`."""
+    local, at, domain = text.rpartition("@")
+    plain = unquote(local)
+    if len(text) > MAX_OCTETS:
+        return None
+    if not at:
+        return text
+    if not topology.is_ours(domain):
+        return f"{plain}@{domain}" if topology.notes_owner(domain) or "." not in domain else None
+    wrapped = imcea.decode(plain)
+    if wrapped:
+        return wrapped.address if wrapped.scheme == "NOTES" else None
+    return plain.replace("%", "@") if any(sign in plain for sign in "/%@") else None
+
+
+def _name(text: str, topology: Topology) -> NotesName | None:
+    """Return the Notes name in any form that is ours; one without a Notes domain means something to the map only."""
+    written = _notes_text(text, topology)
+    if written is None:
+        return None
+    local, at, domain = text.rpartition("@")
+    plain = unquote(local)
+    domino = at and topology.is_ours(domain) and imcea.decode(plain) is None
+    name = NotesName.decode(plain) if domino else NotesName.parse(written)
+    known = name is not None and (name.notes_domain is None or topology.notes_owner(name.notes_domain) is not None)
+    return name if known else None
+
+
+def _forwarding(text: str, topology: Topology) -> tuple[str, str] | None:
+    """Undo `user@exchange.example.com@ACME`: the Notes domain follows the last @, the rest is an Internet address.
+
+    At a domain of ours the Notes domain must be one of ours too: `100%@x` and `a%b.example%c` are just local parts.
+    """
+    rest, _, last = (_notes_text(text, topology) or "").rpartition("@")
+    user, _, inner = rest.rpartition("@")
+    if not user or not ("." in inner or topology.is_ours(inner)):
+        return None
+    if topology.is_ours(text.rpartition("@")[2]) and topology.notes_owner(last) is None:
+        return None
+    address = f"{quote(unquote(user))}@{inner}"
+    return (address, f"forwarding address: {address} inside Notes domain {last}") if Address.is_valid(address) else None
+
+
+def _encapsulated(text: str, topology: Topology) -> tuple[str, str] | None:
+    """Undo IMCEASMTP: an Internet address that Exchange wrapped."""
+    local, _, domain = text.rpartition("@")
+    wrapped = imcea.decode(unquote(local)) if topology.is_ours(domain) and len(text) <= MAX_OCTETS else None
+    if wrapped and wrapped.scheme == "SMTP" and Address.is_valid(wrapped.address):
+        return wrapped.address, f"IMCEASMTP: {wrapped.address} inside"
+    return None
+
+
+def _legacy_owner(text: str, topology: Topology) -> System | None:
+    """Return the one Exchange behind a domain not its own, for IMCEAEX, which Exchange alone can read."""
+    local, _, domain = text.rpartition("@")
+    owner = topology.owner(domain)
+    public_domain = topology.public_domain(domain) or domain
+    if (owner and owner.kind == "exchange") or not topology.is_public(public_domain):
+        return None
+    wrapped = imcea.decode(unquote(local))
+    exchanges = [system for system in topology.sharers(public_domain) if system.kind == "exchange"]
+    return exchanges[0] if wrapped and wrapped.scheme == "EX" and len(exchanges) == 1 else None

@@ -1,0 +1,309 @@
+"""The transform worker on a real Redis: what it takes comes out once, whatever happens to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+
+from services.transform.app import run
+from services.transform.renewal import Renewal
+from services.transform.worker import Worker
+from shared.mail.edits import apply
+from shared.operations import embedded
+from shared.operations.health import Health
+from shared.operations.settings import AddressSettings, HttpSettings, RedisSettings, Settings, TransformSettings
+from shared.routing.directory import CurrentDirectory
+from shared.spool import keys
+from shared.spool.accept import accept
+from shared.spool.connect import open_spool
+from shared.spool.dead_letters import Filter, list_dead
+from shared.spool.lease import LeasedDelivery, lease_deliveries, lease_messages
+from shared.spool.operation import Spool
+from shared.spool.trace import trace
+from tests.support.mail import SLOW, message
+from tests.support.systems import EXCHANGE, NOTES
+
+CONTENT = b"From: john@notes.example.com\r\nTo: jane@example.com\r\nBcc: secret@example.com\r\n\r\nHello\r\n"
+DEADLINE_SECONDS = 30.0
+
+
+@pytest.fixture
+def spool(redis_settings: RedisSettings) -> Iterator[Spool]:
+    opened = open_spool(redis_settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings(redis_settings: RedisSettings) -> Settings:
+    return Settings(
+        hostname="gateway.example.com",
+        redis=redis_settings,
+        systems=[NOTES, EXCHANGE],
+        transform=TransformSettings(lease=timedelta(seconds=1)),
+        http=HttpSettings(listen=None),
+    )
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def accept_messages(spool: Spool, count: int, content: bytes = CONTENT) -> list[str]:
+    ids = []
+    for _ in range(count):
+        accepted = message("jane@exchange.example.com", sender="john@notes.example.com", content=content)
+        spool.run(accept(accepted))
+        ids.append(accepted.envelope.id)
+    return ids
+
+
+def leased_deliveries(spool: Spool, system: str = "exchange") -> list[LeasedDelivery]:
+    return spool.run(lease_deliveries(system, "test", max_jobs=1000, max_bytes=10**9, seconds=60))
+
+
+def run_until(settings: Settings, condition: Callable[[], bool]) -> None:
+    """Run the service in this thread, as a process does, and stop it by SIGTERM once the condition holds."""
+    held: list[bool] = []
+
+    def watch() -> None:
+        held.append(eventually(condition))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watcher = threading.Thread(target=watch)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        watcher.start()
+        run(settings, Health())
+        watcher.join()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert held == [True]
+
+
+def waits_for_nobody(spool: Spool) -> bool:
+    return not spool.client.exists(keys.live(keys.TRANSFORM))
+
+
+def test_messages_become_deliveries(settings: Settings, spool: Spool) -> None:
+    ids = accept_messages(spool, 50)
+    run_until(settings, lambda: waits_for_nobody(spool))
+    leased = leased_deliveries(spool)
+    assert sorted(one.delivery.message_id for one in leased) == sorted(ids)
+    expected = b"From: john@example.com\r\nTo: jane@example.com\r\n\r\nHello\r\n"
+    assert {apply(CONTENT, one.edits) for one in leased} == {expected}
+    assert {one.delivery.sender for one in leased} == {"john@example.com"}
+    assert [event["event"] for event in spool.run(trace(ids[0]))] == ["accepted", "converted"]
+
+
+def test_health_tells_of_the_stop(settings: Settings, spool: Spool) -> None:
+    health = Health()
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        timer.start()
+        run(settings, health)
+    finally:
+        timer.join()
+        assert signal.signal(signal.SIGTERM, before) is signal.SIG_IGN
+    assert health.ready() == "draining"
+    assert not spool.client.smembers(keys.RQ_WORKERS)
+
+
+def test_what_cannot_be_processed_is_a_dead_letter_and_holds_nothing_up(settings: Settings, spool: Spool) -> None:
+    good, bad = accept_messages(spool, 5), accept_messages(spool, 1, b"X: " + b"a" * 1_000_000 + b"\r\n\r\n")
+    good += accept_messages(spool, 5)
+    run_until(settings, lambda: waits_for_nobody(spool))
+    assert sorted(one.delivery.message_id for one in leased_deliveries(spool)) == sorted(good)
+    [letter] = spool.run(list_dead(Filter(stage="transform")))
+    assert ([letter.id], letter.reason) == (bad, "malformed")
+
+
+def test_the_sender_of_an_unroutable_message_gets_a_report_through_the_gateway(
+    settings: Settings, spool: Spool
+) -> None:
+    lonely = NOTES.model_copy(update={"default_route": None})
+    settings = settings.model_copy(update={"systems": [lonely, EXCHANGE]})
+    spool.run(accept(message("x@elsewhere.example.net", sender="john@notes.example.com", content=CONTENT)))
+    run_until(settings, lambda: waits_for_nobody(spool))
+    [report] = leased_deliveries(spool, "notes")
+    assert report.delivery.sender is None
+    assert [one.public for one in report.delivery.recipients] == ["john@example.com"]
+    assert leased_deliveries(spool) == []
+
+
+def test_a_new_version_of_the_map_is_used_without_a_restart(settings: Settings, spool: Spool, tmp_path: Path) -> None:
+    map_file = tmp_path / "addresses.csv"
+    map_file.write_text("public,internal\nj.doe@example.com,other@notes.example.com\n")
+    settings = settings.model_copy(update={"addresses": AddressSettings(map=map_file)})
+    senders: list[str | None] = []
+
+    def is_renamed() -> bool:
+        if not senders:
+            accept_messages(spool, 1)
+        for one in leased_deliveries(spool):
+            senders.append(one.delivery.sender)
+            replacement = tmp_path / "new.csv"
+            replacement.write_text("public,internal\njohn.doe@example.com,john@notes.example.com\n")
+            replacement.rename(map_file)
+            accept_messages(spool, 1)
+        return "john.doe@example.com" in senders
+
+    run_until(settings, is_renamed)
+    assert senders[0] == "john@example.com"
+
+
+def test_messages_of_a_worker_that_died_are_done_by_another(settings: Settings, spool: Spool) -> None:
+    ids = accept_messages(spool, 3)
+    taken = spool.run(lease_messages("dead", max_jobs=2, max_bytes=10**9, seconds=0.2))
+    assert len(taken) == 2
+    run_until(settings, lambda: waits_for_nobody(spool))
+    assert sorted(one.delivery.message_id for one in leased_deliveries(spool)) == sorted(ids)
+
+
+@pytest.fixture
+def worker(settings: Settings, spool: Spool) -> Iterator[Worker]:
+    renewal_spool = open_spool(settings.redis)
+    yield Worker(settings, spool, renewal_spool, CurrentDirectory(settings.systems), Health())
+    renewal_spool.close()
+
+
+def test_a_stop_gives_back_what_is_not_begun(worker: Worker, spool: Spool) -> None:
+    ids = accept_messages(spool, 5)
+    leased = spool.run(lease_messages(worker.name, max_jobs=3, max_bytes=10**9, seconds=60))
+    worker.stop()
+    worker.work(leased)
+    again = spool.run(lease_messages("next", max_jobs=9, max_bytes=10**9, seconds=60))
+    assert sorted(one.lease.id for one in again) == sorted(ids)
+    assert {one.lease.crashes for one in again} == {0}
+    assert leased_deliveries(spool) == []
+
+
+def test_a_message_that_another_worker_holds_by_now_is_not_settled(worker: Worker, spool: Spool) -> None:
+    mine, lost = accept_messages(spool, 2)
+    leased = spool.run(lease_messages(worker.name, max_jobs=2, max_bytes=10**9, seconds=60))
+    spool.client.hset(keys.message(lost), "lease", "another")
+    worker.work(leased)
+    assert [one.delivery.message_id for one in leased_deliveries(spool)] == [mine]
+
+
+def test_a_lease_is_renewed_for_as_long_as_the_work_takes(settings: Settings, spool: Spool) -> None:
+    accept_messages(spool, 2)
+    leases = [one.lease for one in spool.run(lease_messages("test", max_jobs=2, max_bytes=10**9, seconds=0.3))]
+    renewal_spool = open_spool(settings.redis)
+    started, first = keys.rq_started(keys.TRANSFORM), f"{leases[0].id}:{leases[0].token}"
+    granted = spool.client.zscore(started, first)
+    assert isinstance(granted, float)
+    with Renewal(renewal_spool, leases, 0.3) as renewal:
+        assert eventually(lambda: (spool.client.zscore(started, first) or 0.0) > granted + 0.6)
+        assert renewal.lost == frozenset()
+        spool.client.hset(keys.message(leases[1].id), "lease", "somebody else")
+        assert eventually(lambda: renewal.lost == {leases[1].id})
+    renewal_spool.close()
+
+
+@contextmanager
+def service(directory: Path, redis_url: str, **transform: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service as a process of its own; the file `log` has its events."""
+    hosts = {"smart_hosts": [{"host": "127.0.0.1", "tls": "none"}]}
+    configuration = {
+        "redis": {"url": redis_url},
+        "systems": [{**system.model_dump(mode="json"), **hosts} for system in (NOTES, EXCHANGE)],
+        "transform": {"lease": "1s", **transform},
+        "http": {"listen": None},
+    }
+    file = directory / "causeway.yaml"
+    file.write_text(json.dumps(configuration))  # JSON is YAML
+    with (directory / "log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "services.transform", "--config", file], stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def events(directory: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in (directory / "log").read_text().splitlines() if line.startswith("{")]
+
+
+def test_sigterm_ends_the_service_and_leaves_nothing_leased(
+    spool: Spool, redis_settings: RedisSettings, tmp_path: Path
+) -> None:
+    """What is done is settled, the rest is back in its queue, and no crash was counted."""
+    ids = accept_messages(spool, 400)
+    with service(tmp_path, redis_settings.url) as process:
+        assert eventually(lambda: int(spool.client.llen(keys.rq_queue(keys.egress("exchange")))) > 0)
+        process.terminate()
+        assert process.wait(DEADLINE_SECONDS) == 0
+    assert not spool.client.zcard(keys.rq_started(keys.TRANSFORM))
+    queue = spool.client.lrange(keys.rq_queue(keys.TRANSFORM), 0, -1)
+    waiting = {id.decode() for id in queue if isinstance(id, bytes)}
+    done = {one.delivery.message_id for one in leased_deliveries(spool)}
+    assert waiting | done == set(ids)
+    assert not waiting & done
+    assert {spool.client.hget(keys.message(id), "crashes") for id in ids} == {b"0"}
+    assert events(tmp_path)[-1] == "worker.stopped"
+
+
+def test_a_message_that_takes_too_long_is_a_dead_letter_in_the_end(
+    spool: Spool, redis_settings: RedisSettings, tmp_path: Path
+) -> None:
+    [slow], [quick] = accept_messages(spool, 1, SLOW), accept_messages(spool, 1)
+    with service(tmp_path, redis_settings.url, message_timeout="100ms", max_crashes=1):
+        assert eventually(lambda: waits_for_nobody(spool))
+    [letter] = spool.run(list_dead(Filter(stage="transform")))
+    assert (letter.id, letter.reason) == (slow, "crash")
+    assert letter.detail.startswith("timeout: ")
+    assert [one.delivery.message_id for one in leased_deliveries(spool)] == [quick]
+
+
+def test_the_service_outlives_redis(tmp_path: Path) -> None:
+    """Redis is killed while the service waits, and started again: the service goes on with what comes then."""
+    socket = tmp_path / "redis.sock"
+    command = embedded.command(embedded.find_redis_server(), tmp_path, socket)
+    url = f"unix://{socket}"
+    server = subprocess.Popen(command)
+    spool = open_spool(RedisSettings(url=url))
+
+    def answers() -> bool:
+        try:
+            return bool(spool.client.ping())
+        except redis.RedisError:
+            return False
+
+    try:
+        assert eventually(answers)
+        with service(tmp_path, url) as process:
+            assert eventually(lambda: "worker.started" in events(tmp_path))
+            server.kill()
+            server.wait()
+            assert eventually(lambda: "spool.failed" in events(tmp_path))
+            server = subprocess.Popen(command)
+            assert eventually(answers)
+            [id] = accept_messages(spool, 1)
+            assert eventually(lambda: bool(spool.client.exists(keys.delivery(f"{id}-exchange"))))
+            assert eventually(lambda: "spool.recovered" in events(tmp_path))
+            process.terminate()
+            assert process.wait(DEADLINE_SECONDS) == 0
+    finally:
+        spool.close()
+        server.kill()
+        server.wait()

@@ -1,0 +1,94 @@
+"""Deliveries in a real spool, and an egress worker in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from services.egress.app import build_courier
+from services.egress.worker import Worker
+from shared.mail.edits import Edit
+from shared.operations.health import Health
+from shared.operations.settings import (
+    EgressSettings,
+    RedisSettings,
+    RetrySettings,
+    Settings,
+    SmartHost,
+    System,
+)
+from shared.spool.accept import accept
+from shared.spool.connect import open_async_spool
+from shared.spool.lease import lease_messages
+from shared.spool.operation import Spool
+from shared.spool.settle import NewDelivery, Transformed, settle
+from tests.support.mail import CONTENT, delivery, message
+
+SYSTEM = "exchange"
+
+
+def settings_for(redis: RedisSettings, smart_hosts: Sequence[SmartHost], **egress: Any) -> Settings:
+    """Return settings of a gateway with one system to deliver to, impatient in everything."""
+    impatient: dict[str, Any] = {
+        "connect_timeout": timedelta(seconds=2),
+        "command_timeout": timedelta(seconds=5),
+        "data_timeout": timedelta(seconds=5),
+        "lease": timedelta(seconds=5),
+        "host_down": timedelta(milliseconds=300),
+        "retry": RetrySettings(first=timedelta(milliseconds=100), jitter=0),
+        "shutdown_timeout": timedelta(seconds=5),
+    }
+    return Settings(
+        hostname="gw.example.com",
+        redis=redis,
+        systems=[System(name=SYSTEM, kind="exchange", smart_hosts=list(smart_hosts))],
+        egress=EgressSettings(**{**impatient, **egress}),
+    )
+
+
+def spooled(
+    spool: Spool,
+    *recipients: str,
+    sender: str | None = "a@example.com",
+    content: bytes = CONTENT,
+    edits: tuple[Edit, ...] = (),
+    **changes: Any,
+) -> str:
+    """Put a delivery into the spool as transform would; return its id."""
+    accepted = message(*recipients, sender=sender, content=content)
+    spool.run(accept(accepted))
+    [leased] = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**9, seconds=60))
+    made = replace(delivery(leased.envelope, SYSTEM, len(content)), **changes)
+    assert not spool.run(settle([Transformed(leased.lease, (NewDelivery(made, edits),))]))
+    return made.id
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Worker]:
+    """Run a worker; at the end it is told to stop, and must have stopped."""
+    spool = open_async_spool(settings.redis)
+    couriers = {system.name: build_courier(settings, system, spool) for system in settings.systems}
+    worker = Worker(settings, spool, couriers, Health(), Random(1))
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+        worker.stop()
+        await asyncio.wait({task}, timeout=5); [t.print_stack() for t in asyncio.all_tasks()] if not task.done() else None; await asyncio.wait_for(task, 1)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for courier in couriers.values():
+            await courier.aclose()
+        await spool.aclose()
+
+
+async def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
+    """Wait until something holds; fail where it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)

@@ -1,0 +1,76 @@
+"""A bounded load of small messages, each with a tag of its own, sent by clients that insist on their 250."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from pathlib import Path
+
+BODY = "Kind regards\r\n" * 300
+
+
+@dataclass
+class Load:
+    """`total` messages over `clients` connections to 127.0.0.1:port, from the address that stands for Domino."""
+
+    port: int
+    total: int
+    clients: int = 8
+    source: str = "127.0.1.1"
+    deadline_seconds: float = 120
+    acknowledged: set[str] = field(default_factory=set)
+    attempts: Counter[str] = field(default_factory=Counter)
+
+    def run(self) -> None:
+        """Send everything; returns when each message is acknowledged, or at the deadline."""
+        self._tags = iter([f"load-{number:06d}" for number in range(self.total)])
+        self._lock = threading.Lock()
+        self._end = time.monotonic() + self.deadline_seconds
+        threads = [threading.Thread(target=self._client) for _ in range(self.clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _client(self) -> None:
+        connection: smtplib.SMTP | None = None
+        while (tag := self._next()) is not None:
+            while time.monotonic() < self._end:
+                try:
+                    connection = connection or self._connect()
+                    with self._lock:
+                        self.attempts[tag] += 1
+                    self._send(connection, tag)
+                    with self._lock:
+                        self.acknowledged.add(tag)
+                    break
+                except (smtplib.SMTPException, OSError):
+                    if connection:
+                        connection.close()
+                    connection = None
+                    time.sleep(0.05)
+        if connection:
+            connection.close()
+
+    def _next(self) -> str | None:
+        with self._lock:
+            return next(self._tags, None)
+
+    def _connect(self) -> smtplib.SMTP:
+        return smtplib.SMTP("127.0.0.1", self.port, source_address=(self.source, 0), timeout=20)
+
+    def _send(self, connection: smtplib.SMTP, tag: str) -> None:
+        text = f"From: anna.schmidt@notes.example.com\r\nTo: john.doe@example.com\r\nSubject: {tag}\r\n\r\n{BODY}"
+        connection.sendmail("anna.schmidt@notes.example.com", ["john.doe@example.com"], text)
+
+
+def caught(folder: Path) -> Counter[str]:
+    """Return how often a catcher got each tag."""
+    found: Counter[str] = Counter()
+    for envelope in folder.glob("*.json"):
+        found[str(message_from_bytes(envelope.with_suffix(".eml").read_bytes())["Subject"])] += 1
+    return found

@@ -1,0 +1,158 @@
+"""The configuration file and the environment: what wins, what paths mean, what is said of mistakes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ConfigurationError
+from shared.operations.configuration import load
+
+SYSTEMS = "systems: [{name: notes, kind: domino, smart_hosts: [{host: a.example.com, tls: verify, ca: ca.crt}]}]\n"
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CAUSEWAY_CONFIG", raising=False)
+
+
+def write(folder: Path, text: str, name: str = "causeway.yaml") -> Path:
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def faults(file: Path | None) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+    assert all("\n" not in fault for fault in caught.value.faults)
+    return caught.value.faults
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    assert load().ingress.listen == ["0.0.0.0:2525"]
+
+
+def test_the_argument_comes_before_the_variable_and_the_variable_before_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "hostname: folder.example.com")
+    assert load().hostname == "folder.example.com"
+    monkeypatch.setenv("CAUSEWAY_CONFIG", str(write(tmp_path, "hostname: variable.example.com", "v.yaml")))
+    assert load().hostname == "variable.example.com"
+    assert load(write(tmp_path, "hostname: argument.example.com", "a.yaml")).hostname == "argument.example.com"
+
+
+def test_the_environment_wins_key_by_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(
+        tmp_path,
+        "hostname: a.example.com\nredis: {url: 'redis://a/0', durability: everysec}\negress: {retry: {first: 1m}}",
+    )
+    monkeypatch.setenv("CAUSEWAY_REDIS__URL", "redis://b/0")
+    monkeypatch.setenv("CAUSEWAY_EGRESS__RETRY__LONGEST", "2h")
+    monkeypatch.setenv("CAUSEWAY_HTTP__LISTEN", "null")
+    settings = load(file)
+    assert (settings.redis.url, settings.redis.durability) == ("redis://b/0", "everysec")
+    assert (settings.egress.retry.first, settings.egress.retry.longest) == (timedelta(minutes=1), timedelta(hours=2))
+    assert settings.hostname == "a.example.com"
+    assert settings.http.listen is None
+
+
+def test_paths_of_the_file_are_relative_to_the_file(tmp_path: Path) -> None:
+    text = "ingress: {tls: {certificate: tls.crt, key: /etc/tls.key}}\naddresses: {map: maps/a.csv}\n" + SYSTEMS
+    settings = load(write(tmp_path / "etc", text))
+    assert settings.ingress.tls.certificate == tmp_path / "etc" / "tls.crt"
+    assert settings.ingress.tls.key == Path("/etc/tls.key")
+    assert settings.addresses.map == tmp_path / "etc" / "maps" / "a.csv"
+    assert settings.systems[0].smart_hosts[0].ca == tmp_path / "etc" / "ca.crt"
+
+
+def test_paths_of_the_environment_are_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAUSEWAY_ADDRESSES__MAP", "a.csv")
+    assert load(write(tmp_path / "etc", "addresses: {map: b.csv}")).addresses.map == tmp_path / "a.csv"
+
+
+def test_a_section_whose_keys_are_all_comments_has_its_defaults(tmp_path: Path) -> None:
+    assert load(write(tmp_path, "ingress:\n  # listen: []\negress:\n")).ingress.max_recipients == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ("ingres: {}", "ingres", 'unknown key: did you mean "ingress"?'),
+        ("redis: {uri: x}", "redis.uri", 'unknown key: did you mean "url"?'),
+        ("http: {zzz: 1}", "http.zzz", "unknown key: write one of listen"),
+        (SYSTEMS.replace("verify", "verfy"), "systems[0].smart_hosts[0].tls", 'did you mean "verify"?'),
+        (SYSTEMS.replace("host:", "hots:"), "systems[0].smart_hosts[0].hots", 'did you mean "host"?'),
+        (SYSTEMS.replace("kind: domino, ", ""), "systems[0].kind", "is missing: add it"),
+        ("systems: [{name: a, kind: domino, networks: [10.0.0.1/8]}]", "systems[0].networks[0]", "has host bits set"),
+        ("ingress: {max_recipients: none}", "ingress.max_recipients", "should be a whole number"),
+        ("ingress: {listen: '0.0.0.0'}", "ingress.listen", "should be a list"),
+        ("ingress: {listen: ['2525']}", "ingress.listen[0]", "write host:port"),
+        ("egress: {retry: {first: 5 weeks}}", "egress.retry.first", "for example 5m"),
+        ("redis: []", "redis", "should be a section"),
+    ],
+)
+def test_a_fault_names_file_key_and_remedy(tmp_path: Path, text: str, key: str, said: str) -> None:
+    file = write(tmp_path, text)
+    told = [fault for fault in faults(file) if fault.startswith(f"{file}: {key}: ")]
+    assert len(told) == 1
+    assert said in told[0]
+
+
+def test_a_fault_of_the_environment_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSEWAY_REDIS__DURABILITY", "always")
+    (fault,) = faults(write(tmp_path, ""))
+    assert fault.startswith("environment: CAUSEWAY_REDIS__DURABILITY: ")
+
+
+def test_a_list_in_the_environment_that_is_no_json_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSEWAY_SYSTEMS", "notes")
+    (fault,) = faults(None)
+    assert "systems" in fault
+    assert "JSON" in fault
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    assert len(faults(write(tmp_path, "hostnam: x\nredis: {durability: no}\negress: {refused: x}"))) == 3
+
+
+def test_no_fault_shows_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fault,) = faults(write(tmp_path, "redis: {url: [redis://user:secret@host/0]}"))
+    assert "secret" not in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [1\nb: 2\n", "line 2, column 2"),
+        ("hostname: a\nhostname: b\n", 'line 2, column 1: the key "hostname" is given twice'),
+        ("- a\n", "no mapping"),
+        ("1: a\n", "no mapping"),
+        ("a: !!python/object:os.system x\n", "line 1"),
+        ("? [a]\n: b\n", "line 1"),
+        ("a: *b\n", "line 1"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    file = write(tmp_path, text)
+    (fault,) = faults(file)
+    assert fault.startswith(f"{file}: ")
+    assert said in fault
+
+
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "causeway.yaml"
+    file.write_bytes(b"hostname: \xff\n")
+    assert faults(file) == (f"{file}: is not UTF-8 text: save it as UTF-8",)
+
+
+def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path / "none.yaml")
+    assert "No such file" in fault

@@ -1,0 +1,153 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ConfigurationError
+from shared.routing.address_map import MAX_FAULTS, read
+from shared.routing.address_map_file import AddressMapFile, load
+from shared.routing.notes_address import NotesName
+
+HEAD = "public,internal,notes_name\n"
+JOHN = "john.doe@example.com,jdoe@notes.example.com,John Doe/Sales/Acme\n"
+
+
+def test_look_ups_ignore_case_and_quoting() -> None:
+    address_map = read(HEAD + JOHN, "a.csv")
+    (pair,) = address_map
+    assert address_map.by_public("John.Doe@EXAMPLE.com") is pair
+    assert address_map.by_internal('"JDOE"@notes.example.com') is pair
+    name = NotesName.parse("CN=john doe/OU=sales/O=acme@ACME")
+    assert name is not None
+    assert address_map.by_name(name) is pair
+    assert address_map.by_public("jdoe@notes.example.com") is None
+
+
+def test_a_row_with_a_notes_domain_is_for_that_domain_only() -> None:
+    address_map = read(HEAD + "a@example.com,a@notes.example.com,A B/Acme@ACME\n", "a.csv")
+    names = NotesName.parse("A B/Acme@acme"), NotesName.parse("A B/Acme@OTHER")
+    assert [name and address_map.by_name(name) is not None for name in names] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + HEAD + JOHN,
+        HEAD.replace("\n", "\r\n") + JOHN.replace("\n", "\r\n"),
+        "internal,public\njdoe@notes.example.com,john.doe@example.com\n",
+        " Public , INTERNAL,notes_name\n\n john.doe@example.com , jdoe@notes.example.com\n,,\n",
+    ],
+)
+def test_what_spreadsheets_write_is_read(text: str) -> None:
+    (pair,) = read(text, "a.csv")
+    assert (pair.public, pair.internal) == ("john.doe@example.com", "jdoe@notes.example.com")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "a.csv: empty; the first line must be public,internal,notes_name"),
+        (
+            "public,notes_name\n",
+            'a.csv:1: column "internal" is missing; the first line must be public,internal,notes_name',
+        ),
+        (
+            HEAD.replace("notes_name", "notesname"),
+            'a.csv:1: unknown column "notesname"; use public, internal, notes_name',
+        ),
+        (HEAD + "john,b@x.com\n", 'a.csv:2: public: "john" has no @; write local@domain'),
+        (HEAD + "a@x.com\n", 'a.csv:2: internal: "" has no @; write local@domain'),
+        (HEAD + "a@x.com,b@x.com,/,\n", "a.csv:2: more cells than columns; quote a cell that holds a comma"),
+        (HEAD + "a@x.com,b@x.com,/\n", "a.csv:2: notes_name: '/' is no Notes name; write John Doe/Sales/Acme"),
+        (
+            HEAD + "a@x.com,b@x.com\nA@X.com,c@x.com\n",
+            "a.csv:3: public A@X.com is already in line 2; remove one of them",
+        ),
+        (
+            HEAD + "a@x.com,b@x.com\nc@x.com,b@x.com\n",
+            "a.csv:3: internal b@x.com is already in line 2; remove one of them",
+        ),
+        (
+            HEAD + "a@x.com,b@x.com,J D/A\nc@x.com,d@x.com,CN=J D/O=A\n",
+            "a.csv:3: notes_name J D/A is already in line 2; remove one of them",
+        ),
+        (
+            HEAD + "a@x.com,b@x.com\nb@x.com,c@x.com\n",
+            "a.csv:2: internal b@x.com is the public address of line 3; give each person one row",
+        ),
+        (HEAD + '"a@x.com', "a.csv: no CSV (unexpected end of data); save it as comma-separated UTF-8 text"),
+    ],
+)
+def test_a_map_that_cannot_be_used_says_where_and_what_to_do(text: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read(text, "a.csv")
+    assert error.value.faults == (fault,)
+
+
+def test_an_address_cannot_bring_a_line_end_into_a_fault() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read(HEAD + '"a\nb@x.com",b@x.com\n', "a.csv")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_of_the_wrong_kind_has_a_bounded_number_of_faults() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read(HEAD + "nobody\n" * 500, "a.csv")
+    assert len(error.value.faults) == MAX_FAULTS + 1
+    assert error.value.faults[-1] == "a.csv: 480 more faults"
+
+
+def test_a_person_may_have_one_address_on_both_sides() -> None:
+    assert len(read(HEAD + "a@x.com,a@x.com,A B/Acme\n", "a.csv")) == 1
+
+
+def test_a_missing_or_unreadable_file_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"none\.csv: No such file or directory; correct addresses\.map"):
+        load(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes(b"public,internal\nj\xfcrgen@x.com,b@x.com\n")
+    with pytest.raises(ConfigurationError, match=r"latin\.csv: no UTF-8 at octet 17; save the file as UTF-8"):
+        load(tmp_path / "latin.csv")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a new version in place as administrators' tools do: another inode, at once."""
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEAD + JOHN)
+    file = AddressMapFile(path)
+    first = file.current()
+    assert file.current() is first
+    replace_file(path, HEAD + "mary@example.com,mary@notes.example.com\n")
+    second = file.current()
+    assert second.by_public("mary@example.com")
+    assert not second.by_public("john.doe@example.com")
+    assert file.current() is second
+
+
+def test_a_version_written_in_place_is_seen_by_its_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEAD + JOHN)
+    file = AddressMapFile(path)
+    path.write_text((HEAD + JOHN).replace("john.doe", "jane.doe"))
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1_000_000_000))
+    assert file.current().by_public("jane.doe@example.com")
+
+
+def test_a_broken_version_keeps_the_old_map_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEAD + JOHN)
+    file = AddressMapFile(path)
+    good = file.current()
+    replace_file(path, HEAD + "nobody,x@y.com\n")
+    assert [file.current() is good for _ in range(3)] == [True, True, True]
+    assert [record.message for record in caplog.records] == ["address_map.rejected"]
+    path.unlink()
+    assert file.current() is good
+    assert [record.message for record in caplog.records] == ["address_map.rejected"] * 2
+    replace_file(path, HEAD + JOHN)
+    assert file.current().by_public("john.doe@example.com")
