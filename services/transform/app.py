@@ -38,5 +38,4 @@ def dry_run(settings: Settings, source: str, destination: str, content: bytes) -
     Raises ConfigurationError for a name that is no system and for an address map that cannot be used.
     """
     directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
-    limit = settings.transform.message_timeout.total_seconds()
-    return try_out(content, system_named(settings, source), system_named(settings, destination), directory, limit)
+    return try_out(content, system_named(settings, source), system_named(settings, destination), directory, settings)

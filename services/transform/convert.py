@@ -51,13 +51,15 @@ def system_named(settings: Settings, name: str) -> System:
     raise ConfigurationError(f'no system is named "{name}": name one of {", ".join(sorted(known))}')
 
 
-def try_out(content: bytes, source: System, destination: System, directory: Directory, limit_seconds: float) -> DryRun:
+def try_out(content: bytes, source: System, destination: System, directory: Directory, settings: Settings) -> DryRun:
     """Convert the content as the transform stage would; every failure is in the result's `error`."""
+    limit_seconds = settings.transform.message_timeout.total_seconds()
     now = time.time()
     envelope = Envelope(new_message_id(now), None, (), source.name, Client("127.0.0.1", "localhost"), now)
     try:
         with deadline(limit_seconds):
-            conversion = convert(content, Context(envelope, source, destination, directory), ORDER)
+            context = Context(envelope, source, destination, directory, settings.transform, settings.hostname, now)
+            conversion = convert(content, context, ORDER)
     except MalformedMessage as error:
         return DryRun(content, content, error=f"malformed: {error}")
     except DeadlineExceeded:

@@ -14,6 +14,7 @@ from shared.errors import CausewayError
 from shared.operations import configuration
 from shared.routing.directory import CurrentDirectory
 from shared.spool.lease import claim_message, contents
+from shared.spool.memory import recall
 from shared.spool.operation import Spool
 from shared.spool.settle import CRASH_DELAY_SECONDS, Crashed, Dead, settle
 
@@ -41,7 +42,9 @@ def convert() -> rq.Retry | None:
         return None
     directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
     [content] = spool.run(contents([job.id]))
-    settlement = settlement_of(leased, content, directory, settings, now=time.time())
+    settlement = settlement_of(
+        leased, content, directory, settings, now=time.time(), recall=lambda key: spool.run(recall(key))
+    )
     max_crashes = settings.transform.max_crashes
     history_seconds = settings.redis.history.total_seconds()
     stale = spool.run(settle([settlement], hosted=True, max_crashes=max_crashes, history_seconds=history_seconds))

@@ -7,14 +7,16 @@ edits over the original. To add a step, write a file in `steps/` and put it into
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.errors import SpoolError
 from shared.mail.edits import Edit, Edits, apply, compose
 from shared.mail.envelope import Envelope
 from shared.mail.mime import Entity, parse
-from shared.operations.settings import System
+from shared.operations.settings import System, TransformSettings
 from shared.routing.directory import Directory
+from shared.spool.memory import Memory, Remember
 
 OnFailure = Literal["pass", "defer", "dead_letter"]
 
@@ -27,14 +29,52 @@ class StepMessage:
     root: Entity
 
 
+Recall = Callable[[str], Memory]
+
+
+def nothing_remembered(_key: str) -> Memory:
+    """Remember nothing, as a dry run does."""
+    return Memory()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a step may know beside the text: the envelope as accepted, both systems, and the directory of addresses."""
+    """What a step may know beside the text.
+
+    envelope: as accepted. recall: what an earlier conversion remembered under a key (one read from the spool, so asked
+    only by a step that needs it). now: seconds since the epoch.
+    """
 
     envelope: Envelope
     source: System
     destination: System
     directory: Directory
+    settings: TransformSettings = field(default_factory=TransformSettings)
+    hostname: str = "localhost"
+    now: float = 0.0
+    recall: Recall = nothing_remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A message that a step sends beside the one it converts.
+
+    recipients: None for those of the converted message at this destination; else addresses, as in RCPT TO. is_notice:
+    from the gateway itself, with the null sender; otherwise from the sender of the converted message.
+    """
+
+    content: bytes
+    recipients: tuple[str, ...] | None = None
+    is_notice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step makes of a message: edits over its text, further messages, and what is to be remembered."""
+
+    edits: Edits = ()
+    further: tuple[Further, ...] = ()
+    memories: tuple[Remember, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +82,8 @@ class Step:
     """One conversion.
 
     name: in metrics, events and dry-run reports. applies: whether the step has any business with this message; cheap.
-    edits: the changes, over `message.content`, sorted and not overlapping; none where nothing is to change.
+    change: the edits, over `message.content`, sorted and not overlapping, none where nothing is to change; and, as a
+    `Change`, what else the message asks for.
     on_failure: what becomes of the message when the step raises: `pass` goes on without the step, `defer` tries the
     message again a bounded number of times, `dead_letter` parks it at once.
     """
@@ -50,7 +91,7 @@ class Step:
     name: str
     description: str
     applies: Callable[[StepMessage, Context], bool]
-    edits: Callable[[StepMessage, Context], Edits]
+    change: Callable[[StepMessage, Context], Edits | Change]
     on_failure: OnFailure
 
 
@@ -80,25 +121,36 @@ class Conversion:
     edits: tuple[Edit, ...]
     reports: tuple[StepReport, ...]
     stopped: StepReport | None = None
+    further: tuple[Further, ...] = ()
+    memories: tuple[Remember, ...] = ()
 
 
 def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversion:
     """Run the steps in order over the original text for one destination.
 
-    Raises MalformedMessage when the text is no message within the limits of `shared.mail.mime`; nothing else for any
-    text. The text is parsed once, and again only when a step follows one that changed it.
+    Raises MalformedMessage when the text is no message within the limits of `shared.mail.mime`, and SpoolError where a
+    step cannot recall; nothing else for any text. The text is parsed once, and again only when a step follows one that
+    changed it.
     """
     text, message = content, None
     edits: tuple[Edit, ...] = ()
+    further: list[Further] = []
+    memories: list[Remember] = []
     reports: list[StepReport] = []
     for step in steps:
         message = message or StepMessage(text, parse(text))
         try:
             if not step.applies(message, context):
                 continue
-            made = tuple(step.edits(message, context))
+            change = step.change(message, context)
+            made = tuple(change.edits if isinstance(change, Change) else change)
+            if isinstance(change, Change):
+                further += change.further
+                memories += change.memories
             if made:
                 edits, text, message = tuple(compose(edits, made)), apply(text, made), None
+        except SpoolError:
+            raise
         except Exception as failure:  # noqa: BLE001 a step is a plug-in: whatever it raises is its own failure
             report = StepReport(step, 0, failure)
             reports.append(report)
@@ -106,4 +158,4 @@ def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversi
                 return Conversion(edits, tuple(reports), stopped=report)
         else:
             reports.append(StepReport(step, len(made)))
-    return Conversion(edits, tuple(reports))
+    return Conversion(edits, tuple(reports), further=tuple(further), memories=tuple(memories))

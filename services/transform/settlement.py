@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from traceback import format_exception
 
 from services.transform.deadline import DeadlineExceeded, deadline
-from services.transform.pipeline import Context, Step, StepReport, convert
+from services.transform.further import further_message
+from services.transform.pipeline import Context, Conversion, Recall, Step, StepReport, convert, nothing_remembered
 from services.transform.plan import plan
 from services.transform.steps import ORDER
 from services.transform.steps.addresses import leaks_after
-from shared.errors import MalformedMessage
+from shared.errors import MalformedMessage, SpoolError
 from shared.mail.delivery import Delivery
-from shared.mail.edits import Edit, apply
+from shared.mail.edits import apply
 from shared.mail.envelope import Message, new_message_id
 from shared.mail.report import build_report
 from shared.operations import metrics
@@ -33,8 +34,11 @@ def settlement_of(
     *,
     now: float,
     steps: Sequence[Step] = ORDER,
+    recall: Recall = nothing_remembered,
 ) -> Settlement:
     """Convert a message within `transform.message_timeout`; raises for no message. `now`: seconds since the epoch.
+
+    recall: reads what earlier conversions remembered; a SpoolError of it is raised, nothing else.
 
     A dead letter's reason is one of: `malformed` (beyond the limits of the MIME reader), `no_route` (an address leads
     nowhere and nobody can be told), `conversion` (a step failed), `no_system`, `no_content`.
@@ -48,7 +52,7 @@ def settlement_of(
         )
     try:
         with deadline(limit), metrics.stage_seconds.labels("transform").time():
-            return _Conversions(leased, content, directory, settings, now, steps).settlement()
+            return _Conversions(leased, content, directory, settings, now, steps, recall).settlement()
     except DeadlineExceeded:
         emit("message.timed_out", lease.id, level=logging.ERROR, limit_seconds=limit, crashes=lease.crashes + 1)
         return Crashed(lease, f"timeout: not converted within {limit:g} s")
@@ -58,6 +62,8 @@ def settlement_of(
         if stopped.report.step.on_failure == "defer" and lease.crashes + 1 < settings.transform.max_crashes:
             return Crashed(lease, str(stopped))
         return _dead(lease, "conversion", str(stopped))
+    except SpoolError:
+        raise
     except Exception as error:  # noqa: BLE001 a bug of ours: the spool bounds how often it is met
         emit("message.crashed", lease.id, level=logging.ERROR, bug=True, crashes=lease.crashes + 1)
         return Crashed(lease, _line(error))
@@ -81,33 +87,53 @@ class _Conversions:
     settings: Settings
     now: float
     steps: Sequence[Step]
+    recall: Recall
 
     def settlement(self) -> Settlement:
         envelope, lease = self.leased.envelope, self.leased.lease
         planned = plan(envelope, len(self.content), self.directory, self.now)
         if planned.unrouted and envelope.sender is None:
             return _dead(lease, "no_route", "; ".join(one.public for one in planned.unrouted.recipients))
-        deliveries = tuple(NewDelivery(delivery, self._edits(delivery.system)) for delivery in planned.deliveries)
-        return Transformed(lease, deliveries, tuple(self._failure_reports(planned.unrouted)))
+        converted = [(delivery, self._conversion(delivery.system)) for delivery in planned.deliveries]
+        further = [
+            further_message(one, envelope, delivery, self.now)
+            for delivery, conversion in converted
+            for one in conversion.further
+        ]
+        return Transformed(
+            lease,
+            tuple(NewDelivery(delivery, conversion.edits) for delivery, conversion in converted),
+            (*self._failure_reports(planned.unrouted), *further),
+            tuple(memory for _, conversion in converted for memory in conversion.memories),
+        )
 
     def _failure_reports(self, unrouted: Delivery | None) -> Iterator[Message]:
         """Yield what the sender is told of recipients without a route, with the original as its own system sees it."""
         wanting = [one for one in unrouted.recipients if not one.notify or "FAILURE" in one.notify] if unrouted else []
         if unrouted and wanting:  # RFC 3461 section 4.1
-            returned = apply(self.content, self._edits(self.leased.envelope.source))
+            returned = apply(self.content, self._conversion(self.leased.envelope.source).edits)
             hostname, id = self.settings.hostname, new_message_id(self.now)
             yield build_report("failed", unrouted, wanting, returned, hostname=hostname, id=id, now=self.now)
 
-    def _edits(self, system: str) -> tuple[Edit, ...]:
+    def _conversion(self, system: str) -> Conversion:
         envelope, systems = self.leased.envelope, self.directory.topology.systems
-        context = Context(envelope, systems[envelope.source], systems[system], self.directory)
+        context = Context(
+            envelope,
+            systems[envelope.source],
+            systems[system],
+            self.directory,
+            self.settings.transform,
+            self.settings.hostname,
+            self.now,
+            self.recall,
+        )
         conversion = convert(self.content, context, self.steps)
         for report in conversion.reports:
             _tell(envelope.id, system, report)
         if conversion.stopped:
             raise _StoppedError(conversion.stopped, system)
         metrics.internal_address_leaks.inc(leaks_after(self.content, conversion.edits, self.directory))
-        return conversion.edits
+        return conversion
 
 
 def _tell(id: str, system: str, report: StepReport) -> None:

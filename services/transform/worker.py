@@ -22,6 +22,7 @@ from shared.operations.settings import Settings
 from shared.routing.directory import CurrentDirectory
 from shared.spool import keys
 from shared.spool.lease import LeasedMessage, contents, lease_messages, release, wait_for_work
+from shared.spool.memory import recall
 from shared.spool.operation import Operation, Spool
 from shared.spool.presence import announce, retire
 from shared.spool.settle import Settlement, settle
@@ -110,17 +111,34 @@ class Worker:
             settlements: list[Settlement] = []
             undone = [leased.lease for leased in batch[len(originals) :]]
             for leased, content in zip(batch, originals, strict=False):
-                if self.stopping:
-                    undone.append(leased.lease)
-                elif leased.lease.id not in renewal.lost:
-                    settlements.append(self._settlement_of(leased, content))
+                if leased.lease.id not in renewal.lost:
+                    made = [] if self.stopping else self._settlement_of(leased, content)
+                    settlements += made
+                    undone += [] if made else [leased.lease]
                 self._health.beat()
             kept = [settlement for settlement in settlements if settlement.lease.id not in renewal.lost]
             self._outlast(lambda: self._settle(kept))
         self._last_word(release(undone))
 
-    def _settlement_of(self, leased: LeasedMessage, content: bytes | None) -> Settlement:
-        return settlement_of(leased, content, self._directory.current(), self._settings, now=time.time())
+    def _settlement_of(self, leased: LeasedMessage, content: bytes | None) -> list[Settlement]:
+        """Return the settlement, or nothing where a stop came while Redis, asked for a memory, was away."""
+        made: list[Settlement] = []
+        directory = self._directory.current()
+
+        def convert() -> None:
+            made.append(
+                settlement_of(
+                    leased,
+                    content,
+                    directory,
+                    self._settings,
+                    now=time.time(),
+                    recall=lambda key: self._spool.run(recall(key)),
+                )
+            )
+
+        self._outlast(convert)
+        return made
 
     def _settle(self, settlements: Sequence[Settlement]) -> None:
         stale = self._spool.run(

@@ -1,7 +1,7 @@
-"""Delivery reports: multipart/report with a text for people, fields for programs, and the original (RFC 3462, RFC 3464).
+"""Delivery reports: multipart/report of a text for people, fields for programs, and the original (RFC 6522, RFC 3464).
 
-Only public addresses stand in a report. Where an address or a header is not ASCII, the internationalised forms of RFC 6533
-are used. The null sender sends it and nobody answers it (RFC 3834).
+Only public addresses stand in a report. Where an address is not ASCII, the internationalised forms of RFC 6533 are
+used. The null sender sends it and nobody answers it (RFC 3834).
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def build_report(
 ) -> Message:
     """Return the report to the delivery's sender about some of its recipients.
 
-    content: the original with public headers, as it was to be delivered. hostname: who reports. id: the report's spool id.
-    now, retry_until: seconds since the epoch. Equal arguments give equal bytes. The envelope's source is the system that
-    was delivered to, so that the report is routed back. Raises ValueError for the null sender, which is never answered.
+    content: the original with public headers, as it was to be delivered. hostname: who reports. id: the report's spool
+    id. now, retry_until: seconds since the epoch. Equal arguments give equal bytes. The envelope's source is the system
+    that was delivered to, so that the report is routed back. Raises ValueError for the null sender.
     """
     if delivery.sender is None:
         raise ValueError("the null sender is never answered")
@@ -65,11 +65,10 @@ def build_report(
     text = _text(kind, delivery, recipients, hostname, retry_until)
     international = not (fields + delivery.sender).isascii()
     digest = sha256(f"{delivery.id} {delivery.attempts} {kind}".encode()).hexdigest()[:32]
+    status = "global-delivery-status" if international else "delivery-status"
     parts = (
         _part("text/plain; charset=utf-8", text.encode(), "Notification"),
-        _part(
-            "message/global-delivery-status" if international else "message/delivery-status", fields.encode(), "Report"
-        ),
+        _part(f"message/{status}", fields.encode(), "Report"),
         _whole(content, delivery) if full else _headers(content),
     )
     boundary = _boundary(digest, parts)
@@ -81,8 +80,7 @@ def build_report(
         f"Message-ID: <{digest}@{hostname}>\r\n"
         "Auto-Submitted: auto-replied\r\n"
         "MIME-Version: 1.0\r\n"
-        "Content-Type: multipart/report;\r\n"
-        f' report-type={"global-delivery-status" if international else "delivery-status"};\r\n boundary="{boundary}"\r\n'
+        f'Content-Type: multipart/report; report-type={status};\r\n boundary="{boundary}"\r\n'
     ).encode()
     body = b"".join(b"--%s\r\n%s\r\n" % (boundary.encode(), part) for part in parts)
     eight_bit = not (head.isascii() and body.isascii())
@@ -184,7 +182,7 @@ def _text(
 
 
 def _status(kind: Kind, recipient: DeliveryRecipient) -> str:
-    """Return the code of RFC 3463 for a recipient: 4.4.7 when it expired, else the host's, else one made of its reply code."""
+    """Return the code of RFC 3463 for a recipient: 4.4.7 when it expired, else the host's, else its reply's class."""
     if kind == "failed" and recipient.state == "expired":
         return _EXPIRED_STATUS
     reply = recipient.reply

@@ -14,6 +14,6 @@ def read_host_health(system: str) -> Operation[dict[str, str]]:
 
 
 def replace_host_health(system: str, host: str, before: str, after: str) -> Operation[bool]:
-    """Write a host's state if it still is `before` ("" for none; an `after` of "" removes it); return whether it was."""
+    """Write a host's state if it still is `before` ("" for none, also for `after`); return whether it was."""
     replaced: int = yield Script("replace_host_health", (keys.host_health(system), host, before, after))
     return bool(replaced)

@@ -51,6 +51,11 @@ def tick(queue: str) -> str:
     return f"{PREFIX}tick:{queue}"
 
 
+def memory(key: str) -> str:
+    """Return the hash of what conversion remembers under `key`."""
+    return f"{PREFIX}memory:{key}"
+
+
 def host_health(system: str) -> str:
     """Return the hash "host:port" -> JSON health of the smart hosts of one system."""
     return f"{PREFIX}hosts:{system}"
@@ -113,6 +118,7 @@ LUA = {
     "CONTENT": content(""),
     "DELIVERY": delivery(""),
     "HISTORY": history(""),
+    "MEMORY": memory(""),
     "LIVE": live(""),
     "WAKE": wake(""),
     "TICK": tick(""),

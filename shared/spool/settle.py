@@ -17,6 +17,7 @@ from shared.mail.envelope import Message
 from shared.spool import keys
 from shared.spool.accept import accepted_event
 from shared.spool.lease import Lease
+from shared.spool.memory import Remember
 from shared.spool.operation import Argument, Operation, Script
 
 CRASH_DELAY_SECONDS = 5.0
@@ -33,11 +34,16 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """The message is converted: one delivery a system. Without any, it is done with."""
+    """The message is converted: one delivery a system. Without any, it is done with.
+
+    reports: further messages, accepted in the same write. memories: where one was written by somebody else since it was
+    recalled, nothing of this is, and the message is converted again.
+    """
 
     lease: Lease
     deliveries: tuple[NewDelivery, ...]
     reports: tuple[Message, ...] = ()
+    memories: tuple[Remember, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ def _written(settlement: Settlement, now: float, arguments: _Arguments) -> dict[
     written: dict[str, Any] = {"queue": lease.queue, "id": lease.id, "token": lease.token, "reports": []}
     written["event"] = arguments.place(_event(settlement, now))
     match settlement:
-        case Transformed(deliveries=deliveries):
+        case Transformed(deliveries=deliveries, memories=memories):
             written["kind"] = "transformed"
             written["deliveries"] = [
                 {
@@ -165,6 +171,15 @@ def _written(settlement: Settlement, now: float, arguments: _Arguments) -> dict[
                     "edits": arguments.place(encode(new.edits)),
                 }
                 for new in deliveries
+            ]
+            written["memories"] = [
+                {
+                    "key": memory.key,
+                    "version": memory.version,
+                    "expires_at": int(memory.expires_at),
+                    "value": arguments.place(json.dumps(memory.value)),
+                }
+                for memory in memories
             ]
         case Finished():
             written["kind"] = "finished"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ from shared.spool.lease import (
     renew,
     wait_for_work,
 )
+from shared.spool.memory import Memory, Remember, recall
 from shared.spool.operation import Operation
 from shared.spool.presence import announce, retire
 from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
@@ -424,6 +426,28 @@ def test_a_discarded_dead_letter_leaves_only_its_history(run: Run, redis_client:
         assert not run(discard(letter.id))
         assert run(show_dead(letter.id)) is None
     assert mail_keys(redis_client) == []
+
+
+def test_a_memory_is_kept_until_it_expires(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    (leased,) = lease_all(run)
+    remember = Remember("series:x", 0, {"sequence": 1}, time.time() + 100)
+    run(settle([replace(transformed(leased), memories=(remember,))]))
+    assert run(recall("series:x")) == Memory(1, {"sequence": 1})
+    assert 0 < redis_client.ttl(keys.memory("series:x")) <= 100
+    assert run(recall("unknown")) == Memory()
+
+
+def test_a_message_converted_with_an_outdated_memory_is_converted_again(run: Run) -> None:
+    accepted(run, 2)
+    first, second = lease_all(run)
+    remember = Remember("series:x", 0, {"sequence": 1}, time.time() + 100)
+    settlements = [replace(transformed(one), memories=(remember,)) for one in (first, second)]
+    assert run(settle(settlements)) == {second.lease.id}
+    assert len(lease_exchange(run)) == 1
+    assert run(promote(keys.TRANSFORM)) == 1
+    (again,) = lease_all(run)
+    assert (again.lease.id, again.lease.crashes) == (second.lease.id, 0)
 
 
 def test_gauges_count_what_is_there(run: Run) -> None:

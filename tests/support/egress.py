@@ -78,7 +78,7 @@ async def working(settings: Settings) -> AsyncIterator[Worker]:
     try:
         yield worker
         worker.stop()
-        await asyncio.wait({task}, timeout=5); [t.print_stack() for t in asyncio.all_tasks()] if not task.done() else None; await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, 20)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -90,5 +90,5 @@ async def working(settings: Settings) -> AsyncIterator[Worker]:
 async def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
     """Wait until something holds; fail where it does not in time."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (what is waited for happens in threads, servers and Redis)
             await asyncio.sleep(0.01)

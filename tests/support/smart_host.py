@@ -32,8 +32,8 @@ class Arrived:
 class SmartHostServer:
     """A smart host on 127.0.0.1; `with` starts and stops it.
 
-    answers: by verb (CONNECT, EHLO, STARTTLS, MAIL, RCPT, DATA, "." and others) a reply, DROP, HANG, or a function of the
-    line. after_starttls: sent in the clear behind the 220. Read while it runs: messages, lines (verb by verb, with
+    answers: by verb (CONNECT, EHLO, STARTTLS, MAIL, RCPT, DATA, "." and others) a reply, DROP, HANG, or a function of
+    the line. after_starttls: sent in the clear behind the 220. Read while it runs: messages, lines (verb by verb, with
     whether it was encrypted), and connections, how many were made.
     """
 
@@ -95,7 +95,9 @@ class SmartHostServer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _talk(  # noqa: PLR0915 (one conversation, read from top to bottom)
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.connections += 1
         self.open_connections += 1
         self.most_open_connections = max(self.most_open_connections, self.open_connections)

@@ -113,6 +113,6 @@ STEP = Step(
     name="addresses",
     description="Address fields show public addresses, and people's names instead of Notes names.",
     applies=_applies,
-    edits=_edits,
+    change=_edits,
     on_failure="defer",
 )

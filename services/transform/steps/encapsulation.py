@@ -122,6 +122,6 @@ STEP = Step(
     name="encapsulation",
     description="Encapsulated Notes rich text is stripped for systems that do not keep it.",
     applies=_applies,
-    edits=_edits,
+    change=_edits,
     on_failure="dead_letter",
 )

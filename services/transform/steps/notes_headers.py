@@ -83,6 +83,6 @@ STEP = Step(
     name="notes_headers",
     description="Blind copies never leave; a receipt is asked for in the words of the destination.",
     applies=_applies,
-    edits=_edits,
+    change=_edits,
     on_failure="dead_letter",
 )

@@ -41,7 +41,15 @@ end
 
 local settle = {}
 
+local function is_outdated(memory)
+  return tonumber(redis.call('HGET', MEMORY .. memory.key, 'version') or 0) ~= memory.version
+end
+
 function settle.transformed(one)
+  for _, memory in ipairs(one.memories) do
+    redis.call('HSET', MEMORY .. memory.key, 'version', memory.version + 1, 'value', binary(memory.value))
+    redis.call('EXPIREAT', MEMORY .. memory.key, memory.expires_at)
+  end
   leave(one.queue, one.id, one.token)
   redis.call('HSET', MESSAGE .. one.id, 'state', 'delivering', 'lease', '', 'crashes', 0)
   redis.call('HDEL', MESSAGE .. one.id, 'again')
@@ -75,10 +83,20 @@ end
 
 function settle.dead(one) dead(one, one.reason, one.detail) end
 
+local function has_outdated_memory(one)
+  for _, memory in ipairs(one.memories or {}) do
+    if is_outdated(memory) then return true end
+  end
+  return false
+end
+
 for _, one in ipairs(settlements) do
   local key = record_key(one.queue, one.id)
   if redis.call('HGET', key, 'lease') ~= one.token then
     stale[#stale + 1] = one.id
+  elseif has_outdated_memory(one) then
+    stale[#stale + 1] = one.id
+    again_later(one, 0)
   else
     note(message_of(one.queue, one.id), binary(one.event))
     if one.delivery then

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -98,7 +97,7 @@ def test_without_recipients_there_is_nothing_to_deliver(envelope: Envelope, dire
 
 def test_an_address_beyond_ascii_from_the_map_asks_for_smtputf8(envelope: Envelope) -> None:
     row = "public,internal\njuergen@example.com,jürgen@exchange.example.com\n"
-    directory = Directory([NOTES, EXCHANGE], read(row, Path("addresses.csv")))
+    directory = Directory([NOTES, EXCHANGE], read(row, "addresses.csv"))
     both = to(envelope, "juergen@example.com")
     [delivery] = plan(both, 100, directory, NOW).deliveries
     assert (delivery.recipients[0].address, delivery.smtputf8) == ("jürgen@exchange.example.com", True)

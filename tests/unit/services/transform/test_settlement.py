@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from services.transform.pipeline import Context, OnFailure, Step, StepMessage
+from services.transform.pipeline import Change, Context, Further, OnFailure, Step, StepMessage
 from services.transform.settlement import settlement_of
 from shared.mail.edits import Edit, apply
 from shared.mail.envelope import Envelope, Recipient
@@ -17,6 +17,7 @@ from shared.operations.settings import Settings, TransformSettings
 from shared.routing.directory import Directory
 from shared.spool import keys
 from shared.spool.lease import Lease, LeasedMessage
+from shared.spool.memory import Memory, Remember
 from shared.spool.settle import Crashed, Dead, Transformed
 from tests.support.systems import EXCHANGE, NOTES
 
@@ -169,3 +170,40 @@ def test_an_internal_address_that_stays_in_a_header_is_counted(leased: LeasedMes
     content = b"From: john@example.com (or jd@notes.example.com)\r\n\r\nHello\r\n"  # comments are not addresses
     settlement_of(leased, content, directory, SETTINGS, now=NOW)
     assert REGISTRY.get_sample_value("causeway_internal_address_leaks_total") == before + 1
+
+
+def further_step(*further: Further) -> Step:
+    def change(message: StepMessage, context: Context) -> Change:
+        remembered = context.recall("series:x")
+        memory = Remember("series:x", remembered.version, {"seen": 1}, NOW + 60)
+        return Change(further=further, memories=(memory,))
+
+    return Step("further", "sends more", lambda message, context: True, change, "pass")
+
+
+def test_a_further_message_goes_to_who_gets_the_converted_one(leased: LeasedMessage, directory: Directory) -> None:
+    step = further_step(Further(b"Subject: more\r\n\r\n"))
+    settlement = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=(step,))
+    assert isinstance(settlement, Transformed)
+    (more,) = settlement.reports
+    assert (more.content, more.envelope.sender) == (b"Subject: more\r\n\r\n", leased.envelope.sender)
+    assert more.envelope.recipients == leased.envelope.recipients
+    assert more.envelope.id != leased.envelope.id
+
+
+def test_a_notice_goes_back_with_the_null_sender(leased: LeasedMessage, directory: Directory) -> None:
+    step = further_step(Further(b"Subject: sorry\r\n\r\n", ("john@notes.example.com",), is_notice=True))
+    settlement = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=(step,))
+    assert isinstance(settlement, Transformed)
+    (notice,) = settlement.reports
+    assert (notice.envelope.sender, notice.envelope.source) == (None, "exchange")
+    assert [one.address for one in notice.envelope.recipients] == ["john@notes.example.com"]
+
+
+def test_what_a_step_remembers_is_settled_over_what_it_recalled(leased: LeasedMessage, directory: Directory) -> None:
+    def recall(_key: str) -> Memory:
+        return Memory(7, {"seen": 0})
+
+    settlement = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=(further_step(),), recall=recall)
+    assert isinstance(settlement, Transformed)
+    assert settlement.memories == (Remember("series:x", 7, {"seen": 1}, NOW + 60),)

@@ -119,6 +119,12 @@ def test_a_list_in_the_environment_that_is_no_json_is_told(monkeypatch: pytest.M
     assert "JSON" in fault
 
 
+def test_what_kubernetes_says_of_a_service_of_our_name_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSEWAY_INGRESS_PORT", "tcp://10.0.0.1:25")
+    monkeypatch.setenv("CAUSEWAY_SERVICE_HOST", "10.0.0.1")
+    assert load().ingress.listen == ["0.0.0.0:2525"]
+
+
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     assert len(faults(write(tmp_path, "hostnam: x\nredis: {durability: no}\negress: {refused: x}"))) == 3
 

@@ -62,10 +62,9 @@ def test_a_loop_that_was_not_heard_of_is_not_alive_until_it_drains() -> None:
 
 def test_a_beat_breaks_the_silence() -> None:
     health = Health()
-    before = health.silent_seconds()
-    eventually(lambda: health.silent_seconds() > before + 0.05)
+    eventually(lambda: health.silent_seconds() > 1)
     health.beat()
-    assert health.silent_seconds() < 0.05
+    assert health.silent_seconds() < 1
 
 
 def test_a_draining_service_is_alive_and_not_ready() -> None:

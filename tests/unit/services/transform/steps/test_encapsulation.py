@@ -135,4 +135,6 @@ def test_torn_messages_are_stripped_without_failure(make_context: MakeContext, p
     context = make_context("domino", "exchange")
     message = StepMessage(content, parse(content))
     if encapsulation.STEP.applies(message, context):
-        apply(content, encapsulation.STEP.edits(message, context))
+        edits = encapsulation.STEP.change(message, context)
+        assert isinstance(edits, tuple)
+        apply(content, edits)

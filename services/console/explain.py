@@ -1,0 +1,107 @@
+"""`causeway explain`: how an address is rewritten, where it goes, over which hosts, and why."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, dataclass
+
+from services.console.extras import needs_extra
+from services.console.options import Commands, add_command, add_config, add_json
+from services.console.output import print_json, print_table, printable
+from shared.errors import CausewayError
+from shared.mail.reply import Reply
+from shared.operations import configuration
+from shared.operations.settings import Settings
+from shared.routing.directory import CurrentDirectory
+from shared.routing.explain import Explanation, explain
+
+
+def add(commands: Commands) -> None:
+    """Register the command."""
+    parser = add_command(
+        commands, "explain", "how an address is rewritten, where it goes, over which hosts, and why", run
+    )
+    parser.add_argument("address", metavar="ADDRESS")
+    parser.add_argument("--from", dest="source", required=True, metavar="SYSTEM", help="the system that sends to it")
+    add_config(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain one address; fail where it has no route."""
+    settings = configuration.load(options.config)
+    names = [system.name for system in settings.systems]
+    if options.source not in names:
+        raise CausewayError(
+            f'--from: no system is named "{options.source}": name one of {", ".join(names) or "none yet"}'
+        )
+    directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
+    explanation = explain(options.address, options.source, directory)
+    hops, no_hosts = _hops(settings, explanation.system) if explanation.system else ([], None)
+    if options.json:
+        print_json({**explanation.to_json(), "hosts": [asdict(hop) for hop in hops], "no_hosts": no_hosts})
+    else:
+        _print(explanation, hops, no_hosts)
+    return 1 if explanation.refused or no_hosts else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One host that the mail would be offered to. share: its part of the mail within its preference while all live."""
+
+    host: str
+    port: int
+    preference: int
+    weight: int
+    share: float
+    tls: str
+
+
+def _hops(settings: Settings, system: str) -> tuple[list[Hop], str | None]:
+    """Return the hosts of a system, best first, or why there is none."""
+    with needs_extra("egress"):
+        from services.egress.app import next_hops
+    tiers = next_hops(settings, system)
+    if isinstance(tiers, Reply):
+        return [], str(tiers)
+    return [
+        Hop(
+            host.name,
+            host.port,
+            host.preference,
+            host.weight,
+            _share(host.weight, [other.weight for other in tier]),
+            host.settings.tls + (", implicit" if host.settings.implicit else ""),
+        )
+        for tier in tiers
+        for host in tier
+    ], None
+
+
+def _share(weight: int, weights: list[int]) -> float:
+    return weight / sum(weights) if any(weights) else 1 / len(weights)
+
+
+def _print(explanation: Explanation, hops: list[Hop], no_hosts: str | None) -> None:
+    print(printable(f"{explanation.address}, in mail from {explanation.source}"))
+    told = {
+        "everybody sees": explanation.public,
+        "lives in": explanation.owner,
+        "map line": explanation.map_line,
+        "goes to": explanation.system,
+        "as": explanation.delivered_to,
+        "refused": explanation.refused,
+        "no host": no_hosts,
+    }
+    for name, value in told.items():
+        if value is not None:
+            print(f"  {name:<15} {printable(str(value))}")
+    print("because")
+    for rule in explanation.rules:
+        print(f"  {printable(rule)}")
+    if hops:
+        print("over")
+        print_table(
+            ("  HOST", "PREFERENCE", "WEIGHT", "SHARE", "TLS"),
+            [(f"  {hop.host}:{hop.port}", hop.preference, hop.weight, f"{hop.share:.0%}", hop.tls) for hop in hops],
+        )

@@ -1,0 +1,89 @@
+"""`causeway up`: every service on this machine, one process group, stopped in the order in which mail flows."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from functools import partial
+from ipaddress import ip_address
+from typing import get_args
+
+from services.console.data import DataFolder
+from services.console.gateway import groups, http_listen, is_ready, reachable, redis_program, service_programs
+from services.console.options import Commands, add_command, add_config, add_data
+from shared.errors import ConfigurationError
+from shared.operations import configuration, events
+from shared.operations.check import faults_to_run_all, warnings
+from shared.operations.processes import Supervisor
+from shared.operations.service import Name
+from shared.operations.settings import Settings
+
+
+def add(commands: Commands) -> None:
+    """Register the command."""
+    parser = add_command(commands, "up", "run every service on this machine; Ctrl-C drains", run)
+    add_config(parser)
+    add_data(parser)
+    parser.add_argument(
+        "--processes",
+        type=_share,
+        action="append",
+        default=[],
+        metavar="SERVICE=N",
+        help="worker processes of a service",
+    )
+
+
+def _share(text: str) -> tuple[str, int]:
+    name, _, count = text.partition("=")
+    if name not in get_args(Name) or not count.isdigit() or not 1 <= int(count) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text}: write for example egress=4")
+    return name, int(count)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until Ctrl-C or SIGTERM."""
+    events.configure("up")
+    config = configuration.find(options.config)
+    settings = configuration.load(config)
+    if faults := faults_to_run_all(settings, config):
+        raise ConfigurationError(*faults)
+    for warning in warnings(settings, config):
+        print(f"warning: {warning}", file=sys.stderr)
+    with ExitStack() as held:
+        data = DataFolder(options.data) if settings.redis.url == "embedded" else None
+        redis_server = redis_program(data, held.enter_context(data.locked())) if data else None
+        services = service_programs(settings, config, data.url if data else None, dict(options.processes))
+        supervisor = Supervisor(groups(services, redis_server), on_stop=lambda: print("\nstopping", flush=True))
+        supervisor.stop_on_signals()
+        supervisor.run(partial(is_ready, settings), lambda: print(greeting(settings, data), flush=True))
+    return 0
+
+
+def greeting(settings: Settings, data: DataFolder | None) -> str:
+    """Return what to tell when all is up: how to send to it, where to look."""
+    spool = f"{data.path} (embedded Redis, append-only)" if data else "the Redis of the configuration"
+    lines = ["causeway is up", f"  mail is kept in  {spool}", f"  send to it       {_how_to_send(settings)}"]
+    for offset, name in enumerate(get_args(Name)):
+        if listen := http_listen(settings, offset):
+            lines.append(f"  {name:<15}  http://{reachable(listen)}/metrics  /readyz  /livez")
+    return "\n".join([*lines, "Ctrl-C stops it once what is in hand is done."])
+
+
+def _how_to_send(settings: Settings) -> str:
+    if not settings.ingress.listen:
+        return "over TLS only: " + ", ".join(settings.ingress.listen_tls)
+    server = reachable(settings.ingress.listen[0])
+    here = ip_address("127.0.0.1")
+    source = next((one for one in settings.systems if any(here in network for network in one.networks)), None)
+    if source is None:
+        return f"{server}, from a network of one of the systems (127.0.0.1 is in none)"
+    others = [one for one in settings.systems if one is not source]
+    sender = _some_domain(source.public_domain, source.domains)
+    recipient = next((_some_domain(one.public_domain, one.domains) for one in others), sender)
+    return f"swaks --server {server} --tls-optional --from someone@{sender} --to somebody@{recipient}"
+
+
+def _some_domain(public: str | None, internal: list[str]) -> str:
+    return next(iter(internal), public or "example.com")

@@ -1,0 +1,32 @@
+"""Further messages that a conversion sends beside the converted one, as messages of their own. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.transform.pipeline import Further
+from shared.mail.delivery import Delivery
+from shared.mail.envelope import Envelope, Message, Recipient, new_message_id
+
+
+def further_message(further: Further, envelope: Envelope, delivery: Delivery, now: float) -> Message:
+    """Return it with an envelope of its own: it comes from where the converted message came from.
+
+    A notice has the null sender and is routed as if the destination had sent it, so that it can go back. The wishes for
+    delivery reports are those of the converted message, and none for a notice.
+    """
+    wanted = {one.original for one in delivery.recipients}
+    own = tuple(one for one in envelope.recipients if one.address in wanted)
+    recipients = own if further.recipients is None else tuple(Recipient(address) for address in further.recipients)
+    return Message(
+        replace(
+            envelope,
+            id=new_message_id(now),
+            sender=None if further.is_notice else envelope.sender,
+            source=delivery.system if further.is_notice else envelope.source,
+            recipients=recipients,
+            body="7BIT" if further.content.isascii() else "8BITMIME",
+            received_at=now,
+        ),
+        further.content,
+    )

@@ -1,0 +1,94 @@
+"""Brings the gauges of spool and certificates up to date when they are scraped. Never fails, never waits long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import get_args
+
+from shared.errors import ConfigurationError, SpoolError
+from shared.operations import metrics
+from shared.operations.certificates import inspect
+from shared.operations.settings import Durability, Settings
+from shared.spool import keys
+from shared.spool.connect import open_spool
+from shared.spool.gauge import gauge_queue, gauge_spool
+
+PATIENCE = timedelta(seconds=2)
+"""How long a probe or a scrape waits for Redis: less than the shortest usual time limit of either."""
+
+
+def queues(settings: Settings) -> list[str]:
+    """Return the queues of every stage: transform, and egress of each system."""
+    return [keys.TRANSFORM, *(keys.egress(system.name) for system in settings.systems)]
+
+
+def certificates(settings: Settings) -> Iterator[tuple[str, Path, Path | None]]:
+    """Yield the use, the file and the key of each certificate that the gateway shows."""
+    tls = settings.ingress.tls
+    if tls.certificate and (tls.mode != "none" or settings.ingress.listen_tls):
+        yield "ingress", tls.certificate, tls.key
+    for system in settings.systems:
+        for host in system.smart_hosts:
+            if host.certificate:
+                yield f"egress.{system.name}.{host.host or host.mx}", host.certificate, host.key
+
+
+class Gauges:
+    """The gauges of one process that answers HTTP."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redis = settings.redis.model_copy(update={"timeout": PATIENCE})
+        self._spool = open_spool(self._redis)
+
+    def ready(self) -> str:
+        """Return "" while Redis is reachable and as durable as declared, else the reason in one line."""
+        try:
+            return self._spool.run(gauge_spool(self._redis)).problem
+        except SpoolError as error:
+            return str(error)
+
+    def refresh(self) -> None:
+        """Read everything again; what cannot be read is NaN, and no durability level is 1."""
+        self._refresh_spool()
+        self._refresh_certificates()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._spool.close()
+
+    def _refresh_spool(self) -> None:
+        try:
+            gauge = self._spool.run(gauge_spool(self._redis))
+            measured = [self._spool.run(gauge_queue(queue)) for queue in queues(self._settings)]
+        except SpoolError:
+            self._tell_durability(None)
+            metrics.spool_bytes.set(math.nan)
+            for queue in queues(self._settings):
+                self._tell_queue(queue, math.nan, math.nan, math.nan, math.nan)
+            return
+        self._tell_durability(gauge.durability)
+        metrics.spool_bytes.set(gauge.used_bytes)
+        for one in measured:
+            self._tell_queue(one.queue, one.depth, one.oldest_seconds, one.leased, one.dead)
+
+    def _tell_durability(self, current: Durability | None) -> None:
+        for level in get_args(Durability):
+            metrics.durability.labels(level).set(level == current)
+
+    def _tell_queue(self, stage: str, depth: float, age: float, leased: float, dead: float) -> None:
+        metrics.queue_depth.labels(stage).set(depth)
+        metrics.queue_age_seconds.labels(stage).set(age)
+        metrics.leases.labels(stage).set(leased)
+        metrics.dead_letters.labels(stage).set(dead)
+
+    def _refresh_certificates(self) -> None:
+        for use, file, _ in certificates(self._settings):
+            try:
+                expiry = inspect(file).expires_at.timestamp()
+            except ConfigurationError:
+                expiry = math.nan
+            metrics.certificate_expiry.labels(use).set(expiry)

@@ -1,0 +1,202 @@
+"""Supervision: children in one process group, each restarted with back-off when it dies, stopped in order at the end.
+
+One child that dies changes nothing for the others. A supervisor that is killed takes its children along (`tether`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from shared.operations import tether
+from shared.operations.events import emit
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 30.0
+STEADY_SECONDS = 30.0
+"""A child that lived so long starts again at the first wait."""
+POLL_SECONDS = 0.05
+
+
+def restart_wait(failures: int) -> float:
+    """Return the seconds to wait before a child that failed `failures` times in a row (1, 2, …) is started again."""
+    return float(min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 16)))
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run. `environment` is added to ours.
+
+    drain_seconds: how long it may take to end after SIGTERM. is_ready: asked after its start, before what stands on it
+    is started. inherited: file descriptors that it keeps.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    drain_seconds: float = 70.0
+    is_ready: Callable[[], bool] = lambda: True
+    inherited: tuple[int, ...] = ()
+
+
+class Child:
+    """One program, running or waiting to be started again."""
+
+    def __init__(self, program: Program, on_exit: Callable[[int], None] = lambda _pid: None) -> None:
+        self.program = program
+        self._on_exit = on_exit
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._failures = 0
+        self._start_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
+    def was_started(self) -> bool:
+        """Whether it was ever started."""
+        return self._started_at > 0
+
+    def is_ready(self) -> bool:
+        """Whether it runs, and says that it is ready."""
+        return self._process is not None and self.program.is_ready()
+
+    def keep(self, now: float) -> None:
+        """Start it when it is due, note when it has died. `now` is monotonic seconds."""
+        if self._process is None:
+            if now >= self._start_at:
+                self._start(now)
+            return
+        status = self._process.poll()
+        if status is not None:
+            self._on_exit(self._process.pid)
+            self._process = None
+            self._start_later(now, _status(status))
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if it runs."""
+        if self._process:
+            self._process.send_signal(number)
+
+    def has_ended(self) -> bool:
+        """Whether nothing of it runs."""
+        if self._process and self._process.poll() is not None:
+            self._on_exit(self._process.pid)
+            self._process = None
+        return self._process is None
+
+    def _start(self, now: float) -> None:
+        program = self.program
+        command = [sys.executable, "-I", "-S", str(Path(tether.__file__)), str(os.getpid()), *program.command]
+        self._started_at = now
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 (the command is ours)
+                command,
+                env={**os.environ, **program.environment},
+                stdin=subprocess.DEVNULL,
+                pass_fds=program.inherited,
+            )
+        except OSError as error:  # no memory, no process left
+            self._start_later(now, f"cannot be started ({error.strerror})")
+            return
+        emit("process.started", process=program.name, pid=self._process.pid)
+
+    def _start_later(self, now: float, status: str) -> None:
+        self._failures = 1 if now - self._started_at >= STEADY_SECONDS else self._failures + 1
+        wait = restart_wait(self._failures)
+        self._start_at = now + wait
+        name = self.program.name
+        emit("process.died", level=logging.ERROR, process=name, status=status, restart_in_seconds=wait)
+
+
+def _status(status: int) -> str:
+    return f"signal {-status} ({signal.strsignal(-status)})" if status < 0 else f"exit {status}"
+
+
+class Supervisor:
+    """Runs groups of children that stand on each other, the last group at the bottom, until it is told to stop.
+
+    Groups start from the last to the first, each when the one below is ready; they stop from the first to the last,
+    each when the one above has ended. on_stop: called when the stop begins.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Child]], on_stop: Callable[[], None] = lambda: None) -> None:
+        self._groups = groups
+        self._on_stop = on_stop
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Begin to stop. May be called from a signal handler."""
+        self._stopping = True
+
+    def stop_on_signals(self) -> None:
+        """Stop on SIGTERM, SIGINT and SIGHUP."""
+
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, handle)
+
+    def run(self, is_ready: Callable[[], bool] = lambda: True, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Start all, keep them alive until the stop, drain them; nothing of theirs runs afterwards.
+
+        on_ready: called once, when all were started and `is_ready()`, which is asked often and should be quick.
+        """
+        started: list[Child] = []
+        try:
+            for group in reversed(self._groups):
+                started += group
+                self._keep(started, partial(_all_ready, group))
+            if self._keep(started, is_ready):
+                on_ready()
+            self._keep(started, lambda: False)
+        finally:
+            self._drain()
+
+    def _keep(self, children: Sequence[Child], done: Callable[[], bool]) -> bool:
+        """Keep children alive until `done()`: True; False where the stop came first."""
+        while not self._stopping:
+            for child in children:
+                child.keep(time.monotonic())
+            if done():
+                return True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def _drain(self) -> None:
+        """Stop group after group: SIGTERM, and SIGKILL to what outlives its deadline. Groups below are kept alive."""
+        self._on_stop()
+        for index, group in enumerate(self._groups):
+            _drain_group(group, [child for below in self._groups[index + 1 :] for child in below if child.was_started])
+
+
+def _all_ready(group: Sequence[Child]) -> bool:
+    return all(child.is_ready() for child in group)
+
+
+def _drain_group(group: Sequence[Child], below: Sequence[Child]) -> None:
+    began = time.monotonic()
+    for child in group:
+        child.signal(signal.SIGTERM)
+    while waiting := [child for child in group if not child.has_ended()]:
+        now = time.monotonic()
+        for child in waiting:
+            if now - began > child.program.drain_seconds:
+                emit("process.killed", level=logging.ERROR, process=child.program.name)
+                child.signal(signal.SIGKILL)
+        for child in below:
+            child.keep(now)
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,148 @@
+"""TLS contexts, as a server and as a client: TLS 1.2 or later, read again when their files change.
+
+A `Tls` hands out the context to use for the next handshake. New files that cannot be used (half written, key of another
+certificate) leave the old context in use and are told once, as the event `certificate.rejected`.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from shared.errors import ConfigurationError
+from shared.operations.events import emit
+from shared.operations.settings import IngressTls, SmartHost
+
+Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+def server_context(tls: IngressTls) -> ssl.SSLContext:
+    """Return a context with our certificate; with `client_ca` it asks for client certificates, and demands none.
+
+    Raises ConfigurationError where files are missing or do not fit each other.
+    """
+    if tls.certificate is None or tls.key is None:
+        raise ConfigurationError("ingress.tls: certificate and key are both needed: name both, or set mode to none")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    _load_chain(context, tls.certificate, tls.key, "ingress.tls")
+    if tls.client_ca:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        _load_ca(context, tls.client_ca, "ingress.tls.client_ca")
+    return context
+
+
+def client_context(host: SmartHost) -> ssl.SSLContext:
+    """Return the context for one smart host: `verify` checks CA and name, `required` and `opportunistic` check nothing.
+
+    The name to check is `server_hostname` of the handshake: `host.name`, or the host's own. Raises ConfigurationError
+    where files are missing or do not fit each other, ValueError for a host with `tls: none`, which never has a
+    handshake.
+    """
+    if host.tls == "none":
+        raise ValueError("a smart host with `tls: none` has no TLS context")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    if host.tls != "verify":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif host.ca:
+        _load_ca(context, host.ca, "ca")
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if host.certificate and host.key:
+        _load_chain(context, host.certificate, host.key, "certificate")
+    return context
+
+
+class Tls:
+    """The TLS context in force. `context()` is cheap: it reads the files again only when one of them has changed."""
+
+    def __init__(self, use: str, build: Callable[[], ssl.SSLContext], files: Sequence[Path | None]) -> None:
+        self.use = use
+        self._build = build
+        self._files = [file for file in files if file]
+        self._signature = self._sign()
+        self._context = build()
+
+    @classmethod
+    def server(cls, tls: IngressTls) -> Tls:
+        """Return the TLS of a listener. Raises as `server_context`."""
+        return cls("ingress", lambda: server_context(tls), [tls.certificate, tls.key, tls.client_ca])
+
+    @classmethod
+    def client(cls, host: SmartHost) -> Tls:
+        """Return the TLS towards a smart host. Raises as `client_context`."""
+        use = host.host or host.mx or ""
+        return cls(use, lambda: client_context(host), [host.ca, host.certificate, host.key])
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context for the next handshake."""
+        signature = self._sign()
+        if signature != self._signature:
+            self._signature = signature
+            try:
+                self._context = self._build()
+            except ConfigurationError as error:
+                emit("certificate.rejected", level=logging.ERROR, use=self.use, reason=str(error))
+            else:
+                emit("certificate.reloaded", use=self.use)
+        return self._context
+
+    def listener_context(self) -> ssl.SSLContext:
+        """Return a context for a listening TLS socket: each handshake on it takes the certificate in force then."""
+
+        def choose(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+            connection.context = self.context()
+
+        listener = self._build()
+        listener.sni_callback = choose
+        return listener
+
+    def _sign(self) -> Signature:
+        return tuple(_signature(file) for file in self._files)
+
+
+def _signature(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def _load_chain(context: ssl.SSLContext, certificate: Path, key: Path, section: str) -> None:
+    try:
+        # An empty password, so that an encrypted key is an error and never a question on the terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        reason = (
+            "the key belongs to another certificate"
+            if error.reason == "KEY_VALUES_MISMATCH"
+            else "not PEM, or encrypted"
+        )
+        raise ConfigurationError(
+            f"{section}: {certificate} with {key} cannot be used ({reason}): give a matching pair"
+        ) from None
+    except OSError as error:
+        missing = next((file for file in (certificate, key) if not file.is_file()), certificate)
+        raise ConfigurationError(
+            f"{section}: {missing} cannot be read ({error.strerror}): check path and permissions"
+        ) from None
+
+
+def _load_ca(context: ssl.SSLContext, file: Path, section: str) -> None:
+    try:
+        context.load_verify_locations(file)
+    except ssl.SSLError:
+        raise ConfigurationError(
+            f"{section}: {file} holds no certificate in PEM form: give the CA's certificate"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{section}: {file} cannot be read ({error.strerror}): check path and permissions"
+        ) from None

@@ -1,0 +1,200 @@
+"""queue, trace and dead of the command line, over a real Redis with real dead letters in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.console.main import main
+from shared.mail.delivery import Delivery
+from shared.mail.edits import Edit
+from shared.mail.envelope import Message
+from shared.mail.reply import Reply
+from shared.operations.settings import RedisSettings
+from shared.spool.accept import accept
+from shared.spool.connect import open_spool
+from shared.spool.lease import lease_deliveries, lease_messages
+from shared.spool.operation import Spool
+from shared.spool.settle import Dead, NewDelivery, Transformed, settle
+from tests.support.mail import CONTENT, delivery, message
+
+EDITS = (Edit(CONTENT.index(b"Subject"), CONTENT.index(b"Hello"), b"Subject: y\x1b[2J\r\n\r\n"),)
+
+
+class Gateway:
+    """A configuration over the test's Redis, and ways to fill it."""
+
+    def __init__(self, folder: Path, settings: RedisSettings, capsys: pytest.CaptureFixture[str]) -> None:
+        self.config = folder / "causeway.yaml"
+        systems = "[{name: notes, kind: domino}, {name: exchange, kind: exchange}]"
+        self.config.write_text(f"redis: {{url: '{settings.url}'}}\nsystems: {systems}\n")
+        self.spool: Spool = open_spool(settings)
+        self._capsys = capsys
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command; return what it printed on standard output, or on standard error where it has to fail."""
+        self._capsys.readouterr()
+        assert main([*arguments, "--config", str(self.config)]) == code
+        told = self._capsys.readouterr()
+        return told.out or told.err
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", code=code))
+
+    def accept(self) -> Message:
+        made = message()
+        self.spool.run(accept(made))
+        return made
+
+    def dead_message(self, reason: str = "crash") -> Message:
+        made = self.accept()
+        (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
+        self.spool.run(settle([Dead(leased.lease, reason, "ValueError: no")]))
+        return made
+
+    def dead_delivery(self, reason: str = "refused") -> Delivery:
+        made = delivery(self.accept().envelope)
+        (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
+        self.spool.run(settle([Transformed(leased.lease, (NewDelivery(made, EDITS),))]))
+        (taken,) = self.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
+        (one,) = made.recipients
+        tried = replace(one, state="refused", host="mx.example.com:25", reply=Reply(550, "no such user", "5.1.1"))
+        made = replace(made, recipients=(tried,), attempts=1)
+        self.spool.run(settle([Dead(taken.lease, reason, "550 5.1.1 no such user", made)]))
+        return made
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, redis_settings: RedisSettings, capsys: pytest.CaptureFixture[str]) -> Any:
+    made = Gateway(tmp_path, redis_settings, capsys)
+    yield made
+    made.spool.close()
+
+
+def test_queue_counts_each_stage_and_system(gateway: Gateway) -> None:
+    gateway.dead_delivery()
+    gateway.accept()
+    told = {one["queue"]: one for one in gateway.json("queue")}
+    assert list(told) == ["transform", "egress.notes", "egress.exchange"]
+    assert (told["transform"]["depth"], told["egress.exchange"]["dead"]) == (1, 1)
+    lines = gateway.run("queue").splitlines()
+    assert lines[0].split() == ["QUEUE", "READY", "OLDEST", "IN", "FLIGHT", "RETRIES", "DEAD"]
+    assert lines[1].split() == ["transform", "1", "0s", "0", "0", "0"]
+
+
+def test_trace_tells_the_history_by_the_id_of_message_or_delivery(gateway: Gateway) -> None:
+    made = gateway.dead_delivery()
+    told = gateway.json("trace", made.message_id)
+    assert [event["event"] for event in told] == ["accepted", "converted", "given up", "parked"]
+    assert gateway.json("trace", made.id) == told
+    assert "no such user" in gateway.run("trace", made.id)
+
+
+def test_trace_of_an_unknown_id_says_so(gateway: Gateway) -> None:
+    assert "nothing: unknown" in gateway.run("trace", "nothing", code=1)
+
+
+def ids(listed: Sequence[dict[str, Any]]) -> list[str]:
+    return [one["id"] for one in listed]
+
+
+def test_dead_list_filters(gateway: Gateway) -> None:
+    crashed, refused = gateway.dead_message(), gateway.dead_delivery()
+    assert ids(gateway.json("dead", "list")) == [crashed.envelope.id, refused.id]
+    assert ids(gateway.json("dead", "list", "--limit", "1")) == [crashed.envelope.id]
+    for filters, expected in (
+        (["--stage", "egress"], [refused.id]),
+        (["--system", "exchange"], [refused.id]),
+        (["--reason", "crash"], [crashed.envelope.id]),
+        (["--since", "1h"], [crashed.envelope.id, refused.id]),
+        (["--since", "2099-01-01"], []),
+        (["--reason", "crash", "--stage", "egress"], []),
+    ):
+        assert ids(gateway.json("dead", "list", *filters)) == expected
+    assert "550 5.1.1 no such user" in gateway.run("dead", "list")
+
+
+def test_dead_show_tells_why_what_was_tried_and_what_changed(gateway: Gateway) -> None:
+    made = gateway.dead_delivery()
+    told = gateway.run("dead", "show", made.id)
+    for text in ("refused in egress", "attempts: 1", "550 5.1.1 no such user", "mx.example.com:25", "Subject: x"):
+        assert text in told
+    assert "- Subject: x" in told
+    assert "+ Subject: y" in told
+    assert "\x1b" not in told, "what a message says never reaches the terminal as a command"
+    told = gateway.json("dead", "show", made.id)
+    assert told["header"].startswith("From: a@example.com")
+    assert told["delivery"]["recipients"][0]["reply"]["code"] == 550
+    assert len(told["changes"]) == 1
+
+
+def test_dead_show_of_a_message_that_was_never_converted(gateway: Gateway) -> None:
+    made = gateway.dead_message()
+    assert "ValueError: no" in gateway.run("dead", "show", made.envelope.id)
+    assert "is no dead letter" in gateway.run("dead", "show", "nothing", code=1)
+
+
+def test_dead_replay_puts_a_delivery_back(gateway: Gateway) -> None:
+    made = gateway.dead_delivery()
+    assert gateway.json("dead", "replay", made.id, "--dry-run") == [{"id": made.id, "done": "deliver", "dry_run": True}]
+    assert len(gateway.json("dead", "list")) == 1
+    assert "goes back to be delivered" in gateway.run("dead", "replay", made.id)
+    assert gateway.json("dead", "list") == []
+    assert next(one["depth"] for one in gateway.json("queue") if one["queue"] == "egress.exchange") == 1
+    assert "is no dead letter" in gateway.run("dead", "replay", made.id, code=1)
+
+
+def test_dead_replay_from_the_start_converts_again(gateway: Gateway) -> None:
+    made = gateway.dead_delivery()
+    crashed = gateway.dead_message()
+    done = gateway.json("dead", "replay", "--all", "--from", "start")
+    assert done == [{"id": id, "done": "convert", "dry_run": False} for id in (made.id, crashed.envelope.id)]
+    assert gateway.json("queue")[0]["depth"] == 2
+
+
+def test_dead_replay_takes_what_the_filters_mean_and_nothing_without_a_choice(gateway: Gateway) -> None:
+    crashed, refused = gateway.dead_message(), gateway.dead_delivery()
+    assert gateway.run("dead", "replay", code=1).startswith("which?")
+    assert gateway.json("dead", "replay", "--reason", "poison") == []
+    assert ids(gateway.json("dead", "replay", "--reason", "refused")) == [refused.id]
+    assert ids(gateway.json("dead", "list")) == [crashed.envelope.id]
+
+
+def test_dead_discard_removes_for_good(gateway: Gateway) -> None:
+    made = gateway.dead_delivery()
+    assert "is discarded (dry run" in gateway.run("dead", "discard", "--all", "--dry-run")
+    assert len(gateway.json("dead", "list")) == 1
+    assert gateway.json("dead", "discard", made.id)[0]["done"] == "discard"
+    assert gateway.json("dead", "list") == []
+    assert gateway.run("dead", "discard", code=1).startswith("which?")
+
+
+def test_dead_export_writes_the_original_and_all_that_is_known(gateway: Gateway, tmp_path: Path) -> None:
+    made = gateway.dead_delivery()
+    out = tmp_path / "new" / "folder"
+    assert gateway.json("dead", "export", "--all", "--out", str(out)) == [str(out / f"{made.id}.eml")]
+    assert (out / f"{made.id}.eml").read_bytes() == CONTENT
+    record = json.loads((out / f"{made.id}.json").read_text())
+    assert record["reason"] == "refused"
+    assert record["envelope"]["id"] == made.message_id
+    assert record["parked_at"] == pytest.approx(time.time(), abs=600)
+    assert record["edits"][0]["start"] == EDITS[0].start
+    (tmp_path / "file").touch()
+    assert "cannot be written" in gateway.run("dead", "export", "--all", "--out", str(tmp_path / "file"), code=1)
+
+
+@pytest.mark.parametrize("command", [["queue"], ["trace", "x"], ["dead", "list"]])
+def test_without_redis_one_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    file = tmp_path / "causeway.yaml"
+    for url in (f"unix://{tmp_path}/none.sock", "embedded", "ftp://x"):
+        file.write_text(f"redis: {{url: '{url}'}}\n")
+        assert main([*command, "--config", str(file), "--data", str(tmp_path)]) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("redis.url: ")
+        assert told.count("\n") == 1

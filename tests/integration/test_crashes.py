@@ -1,0 +1,88 @@
+"""Every process is killed under load: what was acknowledged arrives, is reported or is a dead letter."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from services.console import demo
+from shared.operations.settings import RedisSettings
+from shared.spool import keys
+from shared.spool.connect import open_spool
+from shared.spool.dead_letters import list_dead
+from tests.support.load import Load, caught
+
+MESSAGES = int(os.environ.get("CAUSEWAY_CRASH_MESSAGES", "400"))
+VICTIMS = ("ingress", "transform", "egress", "redis")
+IN_FLIGHT = 200  # egress.max_in_flight
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()
+
+
+def pids(log: Path) -> dict[str, int]:
+    """Return the newest process id of each child that the supervisor told of."""
+    found: dict[str, int] = {}
+    for line in log.read_text(errors="replace").splitlines():
+        if '"process.started"' in line:
+            event = json.loads(line)
+            found[event["process"]] = event["pid"]
+    return found
+
+
+def kill_and_wait(log: Path, name: str) -> None:
+    old = pids(log)[name]
+    os.kill(old, signal.SIGKILL)
+    assert eventually(lambda: pids(log)[name] != old, 30), f"{name} was not started again"
+
+
+def is_drained(client: redis.Redis) -> bool:
+    try:
+        queues = (keys.TRANSFORM, keys.egress("exchange"), keys.egress("notes"))
+        return not any(client.scard(keys.live(queue)) for queue in queues)
+    except redis.RedisError:
+        return False
+
+
+@pytest.mark.parametrize("rounds", [1])
+def test_no_acknowledged_message_is_lost_when_every_process_is_killed_in_turn(tmp_path: Path, rounds: int) -> None:
+    with demo.running(tmp_path) as gateway:
+        log = tmp_path / "gateway.log"
+        load = Load(gateway.port, MESSAGES)
+        sender = threading.Thread(target=load.run)
+        sender.start()
+        for part, victim in enumerate(VICTIMS * rounds, start=1):
+            share = MESSAGES * part // (len(VICTIMS) * rounds + 1)
+            assert eventually(lambda wanted=share: len(load.acknowledged) >= wanted, 60)  # type: ignore[misc]
+            kill_and_wait(log, victim)
+        sender.join()
+        assert len(load.acknowledged) == MESSAGES
+
+        url = f"unix://{tmp_path / 'data' / 'redis.sock'}"
+        with redis.Redis.from_url(url) as client:
+            assert eventually(lambda: is_drained(client), 120)
+        spool = open_spool(RedisSettings(url=url))
+        dead = spool.run(list_dead())
+        spool.close()
+        arrived = caught(gateway.caught("exchange"))
+
+    assert dead == []
+    assert load.acknowledged - set(arrived) == set(), "lost"
+    duplicates = sum(arrived.values()) - len(arrived)
+    sys.stdout.write(f"{MESSAGES} acknowledged, {len(arrived)} delivered, {duplicates} duplicates\n")
+    assert duplicates <= len(VICTIMS) * rounds * (load.clients + IN_FLIGHT)

@@ -1,0 +1,73 @@
+"""The values of the configuration: what each form means, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shared.operations.settings import Settings, SmartHost, System, parse_duration, parse_listen
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("250ms", 0.25), ("5m", 300), ("1h30m", 5400), ("1h 30m", 5400), ("5d", 432_000), (90, 90), (0.5, 0.5)],
+)
+def test_a_duration_has_units(text: Any, seconds: float) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["5", "5 weeks", "m", "5m later", "-5m"])
+def test_a_duration_of_another_form_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="for example 5m"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"), [("0.0.0.0:25", ("0.0.0.0", 25)), ("[::1]:0", ("::1", 0)), (":25", ("", 25))]
+)
+def test_a_listening_address_is_host_and_port(text: str, parts: tuple[str, int]) -> None:
+    assert parse_listen(text) == parts
+
+
+@given(st.text())
+def test_any_text_is_a_listening_address_or_a_value_error(text: str) -> None:
+    try:
+        _, port = parse_listen(text)
+    except ValueError:
+        return
+    assert 0 <= port <= 65535
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"host": "a", "mx": "b"},
+        {"host": "a", "tls": "opportunistic", "implicit": True},
+        {"host": "a", "certificate": "a.crt"},
+        {"host": "a", "port": 0},
+    ],
+)
+def test_a_smart_host_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SmartHost(**wrong)
+
+
+def test_mail_is_encrypted_unless_said_otherwise() -> None:
+    assert SmartHost(host="a").tls == "required"
+
+
+def test_domains_are_in_lower_case_without_a_final_dot() -> None:
+    assert System(name="a", kind="domino", domains=["Example.COM."]).domains == ["example.com"]
+
+
+def test_a_system_is_found_by_its_name() -> None:
+    settings = Settings(systems=[System(name="a", kind="domino")])
+    assert settings.system("a").kind == "domino"
+    with pytest.raises(KeyError):
+        settings.system("b")
