@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,11 +53,12 @@ def _reopened(recipient: DeliveryRecipient) -> DeliveryRecipient:
     return replace(recipient, state="pending", reply=None, host=None, ambiguous=False)
 
 
-def reopen(delivery: Delivery) -> Delivery:
-    """Return a replayed delivery: its attempts forgotten, open for all but those who have the message already."""
+def reopen(delivery: Delivery, now: float) -> Delivery:
+    """Return a replayed delivery: as if made now, and open for all but those who have the message already."""
     return replace(
         delivery,
         recipients=tuple(_reopened(recipient) for recipient in delivery.recipients),
+        created_at=now,
         attempts=0,
         next_attempt_at=None,
         delay_reported=False,
@@ -77,7 +79,7 @@ def _delivery(queue: str, row: Sequence[Any], token: str) -> LeasedDelivery:
     id, crashes, _, delivery, edits, reopening = row
     restored = replace(Delivery.from_json(json.loads(delivery)), id=id.decode())
     if reopening:
-        restored = reopen(restored)
+        restored = reopen(restored, time.time())
     return LeasedDelivery(Lease(queue, id.decode(), token, int(crashes)), restored, decode(edits))
 
 

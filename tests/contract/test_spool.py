@@ -356,6 +356,7 @@ def test_a_replayed_delivery_is_open_only_for_who_has_not_got_it(run: Run) -> No
     (leased,) = lease_exchange(run)
     assert [two.state for two in leased.delivery.recipients] == ["delivered", "pending"]
     assert leased.delivery.attempts == 0
+    assert leased.delivery.created_at > one.envelope.received_at, "it has all the time to be delivered again"
     assert run(contents([one.envelope.id])) == [one.content]
 
 

@@ -1,0 +1,93 @@
+"""The egress service: builds couriers and a worker from the settings, and runs them until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+from random import SystemRandom
+
+import uvloop
+
+from services.egress.balance import Host, Tier, tiers
+from services.egress.courier import Courier
+from services.egress.health import Backoff, HealthBoard
+from services.egress.mx import Resolver
+from services.egress.pool import Context, Pool
+from services.egress.session import Timeouts
+from services.egress.worker import Worker
+from shared.errors import ConfigurationError
+from shared.mail.reply import Reply
+from shared.operations.health import Health
+from shared.operations.settings import Settings, SmartHost, System
+from shared.operations.tls import Tls
+from shared.spool.connect import open_async_spool
+from shared.spool.operation import AsyncSpool
+
+
+def run(settings: Settings, health: Health) -> None:
+    """Deliver until SIGTERM or SIGINT. For the main thread. Raises ConfigurationError for unusable TLS files."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, health))
+
+
+async def _run(settings: Settings, health: Health) -> None:
+    spool = open_async_spool(settings.redis)
+    systems = [system for system in settings.systems if system.smart_hosts]
+    if not systems:
+        raise ConfigurationError("systems: none has smart_hosts: name at least one to deliver to")
+    couriers = {system.name: build_courier(settings, system, spool) for system in systems}
+    worker = Worker(settings, spool, couriers, health, SystemRandom())
+
+    def stop() -> None:
+        health.drain()
+        worker.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await worker.run()
+    finally:
+        for courier in couriers.values():
+            await courier.aclose()
+        await spool.aclose()
+
+
+def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Courier:
+    """Return a courier to one system, for the running event loop. Raises ConfigurationError for unusable TLS files."""
+    egress, random = settings.egress, SystemRandom()
+    pool = Pool(
+        system.name,
+        hostname=settings.hostname,
+        context=_contexts(system),
+        timeouts=Timeouts(
+            connect=egress.connect_timeout.total_seconds(),
+            command=egress.command_timeout.total_seconds(),
+            data=egress.data_timeout.total_seconds(),
+        ),
+        connections_per_host=egress.connections_per_host,
+        reuse_seconds=egress.reuse_seconds,
+    )
+    board = HealthBoard(system.name, spool, Backoff.of(egress), random)
+    return Courier(system.smart_hosts, Resolver(), pool, board, random)
+
+
+def _contexts(system: System) -> Context:
+    """Return where to get the TLS context of a host: one an entry, read again when its files change."""
+    in_force: dict[SmartHost, Tls] = {entry: Tls.client(entry) for entry in system.smart_hosts if entry.tls != "none"}
+
+    def context(host: Host) -> ssl.SSLContext | None:
+        tls = in_force.get(host.settings)
+        return tls.context() if tls else None
+
+    return context
+
+
+def next_hops(settings: Settings, system: str) -> tuple[Tier, ...] | Reply:
+    """Return the hosts that mail for a system is offered to, tier by tier, MX records resolved; or why there is none.
+
+    Each host has name, port, preference, weight and `settings.tls`. Raises KeyError for a name that is no system.
+    """
+    hosts = asyncio.run(Resolver().hosts(settings.system(system).smart_hosts))
+    return hosts if isinstance(hosts, Reply) else tiers(hosts)

@@ -1,0 +1,154 @@
+"""One attempt to deliver one message, over host after host until every recipient has an outcome or no host is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+
+from services.egress.balance import Host, order, tiers
+from services.egress.classify import Trouble, outcome
+from services.egress.health import HealthBoard
+from services.egress.mx import Resolver
+from services.egress.pool import Pool
+from services.egress.session import Session
+from services.egress.transaction import Transaction
+from services.egress.verdict import Result
+from services.egress.wire import canonical
+from shared.mail.delivery import Delivery, DeliveryRecipient
+from shared.mail.edits import Edits, apply
+from shared.mail.outcome import Outcome
+from shared.mail.reply import Reply
+from shared.operations.settings import SmartHost
+
+MAX_TRANSACTIONS = 100
+"""Transactions on one session for one message; each serves at least one of the recipients that are left."""
+
+
+class Courier:
+    """Delivers to one system. Raises nothing for what hosts do: every recipient gets an outcome."""
+
+    def __init__(
+        self, smart_hosts: Sequence[SmartHost], resolver: Resolver, pool: Pool, board: HealthBoard, random: Random
+    ) -> None:
+        self._smart_hosts = smart_hosts
+        self._resolver = resolver
+        self._pool = pool
+        self._board = board
+        self._random = random
+        self._probes: set[asyncio.Task[None]] = set()
+
+    async def deliver(
+        self, delivery: Delivery, content: bytes, edits: Edits, committed: Callable[[], None] = lambda: None
+    ) -> tuple[Outcome, ...]:
+        """Attempt the pending recipients; return an outcome for each. `committed`: see Session.send."""
+        left = {recipient.address: recipient for recipient in delivery.pending}
+        hosts = await self._resolver.hosts(self._smart_hosts)
+        if isinstance(hosts, Reply):
+            return tuple(outcome(address, hosts, None) for address in left)
+        outgoing = canonical(apply(content, edits))
+        outcomes: list[Outcome] = []
+        last: tuple[Reply, Host] | None = None
+        for host in order(hosts, self._board.usable, self._random):
+            recipients = tuple(left.values())
+            result = await self._try(host, Transaction(delivery, recipients, outgoing), committed)
+            outcomes += result.outcomes
+            for one in result.outcomes:
+                left.pop(one.recipient, None)
+            if not left:
+                return tuple(outcomes)
+            if result.reply:  # what a host said is a better reason than that another was not tried
+                last = result.reply, host
+        reply, where = (last[0], last[1].key) if last else (Reply(451, "no smart host is usable", "4.4.1"), None)
+        temporary = reply if not (reply.is_permanent or reply.is_positive) else _softened(reply)
+        return (*outcomes, *(outcome(address, temporary, where) for address in left))
+
+    async def _try(self, host: Host, transaction: Transaction, committed: Callable[[], None]) -> Result:
+        """Carry the message to one host, over as many transactions as it wants, and note the host's health."""
+        was_usable = self._board.usable(host)
+        async with self._pool.slot(host):
+            if was_usable and not self._board.usable(host):  # it went down while this message waited for its turn
+                return Result((), Trouble.SESSION)
+            result = await self._over_a_session(host, transaction, committed, fresh=False)
+        if result.trouble is Trouble.HOST:
+            await self._board.note(host, "failed")
+        elif result.outcomes or result.trouble is None:
+            await self._board.note(host, "delivered")
+        return result
+
+    async def _over_a_session(
+        self, host: Host, transaction: Transaction, committed: Callable[[], None], *, fresh: bool
+    ) -> Result:
+        session = await self._pool.take(host, fresh=fresh)
+        if isinstance(session, Reply):
+            return Result((), Trouble.HOST, session)
+        try:
+            result = await _converse(session, transaction, committed)
+        finally:
+            self._pool.give_back(session)
+        if not (session.reused and result.trouble) or session.is_open:
+            return result
+        # It died while it was idle, or the host had enough of it: a new connection will show whether the host is well.
+        known = {one.recipient for one in result.outcomes}
+        left = tuple(one for one in transaction.recipients if one.address not in known)
+        rest = Transaction(transaction.delivery, left, transaction.content)
+        again = await self._over_a_session(host, rest, committed, fresh=True)
+        return Result((*result.outcomes, *again.outcomes), again.trouble, again.reply)
+
+    async def refresh(self) -> None:
+        """Take over the other replicas' marks, close old connections, and probe hosts whose mark has run out.
+
+        Raises SpoolError.
+        """
+        await self._board.refresh()
+        self._pool.close_old()
+        for host in await self.hosts():
+            self._board.watch(host)
+            if await self._board.claim_probe(host):
+                task = asyncio.create_task(self._probe(host))
+                self._probes.add(task)
+                task.add_done_callback(self._probes.discard)
+
+    async def hosts(self) -> tuple[Host, ...]:
+        """Return the hosts as they are known now, each once; none where DNS fails."""
+        hosts = await self._resolver.hosts(self._smart_hosts)
+        return () if isinstance(hosts, Reply) else tuple(host for tier in tiers(hosts) for host in tier)
+
+    async def _probe(self, host: Host) -> None:
+        """Find out whether a host answers again; no message waits for it."""
+        async with self._pool.slot(host):
+            session = await self._pool.take(host, fresh=True)
+            if isinstance(session, Session):
+                self._pool.give_back(session)
+        await self._board.note(host, "answered" if isinstance(session, Session) else "failed", probed=True)
+
+    async def settle_probes(self) -> None:
+        """Wait for the probes under way."""
+        await asyncio.gather(*self._probes)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for task in tuple(self._probes):
+            task.cancel()
+        await asyncio.gather(*self._probes, return_exceptions=True)
+        await self._pool.aclose()
+
+
+async def _converse(session: Session, transaction: Transaction, committed: Callable[[], None]) -> Result:
+    """Send the message until no recipient is left that the host took no decision about."""
+    outcomes: list[Outcome] = []
+    left: dict[str, DeliveryRecipient] = {one.address: one for one in transaction.recipients}
+    for _ in range(MAX_TRANSACTIONS):
+        rest = Transaction(transaction.delivery, tuple(left.values()), transaction.content)
+        result = await session.send(rest, committed)
+        outcomes += result.outcomes
+        for one in result.outcomes:
+            left.pop(one.recipient, None)
+        if result.trouble or not left or not result.outcomes or not session.is_open:
+            return Result(tuple(outcomes), result.trouble, result.reply)
+    return Result(tuple(outcomes))
+
+
+def _softened(reply: Reply) -> Reply:
+    """Return a host's permanent no to a whole session (554 greeting, 530) as a temporary no to the message."""
+    return Reply(450, str(reply), "4.3.0")

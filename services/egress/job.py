@@ -1,0 +1,87 @@
+"""The egress stage as RQ's own worker runs it: `rq worker -S rq.serializers.JSONSerializer egress.<system>`.
+
+Slower than `causeway egress`, since every job opens its own connection, with the same result. The configuration is the
+file that $CAUSEWAY_CONFIG names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from contextlib import suppress
+from random import SystemRandom
+
+import rq
+
+from services.egress.app import build_courier
+from services.egress.settlement import settlement_of, tell, without_content
+from shared.errors import CausewayError, SpoolError
+from shared.operations import configuration
+from shared.operations.events import emit
+from shared.operations.settings import Settings
+from shared.spool.connect import open_async_spool
+from shared.spool.lease import LeasedDelivery, claim_delivery, contents
+from shared.spool.operation import Spool
+from shared.spool.settle import CRASH_DELAY_SECONDS, Crashed, Dead, Retry, Settlement, settle
+
+UNLIMITED = 1_000_000
+"""RQ asks for a limit of retries; the record has its own."""
+
+
+class DeadLetterError(CausewayError):
+    """The delivery is a dead letter: RQ files its job as failed."""
+
+
+def deliver() -> rq.Retry | None:
+    """Attempt the delivery whose id is the running job's, and settle it. Does nothing for a record that is not waiting.
+
+    Returns the Retry that RQ is to schedule; raises DeadLetterError for a dead letter.
+    """
+    job = rq.get_current_job()
+    if job is None:
+        raise RuntimeError("services.egress.job.deliver runs inside an RQ worker only")
+    settings = configuration.load()
+    spool = Spool(job.connection)
+    *_, execution = job.execution_registry.get_execution_ids()  # by the time of their heartbeats: ours is the last
+    leased = spool.run(claim_delivery(job.id, job.origin.removeprefix("egress."), execution))
+    if leased is None:
+        return None
+    [content] = spool.run(contents([leased.delivery.message_id]))
+    settlement = asyncio.run(_attempt(settings, leased, content))
+    max_crashes = settings.egress.max_crashes
+    history_seconds = settings.redis.history.total_seconds()
+    if spool.run(settle([settlement], hosted=True, max_crashes=max_crashes, history_seconds=history_seconds)):
+        return None
+    tell(leased.delivery, settlement)
+    crashes = leased.lease.crashes + 1
+    match settlement:
+        case Retry(delay_seconds=seconds):
+            return rq.Retry(max=UNLIMITED, interval=math.ceil(seconds))
+        case Dead(reason=reason, detail=detail):
+            raise DeadLetterError(f"{reason}: {detail}")
+        case Crashed(reason=reason) if crashes >= max_crashes:
+            raise DeadLetterError(f"crash: {reason}")
+        case Crashed():
+            return rq.Retry(max=UNLIMITED, interval=int(CRASH_DELAY_SECONDS * crashes))
+    return None
+
+
+async def _attempt(settings: Settings, leased: LeasedDelivery, content: bytes | None) -> Settlement:
+    if content is None:
+        return without_content(leased)
+    async_spool = open_async_spool(settings.redis)
+    courier = build_courier(settings, settings.system(leased.delivery.system), async_spool)
+    try:
+        with suppress(SpoolError):  # what others know of the hosts is of help, not needed
+            await courier.refresh()
+        await courier.settle_probes()
+        outcomes = await courier.deliver(leased.delivery, content, leased.edits)
+        return settlement_of(leased, content, outcomes, settings, now=time.time(), random=SystemRandom())
+    except Exception as error:  # noqa: BLE001 (a bug of ours is bounded by the record, as in our own worker)
+        emit("delivery.crashed", leased.delivery.id, level=logging.ERROR, bug=True)
+        return Crashed(leased.lease, f"{type(error).__name__}: {error}")
+    finally:
+        await courier.aclose()
+        await async_spool.aclose()

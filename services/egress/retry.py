@@ -1,0 +1,33 @@
+"""When a deferred delivery is tried again, and when it is given up (RFC 5321 section 4.5.4.1). Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from shared.operations.settings import RetrySettings
+
+
+def wait_seconds(attempts: int, retry: RetrySettings, random: Random) -> float:
+    """Return how long to wait after so many attempts (1, 2, …): growing by `factor`, at most `longest`, ± jitter."""
+    try:
+        wait = min(retry.first.total_seconds() * retry.factor ** (max(attempts, 1) - 1), retry.longest.total_seconds())
+    except OverflowError:
+        wait = retry.longest.total_seconds()
+    return wait * random.uniform(1 - retry.jitter, 1 + retry.jitter)
+
+
+def next_attempt(attempts: int, begun_at: float, now: float, retry: RetrySettings, random: Random) -> float | None:
+    """Return when to try again, or None once `give_up` has passed since `begun_at`. All in seconds since the epoch.
+
+    The last attempt comes when `give_up` has passed, never later.
+    """
+    deadline = begun_at + retry.give_up.total_seconds()
+    if now >= deadline:
+        return None
+    return min(now + wait_seconds(attempts, retry, random), deadline)
+
+
+def delay_is_worth_a_report(begun_at: float, now: float, retry: RetrySettings) -> bool:
+    """Return whether the sender should hear of the delay by now."""
+    return timedelta(seconds=now - begun_at) >= retry.warn_after

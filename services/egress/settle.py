@@ -1,0 +1,161 @@
+"""What an attempt makes of a delivery: who has it, who never will, when to try again, what the sender is told. Pure.
+
+A settlement ends the delivery or lets it wait: one of the actions is Finish, RetryAt or DeadLetter, and it is the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal
+
+from services.egress.retry import delay_is_worth_a_report, next_attempt
+from shared.mail.delivery import Delivery, DeliveryRecipient
+from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
+from shared.mail.report import Kind
+from shared.operations.settings import RetrySettings
+
+Parked = Literal["refused", "expired", "undeliverable_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that decide: the retry schedule, and what becomes of refused mail."""
+
+    retry: RetrySettings
+    refused: Literal["report", "dead_letter", "both"] = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Every recipient has a final outcome, and nobody needs to look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """Try the pending recipients again. at: seconds since the epoch."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell the sender about these recipients. retry_until: of a delay, when it will be given up."""
+
+    kind: Kind
+    recipients: tuple[DeliveryRecipient, ...]
+    retry_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Park the delivery for a person."""
+
+    reason: Parked
+    detail: str
+
+
+Action = Finish | RetryAt | Report | DeadLetter
+
+
+def settle(
+    delivery: Delivery, outcomes: Sequence[Outcome], now: float, policy: Policy, random: Random
+) -> tuple[Delivery, tuple[Action, ...]]:
+    """Return the delivery after an attempt, and what to do. A pending recipient without an outcome stays pending."""
+    by_address = {outcome.recipient: outcome for outcome in outcomes}
+    after = [_after(recipient, by_address.get(recipient.address)) for recipient in delivery.recipients]
+    attempts = delivery.attempts + 1
+    pending = any(recipient.state == "pending" for recipient in after)
+    next_at = next_attempt(attempts, delivery.created_at, now, policy.retry, random) if pending else None
+    if next_at is None:
+        after = [replace(one, state="expired") if one.state == "pending" else one for one in after]
+    settled = replace(delivery, recipients=tuple(after), attempts=attempts, next_attempt_at=next_at)
+    reports = _reports(delivery, settled, by_address, now, policy)
+    if any(report.kind == "delayed" for report in reports):
+        settled = replace(settled, delay_reported=True)
+    return settled, (*reports, _end(settled, policy))
+
+
+def _after(recipient: DeliveryRecipient, outcome: Outcome | None) -> DeliveryRecipient:
+    if recipient.state != "pending":
+        return recipient
+    match outcome:
+        case None:
+            return recipient
+        case Delivered(reply=reply, host=host, remote_id=remote_id):
+            return replace(recipient, state="delivered", reply=reply, host=host, remote_id=remote_id, ambiguous=False)
+        case Refused(reply=reply, host=host):
+            return replace(recipient, state="refused", reply=reply, host=host, ambiguous=False)
+        case Deferred(reply=reply, host=host, ambiguous=ambiguous):
+            # Once a host may have the message, every later word about the recipient stands under that doubt.
+            return replace(recipient, reply=reply, host=host, ambiguous=ambiguous or recipient.ambiguous)
+
+
+def _reports(
+    before: Delivery, after: Delivery, outcomes: dict[str, Outcome], now: float, policy: Policy
+) -> tuple[Report, ...]:
+    """Return what the sender is told (RFC 3461 section 5.2): NOTIFY is honoured, the null sender never answered."""
+    if after.sender is None:
+        return ()
+    changed = [
+        recipient
+        for recipient, earlier in zip(after.recipients, before.recipients, strict=True)
+        if earlier.state == "pending"
+    ]
+
+    def told(wanted: Callable[[DeliveryRecipient], bool]) -> tuple[DeliveryRecipient, ...]:
+        return tuple(recipient for recipient in changed if wanted(recipient))
+
+    failed = told(lambda one: one.state in _failed_states(policy) and wants_failure(one))
+    relayed = told(lambda one: "SUCCESS" in one.notify and _ends_here(outcomes.get(one.address)))
+    delayed = told(lambda one: one.state == "pending" and wants_delay(one))
+    reports = []
+    if failed:
+        reports.append(Report("failed", failed))
+    if relayed:
+        reports.append(Report("relayed", relayed))
+    if delayed and not before.delay_reported and delay_is_worth_a_report(after.created_at, now, policy.retry):
+        give_up_at = after.created_at + policy.retry.give_up.total_seconds()
+        reports.append(Report("delayed", delayed, give_up_at))
+    return tuple(reports)
+
+
+def _failed_states(policy: Policy) -> tuple[str, ...]:
+    return ("expired",) if policy.refused == "dead_letter" else ("expired", "refused")
+
+
+def wants_failure(recipient: DeliveryRecipient) -> bool:
+    """Return whether the sender wants to hear of a failure: NOTIFY=FAILURE, or no NOTIFY at all."""
+    return not recipient.notify or "FAILURE" in recipient.notify
+
+
+def wants_delay(recipient: DeliveryRecipient) -> bool:
+    """Return whether the sender wants to hear of a delay: NOTIFY=DELAY; without NOTIFY we may tell, and do."""
+    return not recipient.notify or "DELAY" in recipient.notify
+
+
+def _ends_here(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, Delivered) and not outcome.takes_reports
+
+
+def _end(delivery: Delivery, policy: Policy) -> Action:
+    if delivery.next_attempt_at is not None:
+        waiting = delivery.pending[0]
+        return RetryAt(delivery.next_attempt_at, str(waiting.reply) if waiting.reply else "no host answered")
+    expired = [recipient for recipient in delivery.recipients if recipient.state == "expired"]
+    refused = [recipient for recipient in delivery.recipients if recipient.state == "refused"]
+    if expired:
+        return DeadLetter("expired", _detail(expired))
+    if refused and policy.refused != "report":
+        return DeadLetter("refused", _detail(refused))
+    # Nobody can be told of what failed under the null sender: a person should see it, unless NOTIFY asked for silence.
+    unreported = [recipient for recipient in refused if delivery.sender is None and wants_failure(recipient)]
+    if unreported:
+        return DeadLetter("undeliverable_report", _detail(unreported))
+    return Finish()
+
+
+def _detail(recipients: Sequence[DeliveryRecipient]) -> str:
+    return "; ".join(f"{recipient.public}: {recipient.reply or 'no host answered'}" for recipient in recipients[:10])

@@ -1,0 +1,92 @@
+"""From the outcomes of an attempt to what the spool is to write, with the delivery reports built."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from random import Random
+
+from services.egress.settle import DeadLetter, Finish, Policy, Report, RetryAt, settle
+from shared.mail.delivery import Delivery
+from shared.mail.edits import apply
+from shared.mail.envelope import new_message_id
+from shared.mail.outcome import Outcome
+from shared.mail.report import build_report
+from shared.operations import metrics
+from shared.operations.events import emit
+from shared.operations.settings import Settings
+from shared.spool.lease import LeasedDelivery
+from shared.spool.settle import Dead, Finished, Retry, Settlement
+
+MISSING_CONTENT = "missing_content"
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return what the settings say about retries and refused mail."""
+    return Policy(settings.egress.retry, settings.egress.refused)
+
+
+def settlement_of(
+    leased: LeasedDelivery,
+    content: bytes,
+    outcomes: Sequence[Outcome],
+    settings: Settings,
+    *,
+    now: float,
+    random: Random,
+) -> Settlement:
+    """Return the settlement of a leased delivery after an attempt."""
+    delivery, actions = settle(leased.delivery, outcomes, now, policy_of(settings), random)
+    wanted = [action for action in actions if isinstance(action, Report)]
+    public = apply(content, leased.edits) if wanted else b""
+    reports = tuple(
+        build_report(
+            report.kind,
+            delivery,
+            report.recipients,
+            public,
+            hostname=settings.hostname,
+            id=new_message_id(now),
+            now=now,
+            retry_until=report.retry_until,
+        )
+        for report in wanted
+    )
+    match actions[-1]:
+        case RetryAt(at=at, reason=reason):
+            return Retry(leased.lease, max(at - now, 0.0), delivery, reports, reason)
+        case DeadLetter(reason=parked, detail=detail):
+            return Dead(leased.lease, parked, detail, delivery, reports)
+        case Finish() | Report():
+            return Finished(leased.lease, delivery, reports)
+
+
+def without_content(leased: LeasedDelivery) -> Settlement:
+    """Return the settlement of a delivery whose content is gone: nothing can be sent, and a person must know."""
+    return Dead(leased.lease, MISSING_CONTENT, "the original is no longer in the spool", leased.delivery)
+
+
+def tell(before: Delivery, settlement: Settlement) -> None:
+    """Write events and metrics of a settlement that was carried out."""
+    after = settlement.delivery if isinstance(settlement, Finished | Retry | Dead) else None
+    if after is None:
+        return
+    for earlier, one in zip(before.recipients, after.recipients, strict=True):
+        if earlier.state != "pending":
+            continue
+        happened = "deferred" if one.state == "pending" else one.state
+        metrics.recipients.labels(after.system, happened).inc()
+        emit(
+            f"delivery.{happened}",
+            after.id,
+            system=after.system,
+            recipient=one.public,
+            host=one.host,
+            reply=str(one.reply) if one.reply else None,
+            remote_id=one.remote_id,
+            ambiguous=one.ambiguous,
+        )
+    if isinstance(settlement, Dead):
+        emit("delivery.parked", after.id, system=after.system, reason=settlement.reason)
+    if not isinstance(settlement, Retry):
+        metrics.delivery_seconds.labels(after.system).observe(max(time.time() - after.received_at, 0.0))

@@ -1,0 +1,88 @@
+"""Accepting a message: the last checks of its content, the Received field, the durable write, and only then the 250."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from services.ingress import replies
+from services.ingress.admission import Load, admit, admit_hops
+from services.ingress.content import has_bare_newline, normalize
+from services.ingress.received import loops, received
+from services.ingress.replies import Refusal
+from shared.errors import SpoolFull, SpoolTooWeak, SpoolUnavailable
+from shared.mail.envelope import Envelope, Message
+from shared.mail.reply import Reply
+from shared.operations import metrics
+from shared.operations.events import emit
+from shared.operations.settings import IngressSettings, RedisSettings
+from shared.spool.accept import accept
+from shared.spool.operation import AsyncSpool
+
+WRITES_AT_ONCE = 64
+"""More would only wait inside Redis, each on a connection of its own."""
+
+
+def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes | Refusal:
+    """Return the content as it may be accepted, or its refusal. Changed only under `bare_newline: normalize`."""
+    if has_bare_newline(content):
+        if settings.bare_newline == "reject":
+            return replies.BARE_NEWLINE
+        content = normalize(content)
+    return admit_hops(*loops(content, hostname), settings) or content
+
+
+class Acceptance:
+    """Takes responsibility for messages. `load` returns the newest reading of the spool."""
+
+    def __init__(
+        self,
+        spool: AsyncSpool,
+        load: Callable[[], Load],
+        hostname: str,
+        settings: IngressSettings,
+        redis: RedisSettings,
+    ) -> None:
+        self._spool = spool
+        self._load = load
+        self._hostname = hostname
+        self._settings = settings
+        self._redis = redis
+        self._replicas = redis.replicas if redis.durability == "replicated" else 0
+        self._writes = asyncio.Semaphore(WRITES_AT_ONCE)
+
+    def refusal(self) -> Refusal | None:
+        """Return why no mail can be taken now, if so."""
+        return admit(self._load(), time.monotonic(), self._redis)
+
+    async def accept(self, envelope: Envelope, content: bytes, *, extended: bool) -> Reply | Refusal:
+        """Make a message durable and return the reply; 250 means that it is ours."""
+        began = time.monotonic()
+        examined = examine(content, self._hostname, self._settings)
+        if isinstance(examined, Refusal):
+            return examined
+        trace = received(envelope, self._hostname, extended=extended)
+        async with self._writes:
+            if refusal := self.refusal():
+                return refusal
+            try:
+                await self._spool.run(accept(Message(envelope, trace + examined), replicas=self._replicas))
+            except SpoolFull:
+                return replies.SPOOL_FULL
+            except (SpoolUnavailable, SpoolTooWeak) as error:
+                emit("spool.away", envelope.id, level=logging.ERROR, cause=str(error))
+                return replies.SPOOL_AWAY
+        metrics.messages_accepted.labels(envelope.source).inc()
+        metrics.stage_seconds.labels("ingress").observe(time.monotonic() - began)
+        emit(
+            "message.accepted",
+            envelope.id,
+            system=envelope.source,
+            client=envelope.client.address,
+            tls=envelope.client.tls,
+            bytes=len(trace) + len(examined),
+            recipients=len(envelope.recipients),
+        )
+        return replies.queued(envelope.id)

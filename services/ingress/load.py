@@ -1,0 +1,60 @@
+"""Reads the spool's load all the time, on a connection of its own, so that no client waits for the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from services.ingress.admission import Load
+from shared.errors import SpoolError
+from shared.operations.events import emit
+from shared.operations.settings import RedisSettings
+from shared.spool.gauge import gauge_queue, gauge_spool
+from shared.spool.operation import AsyncSpool
+
+PERIOD_SECONDS = 0.5
+
+
+class LoadWatch:
+    """Keeps the newest reading of the spool. queues: those whose ready jobs count."""
+
+    def __init__(self, spool: AsyncSpool, settings: RedisSettings, queues: Sequence[str]) -> None:
+        self._spool = spool
+        self._settings = settings
+        self._queues = queues
+        self._load = Load(time.monotonic(), "not read yet")
+        self._task: asyncio.Task[None] | None = None
+
+    def load(self) -> Load:
+        """Return the newest reading."""
+        return self._load
+
+    async def start(self) -> None:
+        """Read once, then go on reading until `stop`."""
+        await self.read()
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Read no more."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def read(self) -> None:
+        """Read now. A spool that cannot be read is a reading too."""
+        before = self._load.problem
+        try:
+            gauge = await self._spool.run(gauge_spool(self._settings))
+            depth = sum([(await self._spool.run(gauge_queue(queue))).depth for queue in self._queues])
+            self._load = Load(time.monotonic(), gauge.problem, gauge.used_bytes / gauge.max_bytes, depth)
+        except SpoolError as error:
+            self._load = Load(time.monotonic(), str(error) or "away")
+        if self._load.problem and self._load.problem != before:
+            emit("spool.away", level=logging.ERROR, cause=self._load.problem)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            await self.read()

@@ -1,0 +1,200 @@
+"""The egress worker itself: its room, its leases, its stop, and Redis going away."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import redis
+
+from shared.operations import embedded
+from shared.operations.settings import RedisSettings, SmartHost
+from shared.spool import keys
+from shared.spool.lease import lease_deliveries
+from shared.spool.operation import Spool
+from tests.support.egress import SYSTEM, settings_for, spooled, until, working
+from tests.support.smart_host import HANG, SmartHostServer
+
+QUEUE = keys.egress(SYSTEM)
+
+
+@pytest.fixture
+def spool(redis_client: redis.Redis) -> Spool:
+    return Spool(redis_client)
+
+
+def hop(server: SmartHostServer, **settings: Any) -> SmartHost:
+    return SmartHost(host="127.0.0.1", port=server.port, **{"tls": "none", **settings})
+
+
+def said(server: SmartHostServer, verb: str) -> int:
+    return sum(line.startswith(verb) for line, _ in server.lines)
+
+
+def test_a_stop_finishes_what_is_in_hand(spool: Spool, redis_settings: RedisSettings) -> None:
+    spooled(spool)
+    go_on = Event()
+
+    def answer(_line: str) -> str:
+        go_on.wait(10)
+        return "250 2.0.0 ok"
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)])) as worker:
+            await until(lambda: said(server, "DATA"))
+            worker.stop()
+            spooled(spool, "too-late@example.com")
+            go_on.set()
+
+    with SmartHostServer(answers={".": answer}) as server:
+        asyncio.run(scenario(server))
+        assert len(server.messages) == 1
+    [left] = spool.run(lease_deliveries(SYSTEM, "test", max_jobs=9, max_bytes=10**9, seconds=9))
+    assert [one.address for one in left.delivery.recipients] == ["too-late@example.com"]
+
+
+def test_a_stop_gives_back_at_once_what_cannot_be_finished(spool: Spool, redis_settings: RedisSettings) -> None:
+    id = spooled(spool)
+    limits = {"shutdown_timeout": timedelta(milliseconds=200), "command_timeout": timedelta(seconds=60)}
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)], **limits)):
+            await until(lambda: said(server, "MAIL"))
+
+    with SmartHostServer(answers={"MAIL": HANG}) as server:
+        asyncio.run(scenario(server))
+    [left] = spool.run(lease_deliveries(SYSTEM, "test", max_jobs=9, max_bytes=10**9, seconds=9))
+    assert (left.lease.id, left.lease.crashes, left.delivery.attempts) == (id, 0, 0)
+
+
+def test_a_stop_after_the_final_dot_records_the_doubt(spool: Spool, redis_settings: RedisSettings) -> None:
+    id = spooled(spool)
+    limits = {"shutdown_timeout": timedelta(milliseconds=200), "data_timeout": timedelta(seconds=60)}
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)], **limits)):
+            await until(lambda: said(server, "DATA"))
+
+    with SmartHostServer(answers={".": HANG}) as server:
+        asyncio.run(scenario(server))
+    assert b'"ambiguous": true' in (spool.client.hget(keys.delivery(id), "delivery") or b"")
+    assert spool.client.zcard(keys.rq_scheduled(QUEUE)) == 1
+
+
+def test_a_lost_lease_stops_a_delivery_before_its_content(spool: Spool, redis_settings: RedisSettings) -> None:
+    id = spooled(spool)
+    limits = {"lease": timedelta(milliseconds=400), "command_timeout": timedelta(seconds=60)}
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)], **limits)):
+            await until(lambda: said(server, "MAIL"))
+            spool.client.hset(keys.delivery(id), "lease", "another")
+            await until(lambda: not server.open_connections)
+            assert spool.client.hget(keys.delivery(id), "lease") == b"another"
+            spool.client.delete(keys.rq_queue(QUEUE), keys.rq_started(QUEUE), keys.live(QUEUE))
+
+    with SmartHostServer(answers={"MAIL": HANG}) as server:
+        asyncio.run(scenario(server))
+        assert not server.messages
+
+
+def test_no_more_is_in_hand_than_allowed(spool: Spool, redis_settings: RedisSettings) -> None:
+    for number in range(12):
+        spooled(spool, f"r{number}@example.com")
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)], max_in_flight=3)):
+            await until(lambda: not spool.client.scard(keys.live(QUEUE)))
+
+    with SmartHostServer() as server:
+        asyncio.run(scenario(server))
+        assert len(server.messages) == 12
+        assert server.most_open_connections <= 3
+
+
+def test_a_large_message_is_delivered_although_it_exceeds_the_budget(
+    spool: Spool, redis_settings: RedisSettings
+) -> None:
+    content = b"Subject: x\r\n\r\n" + (b"y" * 70 + b"\r\n") * 5000
+    spooled(spool, content=content)
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)], max_bytes_in_flight=1024)):
+            await until(lambda: server.messages)
+
+    with SmartHostServer() as server:
+        asyncio.run(scenario(server))
+        assert server.messages[0].content == content
+
+
+class OwnRedis:
+    """A Redis that a test may kill and start again."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="causeway-egress-"))
+        self.socket = self.directory / "redis.sock"
+        self.client = redis.Redis(unix_socket_path=str(self.socket))
+        self.start()
+
+    def start(self) -> None:
+        binary = embedded.find_redis_server()
+        self._process = subprocess.Popen(embedded.command(binary, self.directory, self.socket))
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def is_up(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.RedisError:
+            return False
+
+    def close(self) -> None:
+        self.kill()
+        self.client.close()
+        shutil.rmtree(self.directory)
+
+
+@pytest.fixture
+def own_redis() -> Iterator[OwnRedis]:
+    server = OwnRedis()
+    asyncio.run(until(server.is_up))
+    yield server
+    server.close()
+
+
+def test_an_outcome_outlives_an_absence_of_redis(own_redis: OwnRedis) -> None:
+    """The message is taken while Redis is dead; it is settled when Redis is back, and not sent again."""
+    spool = Spool(own_redis.client)
+    spooled(spool)
+    go_on = Event()
+
+    def answer(_line: str) -> str:
+        go_on.wait(10)
+        return "250 2.0.0 ok"
+
+    async def scenario(server: SmartHostServer) -> None:
+        redis_settings = RedisSettings(url=f"unix://{own_redis.socket}")
+        async with working(settings_for(redis_settings, [hop(server)], lease=timedelta(seconds=30))):
+            await until(lambda: said(server, "DATA"))
+            own_redis.kill()
+            go_on.set()
+            await until(lambda: server.messages)
+            own_redis.start()
+            await until(own_redis.is_up)
+            await until(lambda: not own_redis.client.scard(keys.live(QUEUE)))
+            spooled(spool)
+            await until(lambda: len(server.messages) == 2)
+
+    with SmartHostServer(answers={".": answer}) as server:
+        asyncio.run(scenario(server))
+        assert len(server.messages) == 2

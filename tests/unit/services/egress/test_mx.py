@@ -1,0 +1,164 @@
+"""MX look-ups against a real DNS server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dns.asyncresolver
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from services.egress.mx import Resolver
+from shared.mail.reply import Reply
+from shared.operations.settings import SmartHost
+
+
+@dataclass
+class DnsServer(asyncio.DatagramProtocol):
+    """Answers from `records`; a name under neither `records` nor `empty` does not exist; `silent` fails everything."""
+
+    records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    ttl: int = 60
+    silent: bool = False
+    questions: list[tuple[str, str]] = field(default_factory=list)
+    port: int = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        query = dns.message.from_wire(data)
+        question = query.question[0]
+        name, kind = question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)
+        self.questions.append((name, kind))
+        response = dns.message.make_response(query)
+        response.flags |= dns.flags.RA
+        if self.silent:
+            response.set_rcode(dns.rcode.SERVFAIL)
+        elif (name, kind) in self.records:
+            response.answer.append(dns.rrset.from_text(question.name, self.ttl, "IN", kind, *self.records[name, kind]))
+        elif not any(known == name for known, _ in self.records):
+            response.set_rcode(dns.rcode.NXDOMAIN)
+        self._transport.sendto(response.to_wire(), address)
+
+
+@pytest.fixture
+def server() -> Iterator[DnsServer]:
+    answering, started = DnsServer(), threading.Event()
+    loop = asyncio.new_event_loop()
+
+    async def listen() -> Any:
+        transport, _ = await loop.create_datagram_endpoint(lambda: answering, local_addr=("127.0.0.1", 0))
+        answering.port = transport.get_extra_info("sockname")[1]
+        started.set()
+        return transport
+
+    def serve() -> None:
+        transport = loop.run_until_complete(listen())
+        loop.run_forever()
+        transport.close()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert started.wait(10)
+    yield answering
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+
+
+def resolver(server: DnsServer) -> Resolver:
+    asked = dns.asyncresolver.Resolver(configure=False)
+    asked.nameservers, asked.port = ["127.0.0.1"], server.port
+    return Resolver(asked)
+
+
+def mx(name: str, **settings: Any) -> SmartHost:
+    return SmartHost(mx=name, **settings)
+
+
+def resolve(server: DnsServer, *entries: SmartHost) -> list[tuple[int, str, int]] | Reply:
+    found = asyncio.run(resolver(server).hosts(entries))
+    return found if isinstance(found, Reply) else [(one.preference, one.name, one.weight) for one in found]
+
+
+def test_preferences_come_from_dns_and_the_rest_from_the_entry(server: DnsServer) -> None:
+    server.records["example.com", "MX"] = ["10 MX1.example.com.", "20 mx2.example.com."]
+    assert resolve(server, mx("example.com", weight=7)) == [(10, "mx1.example.com", 7), (20, "mx2.example.com", 7)]
+
+
+def test_static_hosts_stand_beside_records(server: DnsServer) -> None:
+    server.records["example.com", "MX"] = ["10 mx1.example.com."]
+    entries = SmartHost(host="Static.example.com", preference=5), mx("example.com")
+    assert resolve(server, *entries) == [(5, "static.example.com", 1), (10, "mx1.example.com", 1)]
+
+
+@pytest.mark.parametrize(("kind", "value"), [("A", "192.0.2.1"), ("AAAA", "2001:db8::1")])
+def test_without_mx_the_name_itself_is_the_host(server: DnsServer, kind: str, value: str) -> None:
+    server.records["example.com", kind] = [value]
+    assert resolve(server, mx("example.com")) == [(0, "example.com", 1)]
+
+
+def test_a_null_mx_takes_no_mail_for_good(server: DnsServer) -> None:
+    """RFC 7505."""
+    server.records["example.com", "MX"] = ["0 ."]
+    said = resolve(server, mx("example.com"))
+    assert isinstance(said, Reply)
+    assert (said.code, said.enhanced) == (556, "5.1.10")
+
+
+def test_a_null_mx_beside_a_failing_name_is_temporary(server: DnsServer) -> None:
+    server.records["null.example", "MX"] = ["0 ."]
+    said = resolve(server, mx("null.example"), mx("missing.example"))
+    assert isinstance(said, Reply)
+    assert said.code == 451
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["server failure", "no such name"])
+def test_a_failing_dns_is_temporary(server: DnsServer, silent: bool) -> None:
+    """Even for a name that does not exist: a smart host is our own configuration, no mistake of a sender."""
+    server.silent = silent
+    said = resolve(server, mx("example.com"))
+    assert isinstance(said, Reply)
+    assert (said.code, said.enhanced) == (451, "4.4.3")
+
+
+def test_an_entry_that_fails_leaves_the_others(server: DnsServer) -> None:
+    server.silent = True
+    assert resolve(server, mx("example.com"), SmartHost(host="a.example")) == [(10, "a.example", 1)]
+
+
+def test_an_answer_is_kept_for_its_ttl_and_asked_for_once_by_many(server: DnsServer) -> None:
+    server.records["example.com", "MX"] = ["10 mx1.example.com."]
+
+    async def many() -> None:
+        asking = resolver(server)
+        await asyncio.gather(*(asking.exchanges("example.com") for _ in range(20)))
+        await asking.exchanges("example.com")
+
+    asyncio.run(many())
+    assert server.questions == [("example.com", "MX")]
+
+
+def test_the_last_answer_stands_while_dns_fails(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.records["example.com", "MX"] = ["10 mx1.example.com."]
+    server.ttl = 0
+    monkeypatch.setattr("services.egress.mx.SHORTEST_TTL_SECONDS", 0.0)
+
+    async def twice() -> None:
+        asking = resolver(server)
+        first = await asking.exchanges("example.com")
+        server.silent = True
+        assert await asking.exchanges("example.com") == first
+        assert first
+
+    asyncio.run(twice())
+    assert len(server.questions) >= 2

@@ -1,0 +1,88 @@
+"""The end of DATA, dot-stuffing and bare newlines."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ingress.content import Data, has_bare_newline, normalize
+
+pieces = st.lists(st.sampled_from([b"\r", b"\n", b".", b"a", b"\0", b"\r\n", b"\r\n.", b"bc"]), max_size=40)
+octets = pieces.map(b"".join)
+
+
+def read(wire: bytes, step: int) -> tuple[bytes, bytes] | None:
+    """Return content and rest, having fed the wire in chunks of `step` octets; None where DATA did not end."""
+    data = Data()
+    for start in range(0, len(wire), step):
+        rest = data.feed(wire[start : start + step])
+        if rest is not None:
+            return data.content(), rest + wire[start + step :]
+    return None
+
+
+def read_by_line(wire: bytes) -> tuple[bytes, bytes] | None:
+    """The same by the letter of RFC 5321 section 4.5.2: line by line, a line ending in CRLF alone."""
+    content = b""
+    while b"\r\n" in wire:
+        line, _, wire = wire.partition(b"\r\n")
+        if line == b".":
+            return content, wire
+        content += line.removeprefix(b".") + b"\r\n"
+    return None
+
+
+@given(octets, st.integers(1, 9))
+def test_data_is_read_as_line_by_line_however_it_is_cut(wire: bytes, step: int) -> None:
+    assert read(wire, step) == read_by_line(wire)
+
+
+@given(octets)
+def test_what_is_stuffed_comes_back_as_it_was(content: bytes) -> None:
+    content += b"\r\n"
+    stuffed = re.sub(rb"(?:(?<=\r\n)|\A)\.", b"..", content)
+    assert read(stuffed + b".\r\nrest", 7) == (content, b"rest")
+
+
+@given(octets, st.integers(1, 9))
+def test_stopped_data_ends_where_it_would_have_ended_and_keeps_nothing(wire: bytes, step: int) -> None:
+    kept, stopped = Data(), Data()
+    stopped.stop()
+    for start in range(0, len(wire), step):
+        chunk = wire[start : start + step]
+        rest = kept.feed(chunk)
+        assert stopped.feed(chunk) == rest
+        assert stopped.size == 0
+        if rest is not None:
+            return
+
+
+def test_data_that_stops_midway_still_finds_an_end_that_was_half_there() -> None:
+    data = Data()
+    assert data.feed(b"x" * 100 + b"\r\n.") is None
+    data.stop()
+    assert data.feed(b"\r\nNOOP\r\n") == b"NOOP\r\n"
+
+
+@pytest.mark.parametrize(("before", "doubtful"), [(b"x\r", True), (b"x", False), (b"x\n", False), (b"", False)])
+def test_a_bare_cr_before_the_end_makes_it_doubtful(before: bytes, doubtful: bool) -> None:
+    data = Data()
+    assert data.feed(before + b"\r\n.\r\n") == b""
+    assert data.has_doubtful_end is doubtful
+
+
+@given(octets)
+def test_a_bare_newline_is_one_that_no_pair_holds(content: bytes) -> None:
+    left = content.replace(b"\r\n", b"")
+    assert has_bare_newline(content) == (b"\r" in left or b"\n" in left)
+
+
+@given(octets)
+def test_normalising_leaves_no_bare_newline_and_nothing_else_changed(content: bytes) -> None:
+    normal = normalize(content)
+    assert not has_bare_newline(normal)
+    assert re.sub(rb"[\r\n]", b"", normal) == re.sub(rb"[\r\n]", b"", content)
+    assert normalize(normal) == normal
