@@ -5,6 +5,7 @@ for i = #ARGV - 2, 1, -3 do
   local queue, id, token = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if redis.call('HGET', record_key(queue, id), 'lease') == token then
     redis.call('ZREM', RQ_STARTED .. queue, id .. ':' .. token)
+    redis.call('ZREM', RQ_FAILED .. queue, id) -- RQ may have given it up meanwhile
     enqueue(queue, id, now, 'LPUSH')
   end
 end

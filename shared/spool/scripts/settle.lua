@@ -26,6 +26,7 @@ local function again_later(one, delay)
   redis.call('HSET', record_key(one.queue, one.id), 'lease', '')
   if hosted then return end
   redis.call('ZREM', RQ_STARTED .. one.queue, one.id .. ':' .. one.token)
+  redis.call('ZREM', RQ_FAILED .. one.queue, one.id) -- RQ may have given it up meanwhile
   put_job(one.queue, one.id, 'scheduled')
   redis.call('ZADD', RQ_SCHEDULED .. one.queue, now + delay, one.id)
 end
