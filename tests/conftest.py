@@ -18,7 +18,6 @@ from hypothesis import settings
 from shared.operations import embedded
 from shared.operations.settings import RedisSettings
 
-
 settings.register_profile("causeway", deadline=None)  # machines are busy: nothing here is timed
 settings.load_profile("causeway")
 

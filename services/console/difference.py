@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 
 from shared.mail.mime import Entity, parse
 
@@ -42,8 +43,11 @@ def _marked(before: list[str], after: list[str]) -> Iterator[str]:
     for tag, a, b, c, d in SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
-        yield from (f"- {line}" for line in before[a:b])
-        yield from (f"+ {line}" for line in after[c:d])
+        for old, new in zip_longest(before[a:b], after[c:d]):
+            if old is not None:
+                yield f"- {old}"
+            if new is not None:
+                yield f"+ {new}"
 
 
 def header_changes(before: bytes, after: bytes) -> list[str]:
