@@ -87,7 +87,7 @@ class Postfix:
     def start(self) -> None:
         """Start it and wait until it listens."""
         deadline = time.monotonic() + 30
-        command = ["postfix", "-c", self.directory / "etc", "start"]
+        command = ["postfix", "-c", str(self.directory / "etc"), "start"]
         while subprocess.run(command, capture_output=True, timeout=60, check=False).returncode or not self.listens():
             assert time.monotonic() < deadline, f"{self.name} does not start"
             time.sleep(0.5)
