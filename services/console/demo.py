@@ -14,8 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,8 +26,9 @@ from typing import Any
 import yaml
 
 from services.console.difference import header_changes, part_changes
+from services.console.gateway import is_ready
 from shared.errors import CausewayError
-from shared.operations import certificates, embedded
+from shared.operations import certificates, configuration, embedded
 
 CLIENTS = {"notes": "127.0.1.1", "exchange": "127.0.2.1"}
 OTHER = {"notes": "exchange", "exchange": "notes"}
@@ -153,26 +152,18 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
                 process.wait()
 
 
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _wait_until_up(gateway: Gateway, catchers: dict[str, int], process: subprocess.Popen[bytes], log: Path) -> None:
+    settings = configuration.load(gateway.directory / "causeway.yaml")
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        services = all(_answers(gateway.http_port + offset) for offset in range(3))
-        if services and all(map(_listens, (gateway.port, *catchers.values()))):
+        if is_ready(settings) and all(map(_listens, (gateway.port, *catchers.values()))):
             return
         time.sleep(0.1)
     last = log.read_text(errors="replace").strip().splitlines()[-5:]

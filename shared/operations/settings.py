@@ -20,6 +20,8 @@ Durability = Literal["memory", "everysec", "fsync", "replicated"]
 TlsLevel = Literal["none", "opportunistic", "required", "verify"]
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -47,6 +49,13 @@ def parse_listen(value: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _check_hostname(value: Any) -> Any:
+    """A name for SMTP (RFC 5321 section 2.3.5), whose labels DNS takes; an international one in its xn-- form."""
+    if isinstance(value, str) and not (len(value) <= 253 and _HOSTNAME.fullmatch(value)):
+        raise ValueError(f'"{value}" is no host name: use letters, digits, hyphens and dots, such as mail.example.com')
+    return value
+
+
 def _check_listen(value: str) -> str:
     parse_listen(value)
     return value
@@ -56,6 +65,7 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Listen = Annotated[str, BeforeValidator(_check_listen)]
 Cidr = Annotated[Network, BeforeValidator(_parse_network)]
 File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Hostname = Annotated[str, BeforeValidator(_check_hostname)]
 Domain = Annotated[str, BeforeValidator(lambda value: value.lower().rstrip(".") if isinstance(value, str) else value)]
 
 
@@ -106,7 +116,7 @@ class IngressSettings(Section):
     listen_tls: list[Listen] = []
     proxy_protocol_from: list[Cidr] = []
     tls: IngressTls = IngressTls()
-    hostname: str | None = None
+    hostname: Hostname | None = None
     max_message_bytes: Annotated[int, Field(ge=1024)] = 52_428_800
     max_recipients: Annotated[int, Field(ge=1)] = 1000
     bare_newline: Literal["reject", "normalize"] = "reject"
@@ -177,10 +187,49 @@ class AddressSettings(Section):
     map: File | None = None
 
 
+class WebLinks(Section):
+    """How a browser reaches what a Domino server holds.
+
+    host: of the URL, perhaps with a port; `{server}` in it is the server's name in lower case. document, view, database:
+    the URL of a link that goes so far; {host}, {server}, {replica} (16 hex digits), {view} and {note} (32) are filled in.
+    """
+
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]{}-]+$")]
+    document: str = "https://{host}/__{replica}.nsf/{view}/{note}?OpenDocument"
+    view: str = "https://{host}/__{replica}.nsf/{view}?OpenView"
+    database: str = "https://{host}/__{replica}.nsf?OpenDatabase"
+
+    @model_validator(mode="after")
+    def _check_templates(self) -> WebLinks:
+        try:
+            self.host.format(server="")
+            urls = [
+                template.format(host="h", server="s", replica="r", view="v", note="n")
+                for template in (self.document, self.view, self.database)
+            ]
+        except (KeyError, IndexError, ValueError, AttributeError):
+            raise ValueError("a template holds only {host}, {server}, {replica}, {view} and {note} in braces") from None
+        if not all(url.startswith(("https://", "http://")) for url in urls):
+            raise ValueError("the URL of a web link starts with https:// or http://")
+        return self
+
+
 class TransformSettings(Section):
-    """How messages are converted. message_timeout bounds one message; max_crashes, after which it is a dead letter."""
+    """How messages are converted. message_timeout bounds one message; max_crashes, after which it is a dead letter.
+
+    links: what a Notes document link becomes outside Notes; each chosen form that cannot be made becomes `attachment`.
+    link_server: where a link names no server. web_links: by the server's common name, in any case; "*" for all others.
+    friendly_names: whether mail from outside shows display names in recipient fields to Notes, or bare addresses.
+    max_recipient_header_bytes: a recipient field above it is shortened for Notes, visibly; the envelope never is.
+    outlook_html: what becomes of the HTML that Outlook writes, on its way to Notes.
+    """
 
     links: list[Literal["notes_url", "web_url", "attachment"]] = ["notes_url"]
+    link_server: str | None = None
+    web_links: dict[str, WebLinks] = {}
+    friendly_names: Literal["keep", "remove"] = "keep"
+    max_recipient_header_bytes: Annotated[int, Field(ge=512)] = 15 * 1024
+    outlook_html: Literal["reduce", "keep"] = "reduce"
     unsupported_recurrence: Literal["explode", "notice", "pass"] = "explode"
     message_timeout: Duration = timedelta(seconds=60)
     lease: Duration = timedelta(seconds=30)
@@ -232,7 +281,7 @@ class Settings(BaseSettings):
         env_prefix="CAUSEWAY_", env_nested_delimiter="__", env_parse_none_str="null", extra="forbid", frozen=True
     )
 
-    hostname: str = "localhost"
+    hostname: Hostname = "localhost"
     redis: RedisSettings = RedisSettings()
     ingress: IngressSettings = IngressSettings()
     systems: list[System] = []

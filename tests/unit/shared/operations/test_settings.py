@@ -71,3 +71,14 @@ def test_a_system_is_found_by_its_name() -> None:
     assert settings.system("a").kind == "domino"
     with pytest.raises(KeyError):
         settings.system("b")
+
+
+@pytest.mark.parametrize("name", ["gateway", "mail.example.com", "xn--bcher-kva.example", "a" * 63 + ".example"])
+def test_a_host_name_has_labels_that_dns_takes(name: str) -> None:
+    assert Settings(hostname=name).hostname == name
+
+
+@pytest.mark.parametrize("name", ["", "bücher.example", "-a.example", "a b", "a_b", "a..b", "a" * 64, "mail\r\nEVIL"])
+def test_a_name_that_no_peer_would_take_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="is no host name"):
+        Settings(hostname=name)
