@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 
-.PHONY: help install demo run test test-peers format lint types tests lock clean
+.PHONY: help install demo run test test-peers bench format lint types tests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,10 @@ format: install ## format the code
 test-peers: install ## against Postfix and swaks: needs root, and apt install postfix swaks
 	@command -v postfix swaks smtp-source >/dev/null || { echo "apt install postfix swaks"; exit 1; }
 	$(BIN)/pytest -s tests/peers
+
+bench: install ## Causeway against Postfix, end to end: needs root, and apt install postfix
+	@command -v postfix >/dev/null || { echo "apt install postfix"; exit 1; }
+	$(BIN)/python -m bench.end_to_end
 
 lint: install
 	$(BIN)/ruff format --check .
