@@ -4,6 +4,8 @@ CausewayError
 ├── ConfigurationError      what an administrator wrote cannot be used; `faults` has one line each
 ├── MalformedMessage        bytes that are no message within the limits
 ├── MalformedAddress        text that is no address
+├── MalformedCalendar       text that is no iCalendar object within the limits
+├── MalformedTnef           bytes that are no TNEF stream
 ├── CannotDowngrade         a message that cannot be made seven-bit without harm
 └── SpoolError
     ├── SpoolUnavailable    Redis cannot be reached, or broke off
@@ -32,6 +34,14 @@ class MalformedMessage(CausewayError):
 
 class MalformedAddress(CausewayError):
     """The text is no mail address."""
+
+
+class MalformedCalendar(CausewayError):
+    """The text is no iCalendar object within the limits of `services.transform.calendar.ical`."""
+
+
+class MalformedTnef(CausewayError):
+    """The bytes are no TNEF stream, not even a damaged one."""
 
 
 class CannotDowngrade(CausewayError):

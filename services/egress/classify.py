@@ -25,18 +25,19 @@ class Trouble(Enum):
 
 
 SHUTTING_DOWN = 421
+BAD_SEQUENCE = 503
 AUTHENTICATION_REQUIRED = 530
 
 
 def session_trouble(reply: Reply) -> Trouble | None:
     """Return what a reply to MAIL says about the host; None where it is about the message.
 
-    530 (RFC 3207 section 4, RFC 4954 section 6) asks for TLS or a login that our settings lack, and the message is
-    not at fault.
+    530 (RFC 3207 section 4, RFC 4954 section 6) asks for TLS or a login that our settings lack, 503 says that host and
+    gateway are out of step; the message is not at fault.
     """
     if reply.code == SHUTTING_DOWN:
         return Trouble.HOST
-    if reply.code == AUTHENTICATION_REQUIRED or not (reply.is_positive or reply.is_permanent):
+    if reply.code in {BAD_SEQUENCE, AUTHENTICATION_REQUIRED} or not (reply.is_positive or reply.is_permanent):
         return Trouble.SESSION
     return None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
+from services.egress.attempt import Attempt
 from services.egress.balance import Host, order, tiers
 from services.egress.classify import Trouble, outcome
 from services.egress.health import HealthBoard
@@ -39,9 +40,10 @@ class Courier:
         self._probes: set[asyncio.Task[None]] = set()
 
     async def deliver(
-        self, delivery: Delivery, content: bytes, edits: Edits, committed: Callable[[], None] = lambda: None
+        self, delivery: Delivery, content: bytes, edits: Edits, attempt: Attempt | None = None
     ) -> tuple[Outcome, ...]:
-        """Attempt the pending recipients; return an outcome for each. `committed`: see Session.send."""
+        """Attempt the pending recipients; return an outcome for each. attempt: is told of each step as it is made."""
+        attempt = attempt or Attempt()
         left = {recipient.address: recipient for recipient in delivery.pending}
         hosts = await self._resolver.hosts(self._smart_hosts)
         if isinstance(hosts, Reply):
@@ -51,7 +53,7 @@ class Courier:
         last: tuple[Reply, Host] | None = None
         for host in order(hosts, self._board.usable, self._random):
             recipients = tuple(left.values())
-            result = await self._try(host, Transaction(delivery, recipients, outgoing), committed)
+            result = await self._try(host, Transaction(delivery, recipients, outgoing), attempt)
             outcomes += result.outcomes
             for one in result.outcomes:
                 left.pop(one.recipient, None)
@@ -63,27 +65,25 @@ class Courier:
         temporary = reply if not (reply.is_permanent or reply.is_positive) else _softened(reply)
         return (*outcomes, *(outcome(address, temporary, where) for address in left))
 
-    async def _try(self, host: Host, transaction: Transaction, committed: Callable[[], None]) -> Result:
+    async def _try(self, host: Host, transaction: Transaction, attempt: Attempt) -> Result:
         """Carry the message to one host, over as many transactions as it wants, and note the host's health."""
         was_usable = self._board.usable(host)
         async with self._pool.slot(host):
             if was_usable and not self._board.usable(host):  # it went down while this message waited for its turn
                 return Result((), Trouble.SESSION)
-            result = await self._over_a_session(host, transaction, committed, fresh=False)
+            result = await self._over_a_session(host, transaction, attempt, fresh=False)
         if result.trouble is Trouble.HOST:
             await self._board.note(host, "failed")
         elif result.outcomes or result.trouble is None:
             await self._board.note(host, "delivered")
         return result
 
-    async def _over_a_session(
-        self, host: Host, transaction: Transaction, committed: Callable[[], None], *, fresh: bool
-    ) -> Result:
+    async def _over_a_session(self, host: Host, transaction: Transaction, attempt: Attempt, *, fresh: bool) -> Result:
         session = await self._pool.take(host, fresh=fresh)
         if isinstance(session, Reply):
             return Result((), Trouble.HOST, session)
         try:
-            result = await _converse(session, transaction, committed)
+            result = await _converse(session, transaction, attempt)
         finally:
             self._pool.give_back(session)
         if not (session.reused and result.trouble) or session.is_open:
@@ -92,7 +92,7 @@ class Courier:
         known = {one.recipient for one in result.outcomes}
         left = tuple(one for one in transaction.recipients if one.address not in known)
         rest = Transaction(transaction.delivery, left, transaction.content)
-        again = await self._over_a_session(host, rest, committed, fresh=True)
+        again = await self._over_a_session(host, rest, attempt, fresh=True)
         return Result((*result.outcomes, *again.outcomes), again.trouble, again.reply)
 
     async def refresh(self) -> None:
@@ -134,13 +134,14 @@ class Courier:
         await self._pool.aclose()
 
 
-async def _converse(session: Session, transaction: Transaction, committed: Callable[[], None]) -> Result:
+async def _converse(session: Session, transaction: Transaction, attempt: Attempt) -> Result:
     """Send the message until no recipient is left that the host took no decision about."""
     outcomes: list[Outcome] = []
     left: dict[str, DeliveryRecipient] = {one.address: one for one in transaction.recipients}
     for _ in range(MAX_TRANSACTIONS):
         rest = Transaction(transaction.delivery, tuple(left.values()), transaction.content)
-        result = await session.send(rest, committed)
+        result = await session.send(rest, attempt.commit)
+        attempt.learn(result.outcomes)
         outcomes += result.outcomes
         for one in result.outcomes:
             left.pop(one.recipient, None)

@@ -16,7 +16,8 @@ from random import SystemRandom
 import rq
 
 from services.egress.app import build_courier
-from services.egress.settlement import settlement_of, tell, without_content
+from services.egress.attempt import Attempt
+from services.egress.settlement import after_a_bug, settlement_of, tell, without_content
 from shared.errors import CausewayError, SpoolError
 from shared.operations import configuration
 from shared.operations.events import emit
@@ -73,15 +74,16 @@ async def _attempt(settings: Settings, leased: LeasedDelivery, content: bytes | 
         return without_content(leased)
     async_spool = open_async_spool(settings.redis)
     courier = build_courier(settings, settings.system(leased.delivery.system), async_spool)
+    attempt = Attempt()
     try:
         with suppress(SpoolError):  # what others know of the hosts is of help, not needed
             await courier.refresh()
         await courier.settle_probes()
-        outcomes = await courier.deliver(leased.delivery, content, leased.edits)
+        outcomes = await courier.deliver(leased.delivery, content, leased.edits, attempt)
         return settlement_of(leased, content, outcomes, settings, now=time.time(), random=SystemRandom())
     except Exception as error:  # noqa: BLE001 (a bug of ours is bounded by the record, as in our own worker)
         emit("delivery.crashed", leased.delivery.id, level=logging.ERROR, bug=True)
-        return Crashed(leased.lease, f"{type(error).__name__}: {error}")
+        return after_a_bug(leased, attempt, error, settings, now=time.time(), random=SystemRandom())
     finally:
         await courier.aclose()
         await async_spool.aclose()

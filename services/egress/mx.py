@@ -1,12 +1,13 @@
 """From the configured smart hosts to hosts to connect to: MX records, cached for their TTL, beside static entries.
 
 RFC 5321 section 5.1: without MX records the name itself is the host. RFC 7505: a null MX takes no mail. A failing DNS
-is temporary; while it fails, the last answer stands.
+is temporary; while it fails, the last answer stands. A record that names no host (an address, a blank) leads nowhere.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from shared.operations.settings import SmartHost
 NULL_MX = Reply(556, "the domain takes no mail (null MX)", "5.1.10")
 NO_ANSWER = Reply(451, "DNS does not answer", "4.4.3")
 NO_HOST = Reply(451, "no smart host is known", "4.4.4")
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)(?![\d.]+$)(?:(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.|$))+", re.ASCII)
 
 LIFETIME_SECONDS = 10.0
 """For one look-up, over all name servers."""
@@ -68,10 +71,12 @@ class Resolver:
             exchanges = await self.exchanges(entry.mx or "")
             if exchanges is None:
                 failures.append(NO_ANSWER)
-            elif any(not exchange.name for exchange in exchanges):
+            elif not any(exchange.name for exchange in exchanges):
                 failures.append(NULL_MX)
             else:
-                found += [Host(one.name, entry.port, one.preference, entry.weight, entry) for one in exchanges]
+                named = [one for one in exchanges if _HOST_NAME.fullmatch(one.name)]
+                found += [Host(one.name, entry.port, one.preference, entry.weight, entry) for one in named]
+                failures += [] if named else [NO_ANSWER]
         if found:
             return tuple(found)
         return next((reply for reply in failures if not reply.is_permanent), failures[0] if failures else NO_HOST)

@@ -50,11 +50,14 @@ class Pool:
             yield
 
     async def take(self, host: Host, *, fresh: bool = False) -> Session | Reply:
-        """Return a session, an idle one or a new one; a Reply says why there is none. To be called in a slot."""
+        """Return a session, an idle one or a new one; a Reply says why there is none. To be called in a slot.
+
+        One that another entry opened, which led to the same host by its MX records, may lack the TLS level of this one.
+        """
         idle = self._idle[host.key]
         while idle:
             session = idle.pop()
-            if not fresh and self._may_be_used(session):
+            if not fresh and self._may_be_used(session) and session.host.settings == host.settings:
                 session.reused = True
                 return session
             self._close(session)

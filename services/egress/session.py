@@ -33,8 +33,10 @@ QUIT_SECONDS = 5.0
 
 _GREETING, _START_INPUT = 220, 354
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_Broken = (OSError, SMTPException, TimeoutError, EOFError)
-"""What may go wrong with a peer. A TLS error is an OSError."""
+MAX_REPLY_CHARACTERS = 1000
+"""Kept of a reply: it is stored for every recipient, and stands in logs and reports."""
+_Broken = (OSError, SMTPException, TimeoutError, EOFError, UnicodeError)
+"""What may go wrong with a peer. A TLS error is an OSError; a host name that cannot be asked for is a UnicodeError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,10 @@ def _certificate_name(host: Host) -> str:
 
 
 def _reply(response: SMTPResponse) -> Reply:
-    text = " ".join(response.message.split())
-    return Reply.parse(response.code, text.encode("utf-8", "replace").decode())
+    """Return a reply whose text is one line that may be shown: no control character of a host reaches a terminal."""
+    text = response.message.encode("utf-8", "replace").decode()[: 4 * MAX_REPLY_CHARACTERS]
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return Reply.parse(response.code, " ".join(shown.split())[:MAX_REPLY_CHARACTERS])
 
 
 def _reply_of(error: BaseException) -> Reply:
@@ -208,7 +212,7 @@ class Session:
             final = await self._deliver(what, accepted, data, committed)
             return Result((*result.outcomes, *final.outcomes), final.trouble, final.reply)
         else:
-            await self._abandon(data)
+            await self._abandon(data, anybody=any(reply.is_positive for reply in said[1 : len(what.rcpts) + 1]))
         return result
 
     async def _say(self, what: Plan, replies: list[SMTPResponse]) -> None:
@@ -227,7 +231,7 @@ class Session:
     async def _deliver(self, what: Plan, accepted: list[str], start: Reply, committed: Callable[[], None]) -> Result:
         """Send the content and give its reply to every accepted recipient."""
         if start.code != _START_INPUT:
-            await self._abandon(None)
+            await self._abandon(None, anybody=True)
             return after_content(what, accepted, start, self.host.key, complete=False)
         complete = False
 
@@ -248,12 +252,20 @@ class Session:
             self.abort()
         return after_content(what, accepted, reply, self.host.key, complete=complete)
 
-    async def _abandon(self, data: Reply | None) -> None:
-        """Leave a transaction that nobody was accepted in, so that the session can carry another message."""
+    async def _abandon(self, data: Reply | None, *, anybody: bool) -> None:
+        """Leave a transaction without a message, so that the session can carry another one; else close it.
+
+        anybody: a recipient was accepted, so that even a lone dot would be a message.
+        """
+        waits_for_content = data is not None and data.code == _START_INPUT
+        if waits_for_content and anybody:
+            self.abort()
+            return
         try:
-            if data is not None and data.code == _START_INPUT:  # RFC 2920 section 3.1: DATA went along with the rest
+            if waits_for_content:  # RFC 2920 section 3.1: DATA went along with the rest
                 await self._protocol.transmit(b"", self._timeouts.command, lambda: None)
-            await self._ask(b"RSET")
+            if (await self._ask(b"RSET")).code // 100 != 2:
+                self.abort()  # the next message would be taken for a part of this transaction
         except _Broken:
             self.abort()
 
@@ -285,8 +297,13 @@ class _Protocol(SMTPProtocol):
         return self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
 
     def data_received(self, data: bytes) -> None:
-        """Keep what follows a reply while further ones are awaited; aiosmtplib would drop it."""
-        if self._more_replies and self._is_answered:
+        """Keep what follows a reply while further ones are awaited; aiosmtplib would drop it.
+
+        A host that speaks unasked is left: what it says next could be taken for the answer to another command.
+        """
+        if not self._response_pending:
+            self.abort()
+        elif self._more_replies and self._is_answered:
             self._buffer.extend(data)
         else:
             super().data_received(data)
@@ -302,6 +319,7 @@ class _Protocol(SMTPProtocol):
             for left in range(len(group) - 1, -1, -1):
                 self._more_replies = left > 0
                 replies.append(await self._next_reply(seconds))
+        self._response_pending = False
         self.refuse_surplus()
 
     async def _next_reply(self, seconds: float) -> SMTPResponse:

@@ -81,15 +81,14 @@ def settle(
 def _after(recipient: DeliveryRecipient, outcome: Outcome | None) -> DeliveryRecipient:
     if recipient.state != "pending":
         return recipient
-    match outcome:
+    match outcome:  # once a host may have the message, every later word but a yes stands under that doubt
         case None:
             return recipient
         case Delivered(reply=reply, host=host, remote_id=remote_id):
             return replace(recipient, state="delivered", reply=reply, host=host, remote_id=remote_id, ambiguous=False)
         case Refused(reply=reply, host=host):
-            return replace(recipient, state="refused", reply=reply, host=host, ambiguous=False)
+            return replace(recipient, state="refused", reply=reply, host=host)
         case Deferred(reply=reply, host=host, ambiguous=ambiguous):
-            # Once a host may have the message, every later word about the recipient stands under that doubt.
             return replace(recipient, reply=reply, host=host, ambiguous=ambiguous or recipient.ambiguous)
 
 

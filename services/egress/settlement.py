@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from random import Random
 
+from services.egress.attempt import Attempt
 from services.egress.settle import DeadLetter, Finish, Policy, Report, RetryAt, settle
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
@@ -16,7 +17,7 @@ from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.settings import Settings
 from shared.spool.lease import LeasedDelivery
-from shared.spool.settle import Dead, Finished, Retry, Settlement
+from shared.spool.settle import Crashed, Dead, Finished, Retry, Settlement
 
 MISSING_CONTENT = "missing_content"
 
@@ -64,6 +65,22 @@ def settlement_of(
 def without_content(leased: LeasedDelivery) -> Settlement:
     """Return the settlement of a delivery whose content is gone: nothing can be sent, and a person must know."""
     return Dead(leased.lease, MISSING_CONTENT, "the original is no longer in the spool", leased.delivery)
+
+
+def after_a_bug(
+    leased: LeasedDelivery, attempt: Attempt, error: Exception, settings: Settings, *, now: float, random: Random
+) -> Settlement:
+    """Return the settlement of an attempt that ended in a bug of ours: it is made again a bounded number of times.
+
+    Where a host has decided something already, it is parked with what is known instead: to begin again would send twice
+    what was taken.
+    """
+    cause = f"{type(error).__name__}: {error}"
+    if not attempt.has_begun:
+        return Crashed(leased.lease, cause)
+    outcomes = attempt.interrupted(leased.delivery.pending)
+    delivery, _ = settle(leased.delivery, outcomes, now, policy_of(settings), random)
+    return Dead(leased.lease, "crash", cause, delivery)
 
 
 def tell(before: Delivery, settlement: Settlement) -> None:

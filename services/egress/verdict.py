@@ -10,7 +10,8 @@ from services.egress.transaction import Plan
 from shared.mail.outcome import Deferred, Outcome
 from shared.mail.reply import Reply
 
-TOO_MANY_RECIPIENTS = 452
+TOO_MANY_RECIPIENTS = frozenset({452, 552})
+"""RFC 5321 section 4.5.3.1.10: 452, and 552 from those who follow RFC 821."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def before_content(plan: Plan, replies: Sequence[Reply], lost: Reply | None, hos
     for address, reply in zip(plan.rcpts, replies[1:], strict=False):
         if reply.is_positive:
             accepted.append(address)
-        elif reply.code == TOO_MANY_RECIPIENTS and accepted:
+        elif reply.code in TOO_MANY_RECIPIENTS and accepted:
             continue  # RFC 5321 section 4.5.3.1.10: in a further transaction
         elif reply.code != SHUTTING_DOWN:
             outcomes.append(outcome(address, reply, host))

@@ -13,15 +13,14 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
+from services.egress.attempt import Attempt, LeaseRanOutError
 from services.egress.courier import Courier
-from services.egress.settlement import settlement_of, tell, without_content
+from services.egress.settlement import after_a_bug, settlement_of, tell, without_content
 from shared.errors import SpoolError
-from shared.mail.outcome import Deferred
-from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.health import Health
@@ -30,7 +29,7 @@ from shared.spool import keys
 from shared.spool.lease import Lease, LeasedDelivery, contents, lease_deliveries, release, renew, wait_for_work
 from shared.spool.operation import AsyncSpool, Operation
 from shared.spool.presence import announce, retire
-from shared.spool.settle import Crashed, Settlement, settle
+from shared.spool.settle import Settlement, settle
 from shared.spool.upkeep import promote, reclaim, reconcile
 
 T = TypeVar("T")
@@ -46,24 +45,15 @@ FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 1.0
 """Between two tries while Redis is away."""
 
-STOPPED = Reply(451, "stopped while the host had not answered yet", "4.3.2")
-
 
 @dataclass(slots=True)
 class Work:
-    """A leased delivery in hand. committed: its final dot may be sent. given_up: it must not be sent any more."""
+    """A leased delivery in hand, and how far its attempt has come."""
 
     leased: LeasedDelivery
+    attempt: Attempt = field(default_factory=Attempt)
     task: asyncio.Task[None] | None = None
-    committed: bool = False
-    given_up: bool = False
     settlement: Settlement | None = None
-
-    def commit(self) -> None:
-        """Note that the final dot goes out, unless the work was given up."""
-        if self.given_up:
-            raise asyncio.CancelledError
-        self.committed = True
 
 
 class Worker:
@@ -123,13 +113,16 @@ class Worker:
             if jobs <= 0 or octets <= 0:
                 await self._until_fewer_in_hand()
                 continue
-            leased = await self._outlast(
-                lambda jobs=jobs, octets=octets: lease_deliveries(  # type: ignore[misc]
-                    system, self.name, max_jobs=jobs, max_bytes=octets, seconds=self._lease_seconds
-                )
-            )
+            asked_at = time.monotonic()
+
+            def lease(jobs: int = jobs, octets: int = octets) -> Operation[list[LeasedDelivery]]:
+                nonlocal asked_at
+                asked_at = time.monotonic()
+                return lease_deliveries(system, self.name, max_jobs=jobs, max_bytes=octets, seconds=self._lease_seconds)
+
+            leased = await self._outlast(lease)
             if leased:
-                await self._start(system, leased)
+                await self._start(system, leased, asked_at + self._lease_seconds)
             else:
                 await self._outlast(lambda: wait_for_work([keys.egress(system)], patience))
 
@@ -146,8 +139,8 @@ class Worker:
         self._fewer_in_hand.clear()
         await self._fewer_in_hand.wait()
 
-    async def _start(self, system: str, leased: list[LeasedDelivery]) -> None:
-        works = [Work(one) for one in leased]
+    async def _start(self, system: str, leased: list[LeasedDelivery], held_until: float) -> None:
+        works = [Work(one, Attempt(held_until)) for one in leased]
         self._in_hand.update((work.leased.lease.id, work) for work in works)
         originals = await self._outlast(lambda: contents([one.delivery.message_id for one in leased]))
         if originals is None:  # stopped while Redis was away
@@ -167,18 +160,19 @@ class Worker:
             return
         try:
             try:
-                outcomes = await courier.deliver(delivery, content, leased.edits, work.commit)
-            except asyncio.CancelledError:
-                if not work.committed:
+                outcomes = await courier.deliver(delivery, content, leased.edits, work.attempt)
+            except (asyncio.CancelledError, LeaseRanOutError) as end:
+                if isinstance(end, asyncio.CancelledError) and not work.attempt.has_begun:
                     raise
-                pending = delivery.pending
-                outcomes = tuple(Deferred(one.address, STOPPED, ambiguous=True) for one in pending)
+                outcomes = work.attempt.interrupted(delivery.pending)
             work.settlement = settlement_of(
                 leased, content, outcomes, self._settings, now=time.time(), random=self._random
             )
         except Exception as error:  # noqa: BLE001 (a bug strikes one delivery, never its neighbours)
             emit("delivery.crashed", delivery.id, level=logging.ERROR, bug=True)
-            work.settlement = Crashed(leased.lease, f"{type(error).__name__}: {error}")
+            work.settlement = after_a_bug(
+                leased, work.attempt, error, self._settings, now=time.time(), random=self._random
+            )
         metrics.stage_seconds.labels("egress").observe(time.monotonic() - began)
         self._some_done.set()
 
@@ -225,13 +219,16 @@ class Worker:
 
     async def _renew(self) -> None:
         """Keep the leases; stop the work on those that are lost, unless its final dot is sent."""
-        lost = await self._spool.run(renew(self._leases(), self._lease_seconds))
-        gone = [self._in_hand[id] for id in lost if id in self._in_hand]
+        held, until = dict(self._in_hand), time.monotonic() + self._lease_seconds
+        lost = await self._spool.run(renew([work.leased.lease for work in held.values()], self._lease_seconds))
+        for id in held.keys() - lost:
+            held[id].attempt.held_until = until
+        gone = [held[id] for id in lost if self._in_hand.get(id) is held[id]]
         for work in gone:
-            emit("delivery.lease_lost", work.leased.lease.id, level=logging.WARNING, committed=work.committed)
-        stopped = [work for work in gone if work.settlement is None and not work.committed]
+            work.attempt.given_up = True
+            emit("delivery.lease_lost", work.leased.lease.id, level=logging.WARNING, committed=work.attempt.committed)
+        stopped = [work for work in gone if work.settlement is None and not work.attempt.committed]
         for work in stopped:
-            work.given_up = True
             if work.task:
                 work.task.cancel()
         self._let_go(stopped)
@@ -288,7 +285,7 @@ class Worker:
         except TimeoutError:
             emit("worker.hurried", level=logging.WARNING, in_hand=len(self._in_hand))
         for work in self._in_hand.values():
-            work.given_up = not work.committed
+            work.attempt.given_up = True
         await _cancel([work.task for work in self._in_hand.values() if work.task])
 
     async def _last_words(self) -> None:

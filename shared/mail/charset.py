@@ -39,6 +39,11 @@ _CODECS = {
     **_MAIL_NAMES,
 }
 _PUNCTUATION = re.compile(r"[^A-Za-z0-9]+")
+_JIS_ESCAPE = re.compile(rb"\x1b\$[@B]")
+# Four octets above 127 together are no Western text, but Cyrillic, Greek, Japanese or Chinese; nor do letters follow
+# the signs ƒ † ‡ ˆ ‰ ˜ ™, as they seem to do in Shift_JIS.
+_NOT_WESTERN = re.compile(rb"[\x80-\xff]{4}|[\x83\x86-\x89\x98\x99][\x80-\xff]|\x1b|\0")
+_TOLD_BY_OCTETS = frozenset({"iso2022_jp", "utf_8", "cp1252", "latin_1", "ascii"})  # better than by any label
 
 
 def codec(charset: str) -> str | None:
@@ -58,3 +63,37 @@ def guess(octets: bytes) -> str:
         return octets.decode()
     except UnicodeDecodeError:
         return octets.decode("cp1252", "replace")
+
+
+def recognise(octets: bytes) -> str | None:
+    """Return the charset that unlabelled octets can only be in: ISO-2022-JP, UTF-8 or Windows-1252.
+
+    None where nothing tells: plain ASCII, octets that none of them decodes strictly, and octets above 127 in an
+    order that no Western text has.
+    """
+    if octets.isascii():
+        return "iso-2022-jp" if _JIS_ESCAPE.search(octets) and _decodes(octets, "iso2022_jp") else None
+    if _decodes(octets, "utf_8"):
+        return "utf-8"
+    return "windows-1252" if not _NOT_WESTERN.search(octets) and _decodes(octets, "cp1252") else None
+
+
+def read_unlabelled(octets: bytes, nearby: str | None = None) -> str | None:
+    """Return octets as text by the charset they show, else by the one that text nearby declares; None where neither."""
+    found = recognise(octets)
+    if found in ("iso-2022-jp", "utf-8"):
+        return octets.decode(found)
+    name = codec(nearby) if nearby else None
+    if name and name not in _TOLD_BY_OCTETS and _decodes(octets, name):
+        return octets.decode(name)
+    if found:
+        return octets.decode("cp1252")
+    return octets.decode("ascii") if octets.isascii() else None
+
+
+def _decodes(octets: bytes, name: str) -> bool:
+    try:
+        octets.decode(name)
+    except UnicodeError:
+        return False
+    return True

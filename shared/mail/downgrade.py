@@ -59,13 +59,16 @@ class _Downgrade:
     def _container(self, entity: Entity) -> Iterator[Edit]:
         if not entity.parameters.get("boundary", "").isascii():
             raise CannotDowngrade("a boundary holds octets above 127")
+        is_multipart = entity.content_type.startswith("multipart/")
+        if not is_multipart and not _EMPTY_LINE.search(self._content[entity.start : entity.body_start]):
+            raise CannotDowngrade("no empty line parts a header from the message it encloses")
         if entity.transfer_encoding in ("8bit", "binary"):
             for field in entity.all("content-transfer-encoding"):
                 yield Edit(field.start, field.end, fold("Content-Transfer-Encoding", "7bit"))
         position = entity.body_start
         for child in entity.children:
             yield from self._unread(position, child.start)
-            yield from self.edits(child, is_message=not entity.content_type.startswith("multipart/"))
+            yield from self.edits(child, is_message=not is_multipart)
             position = child.end
         yield from self._unread(position, entity.end)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import encodebytes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
@@ -25,6 +25,7 @@ MAX_RETURNED_OCTETS = 1_048_576
 
 _HEADER_END = re.compile(rb"\r\n\r\n|\A\r\n")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_TOLD_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]+@[\w-]+(?:\.[\w-]+)*")
 _LINE_LENGTH = 900  # octets; RFC 5322 section 2.1.1 allows 998
 
 _SUBJECTS: dict[Kind, str] = {
@@ -142,6 +143,7 @@ def _fields(
     kind: Kind, delivery: Delivery, recipients: Sequence[DeliveryRecipient], hostname: str, retry_until: float | None
 ) -> str:
     """Return message/delivery-status (RFC 3464 section 2): fields of the message, then a group for each recipient."""
+    shown = _shown(delivery)
     groups = [[f"Reporting-MTA: dns; {hostname}", f"Arrival-Date: {_date(delivery.received_at)}"]]
     if delivery.envid:
         groups[0].insert(0, f"Original-Envelope-Id: {_ascii(_from_xtext(delivery.envid))}")
@@ -156,7 +158,7 @@ def _fields(
         if recipient.host:
             group.append(f"Remote-MTA: dns; {recipient.host.rpartition(':')[0] or recipient.host}")
         if recipient.reply:
-            group.append(f"Diagnostic-Code: smtp; {_ascii(_diagnostic(recipient, recipient.reply))}")
+            group.append(f"Diagnostic-Code: smtp; {_ascii(_diagnostic(recipient, recipient.reply, shown))}")
         if retry_until is not None:
             group.append(f"Will-Retry-Until: {_date(retry_until)}")
         groups.append(group)
@@ -166,6 +168,7 @@ def _fields(
 def _text(
     kind: Kind, delivery: Delivery, recipients: Sequence[DeliveryRecipient], hostname: str, retry_until: float | None
 ) -> str:
+    shown = _shown(delivery)
     lines = [f"This is the mail system at {hostname}.", "", _EXPLANATIONS[kind]]
     if retry_until is not None:
         lines.append(f"It will be tried until {_date(retry_until)}.")
@@ -174,7 +177,9 @@ def _text(
         lines += ["", f"<{recipient.public}>"]
         if recipient.state == "expired":
             lines.append("    no delivery in the time allowed; the last answer was:")
-        answer = _diagnostic(recipient, recipient.reply) if recipient.reply else "no mail server could be reached"
+        answer = (
+            _diagnostic(recipient, recipient.reply, shown) if recipient.reply else "no mail server could be reached"
+        )
         lines.append(f"    {recipient.host or hostname}: {answer}")
         if recipient.ambiguous:
             lines.append("    The connection broke at the very end, so the message may have arrived nevertheless.")
@@ -182,20 +187,29 @@ def _text(
 
 
 def _status(kind: Kind, recipient: DeliveryRecipient) -> str:
-    """Return the code of RFC 3463 for a recipient: 4.4.7 when it expired, else the host's, else its reply's class."""
+    """Return the code of RFC 3463 for a recipient: 4.4.7 when it expired, else the host's, else its reply's class.
+
+    A reply of another class than the report (354 where 250 was due) has no code to give.
+    """
     if kind == "failed" and recipient.state == "expired":
         return _EXPIRED_STATUS
     reply = recipient.reply
-    if reply is None:
+    if reply is None or str(reply.code)[0] != _DEFAULT_STATUS[kind][0]:
         return _DEFAULT_STATUS[kind]
-    return reply.enhanced or f"{str(reply.code)[0]}.0.0"
+    return reply.enhanced or _DEFAULT_STATUS[kind]
 
 
-def _diagnostic(recipient: DeliveryRecipient, reply: Reply) -> str:
-    """Return the host's answer on one line, with the public address for the one that the host was told."""
-    if recipient.address.lower() == recipient.public.lower():
-        return _one_line(str(reply))
-    return _one_line(re.sub(re.escape(recipient.address), lambda _: recipient.public, str(reply), flags=re.IGNORECASE))
+def _diagnostic(recipient: DeliveryRecipient, reply: Reply, shown: Mapping[str, str]) -> str:
+    """Return the host's answer on one line, with the public addresses for those that the host was told.
+
+    shown: public addresses by what the host was told, in lower case; it may name any recipient of the message.
+    """
+    text = re.sub(re.escape(recipient.address), lambda _: recipient.public, str(reply), flags=re.IGNORECASE)
+    return _one_line(_TOLD_ADDRESS.sub(lambda found: shown.get(found[0].lower(), found[0]), text))
+
+
+def _shown(delivery: Delivery) -> dict[str, str]:
+    return {one.address.lower(): one.public for one in delivery.recipients}
 
 
 def _typed(address: str) -> str:

@@ -78,6 +78,8 @@ def read(text: str, file: str) -> AddressMap:
     if not rows:
         raise ConfigurationError(f"{file}: empty; the first line must be {','.join(COLUMNS)}")
     columns = [cell.strip().lower() for cell in rows[0][1]]
+    if len(columns) == 1 and ";" in columns[0]:
+        raise ConfigurationError(f"{file}:{rows[0][0]}: cells are separated by semicolons; use commas")
     faults = [
         f'{file}:{rows[0][0]}: column "{name}" is missing; the first line must be {",".join(COLUMNS)}'
         for name in COLUMNS[:2]

@@ -4,14 +4,18 @@
 2. a public domain that one other system has for itself: to that system;
 3. anything else: to the default route of the system it came from, but from the Internet only our own domains;
 4. no such route: nowhere. The gateway never relays by accident.
+
+Our systems trust us, so from the Internet no recipient may ask one of them to relay either: `user%partner.example`,
+`"user@partner.example"` or `partner.example!user` at a domain of ours, or an IMCEASMTP that only Exchange can read.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from shared.errors import MalformedAddress
-from shared.mail.address import Address
+from shared.mail.address import Address, unquote
 from shared.operations.settings import System
 from shared.routing.address_map import AddressMap
 from shared.routing.recognize import Recognized, recognize
@@ -60,7 +64,21 @@ def route(recipient: str, source: str, topology: Topology, address_map: AddressM
     return Route(system.name, address, public(found, topology, address_map), (*found.why, why))
 
 
+def _leads_out(found: Recognized, topology: Topology) -> bool:
+    """Whether the local part asks the system it is addressed to to send the mail on to a domain that is not ours."""
+    local = unquote(found.local).rstrip(". ")
+    if found.pair or found.name:
+        return False
+    *before, last = re.split("[@%]", local)
+    first, _, rest = local.partition("!")
+    onward = [last] if before else [first] if rest else []
+    named = any("." in domain and not topology.is_ours(domain) for domain in onward)
+    return named or local.upper().startswith("IMCEASMTP-")
+
+
 def _destination(found: Recognized, sender: System, topology: Topology) -> tuple[System | None, str]:
+    if sender.kind == "internet" and _leads_out(found, topology):
+        return None, f"{found.local} names a domain that is not ours, and {sender.name} is the Internet: write to it"
     lives_there = found.pair or found.name or topology.owner(found.domain) is found.owner
     if found.owner and (lives_there or found.owner is not sender):
         return found.owner, f"it lives in {found.owner.name}"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from typing import Any
 
 import pytest
 import redis
 
 from services.egress.app import build_courier, next_hops
+from services.egress.balance import Host
 from services.egress.courier import Courier
+from services.egress.session import Session
 from shared.mail.delivery import Delivery
 from shared.mail.outcome import Deferred, Delivered, Outcome
 from shared.operations.settings import RedisSettings, SmartHost
@@ -186,3 +189,31 @@ def test_the_next_hops_can_be_asked_for(redis_settings: RedisSettings) -> None:
         [("a.example", 3, "required")],
         [("b.example", 1, "required")],
     ]
+
+
+def test_a_connection_in_the_clear_never_serves_an_entry_that_demands_tls(
+    redis_settings: RedisSettings, certificates: Certificates
+) -> None:
+    """MX records may lead two entries to one host; what the lax one opened is no good for the strict one."""
+
+    async def scenario(server: SmartHostServer) -> None:
+        lax, strict = hop(server), hop(server, tls="required")
+        settings, spool = settings_for(redis_settings, [lax, strict]), open_async_spool(redis_settings)
+        courier = build_courier(settings, settings.systems[0], spool)
+        pool = courier._pool
+        try:
+            for entry in (lax, strict):
+                where = Host("127.0.0.1", server.port, 10, 1, entry)
+                async with pool.slot(where):
+                    session = await pool.take(where)
+                    assert isinstance(session, Session)
+                    assert session.encrypted == (entry is strict)
+                    pool.give_back(session)
+        finally:
+            await courier.aclose()
+            await spool.aclose()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    with SmartHostServer(context=context) as server:
+        asyncio.run(scenario(server))

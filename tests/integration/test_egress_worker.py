@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 import redis
 
+from shared.mail.delivery import Delivery
 from shared.operations import embedded
 from shared.operations.settings import RedisSettings, SmartHost
 from shared.spool import keys
@@ -198,3 +201,56 @@ def test_an_outcome_outlives_an_absence_of_redis(own_redis: OwnRedis) -> None:
     with SmartHostServer(answers={".": answer}) as server:
         asyncio.run(scenario(server))
         assert len(server.messages) == 2
+
+
+def test_a_worker_that_was_stopped_beyond_its_lease_sends_no_final_dot(
+    spool: Spool, redis_settings: RedisSettings
+) -> None:
+    """SIGSTOP, or a paused machine: on its return it reads the 354 before it hears that its lease is lost."""
+    id = spooled(spool)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def answer(_line: str) -> str:
+        paused = Event()
+
+        def pause() -> None:
+            paused.set()
+            time.sleep(1)
+
+        loops[0].call_soon_threadsafe(pause)
+        assert paused.wait(10)
+        spool.client.hset(keys.delivery(id), "lease", "another")
+        return "354 go on"
+
+    async def scenario(server: SmartHostServer) -> None:
+        loops.append(asyncio.get_running_loop())
+        async with working(settings_for(redis_settings, [hop(server)], lease=timedelta(milliseconds=800))):
+            await until(lambda: said(server, "DATA"))
+            await until(lambda: not server.open_connections)
+            assert spool.client.hget(keys.delivery(id), "lease") == b"another"
+            spool.client.delete(keys.rq_queue(QUEUE), keys.rq_started(QUEUE), keys.live(QUEUE))
+
+    with SmartHostServer([], answers={"DATA": answer}) as server:
+        asyncio.run(scenario(server))
+        assert not server.messages
+
+
+def test_a_stop_forgets_nobody_who_has_the_message_already(spool: Spool, redis_settings: RedisSettings) -> None:
+    """The host serves one recipient at a time, and falls silent before the second."""
+    id = spooled(spool, "first@example.com", "second@example.com")
+    limits = {"shutdown_timeout": timedelta(milliseconds=200), "command_timeout": timedelta(seconds=60)}
+    seen: list[str] = []
+
+    def answer(line: str) -> str:
+        seen.append(line)
+        return "250 ok" if len(seen) == 1 else "452 4.5.3 too many" if len(seen) == 2 else HANG
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)], **limits)):
+            await until(lambda: said(server, "RCPT") == 3)
+
+    with SmartHostServer([], answers={"RCPT": answer}) as server:
+        asyncio.run(scenario(server))
+        assert len(server.messages) == 1
+    left = Delivery.from_json(json.loads(spool.client.hget(keys.delivery(id), "delivery") or b""))
+    assert [(one.state, one.ambiguous) for one in left.recipients] == [("delivered", False), ("pending", False)]

@@ -33,7 +33,8 @@ class SmartHostServer:
     """A smart host on 127.0.0.1; `with` starts and stops it.
 
     answers: by verb (CONNECT, EHLO, STARTTLS, MAIL, RCPT, DATA, "." and others) a reply, DROP, HANG, or a function of
-    the line. after_starttls: sent in the clear behind the 220. Read while it runs: messages, lines (verb by verb, with
+    the line. after_starttls: sent in the clear behind the 220. after_message: sent unasked, once the client has had
+    time to read the answer to a message. Read while it runs: messages, lines (verb by verb, with
     whether it was encrypted), and connections, how many were made.
     """
 
@@ -42,6 +43,7 @@ class SmartHostServer:
     implicit: bool = False
     answers: dict[str, Answer] = field(default_factory=dict)
     after_starttls: bytes = b""
+    after_message: bytes = b""
     messages: list[Arrived] = field(default_factory=list)
     lines: list[tuple[str, bool]] = field(default_factory=list)
     connections: int = 0
@@ -146,6 +148,9 @@ class SmartHostServer:
                     content = await self._content(reader)
                     if (await reply(".", line, "250 2.0.0 Ok: queued as 4XyZ12")).startswith("250"):
                         self.messages.append(Arrived(mail, rcpts, content, encrypted, number))
+                    if self.after_message:
+                        await asyncio.sleep(0.1)
+                        writer.write(self.after_message)
                     mail, rcpts = "", []
                 case "RSET":
                     mail, rcpts = "", []

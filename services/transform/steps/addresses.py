@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from services.transform.pipeline import Context, Step, StepMessage
+from shared.mail.address import quote, unquote
 from shared.mail.address_list import Mailbox, read_addresses, write_name
 from shared.mail.edits import Edit, Edits, apply
 from shared.mail.header import Field, read_fields
@@ -91,14 +92,18 @@ def _edits_of(content: bytes, mailbox: Mailbox, directory: Directory, humanize_n
             yield Edit(start, end, write_name(name, quoted=content.startswith(b'"', start)))
     public = directory.public(mailbox.address)
     if public != mailbox.address:
-        yield _address_edit(mailbox, public)
+        yield _address_edit(content, mailbox, public)
 
 
-def _address_edit(mailbox: Mailbox, public: str) -> Edit:
+def _address_edit(content: bytes, mailbox: Mailbox, public: str) -> Edit:
+    """Return the edit of the domain alone where the rest stays as it is written: not in encoded words."""
     local, _, domain = public.rpartition("@")
-    same_local = local == mailbox.address.rpartition("@")[0]
-    start, end = mailbox.domain_span if mailbox.domain_span and same_local else mailbox.address_span
-    return Edit(start, end, (domain if same_local else public).encode("utf-8", "surrogateescape"))
+    start, end = mailbox.address_span
+    is_encoded = b"=?" in content[start:end]
+    if mailbox.domain_span and not is_encoded and local == mailbox.address.rpartition("@")[0]:
+        return Edit(*mailbox.domain_span, domain.encode("utf-8", "surrogateescape"))
+    written = f"{quote(unquote(local))}@{domain}" if is_encoded else public  # what was one address stays one
+    return Edit(start, end, written.encode("utf-8", "surrogateescape"))
 
 
 def _applies(message: StepMessage, _context: Context) -> bool:

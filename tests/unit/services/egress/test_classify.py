@@ -20,7 +20,14 @@ def test_only_2yz_delivers_and_only_5yz_refuses(code: int) -> None:
 
 @pytest.mark.parametrize(
     ("code", "trouble"),
-    [(421, Trouble.HOST), (450, Trouble.SESSION), (530, Trouble.SESSION), (550, None), (354, Trouble.SESSION)],
+    [
+        (421, Trouble.HOST),
+        (450, Trouble.SESSION),
+        (503, Trouble.SESSION),
+        (530, Trouble.SESSION),
+        (550, None),
+        (354, Trouble.SESSION),
+    ],
 )
 def test_what_a_reply_to_mail_says_of_the_host(code: int, trouble: Trouble | None) -> None:
     assert session_trouble(Reply(code, "")) is trouble

@@ -162,3 +162,21 @@ def test_the_last_answer_stands_while_dns_fails(server: DnsServer, monkeypatch: 
 
     asyncio.run(twice())
     assert len(server.questions) >= 2
+
+
+@pytest.mark.parametrize(
+    "hostile", ["192.0.2.1", "a\\032b.example.com", "\\000" * 16 + ".example.com", "-x.example.com"]
+)
+def test_a_record_that_names_no_host_leads_nowhere(server: DnsServer, hostile: str) -> None:
+    """Escaped octets made labels that no resolver takes, and the attempt a crash."""
+    server.records["example.com", "MX"] = [f"5 {hostile}.", "10 mx1.example.com."]
+    assert resolve(server, mx("example.com")) == [(10, "mx1.example.com", 1)]
+    server.records["only.example", "MX"] = [f"5 {hostile}."]
+    said = resolve(server, mx("only.example"))
+    assert isinstance(said, Reply)
+    assert said.code == 451
+
+
+def test_a_null_mx_beside_other_records_refuses_nothing(server: DnsServer) -> None:
+    server.records["example.com", "MX"] = ["0 .", "10 mx1.example.com."]
+    assert resolve(server, mx("example.com")) == [(10, "mx1.example.com", 1)]

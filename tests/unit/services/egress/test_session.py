@@ -473,3 +473,88 @@ def test_an_early_refusal_ends_a_large_message(run: Run, delivery: Delivery) -> 
         assert isinstance(result, Result)
         assert not any(isinstance(one, Delivered) for one in result.outcomes)
         assert not any(getattr(one, "ambiguous", False) for one in result.outcomes)
+
+
+def two_messages(where: Host, first: Delivery, second: Delivery) -> Awaitable[tuple[Result, bool, Result | None]]:
+    """Send two messages on one session, the second only while it is open."""
+
+    async def both() -> tuple[Result, bool, Result | None]:
+        session = await opened(where)
+        assert isinstance(session, Session)
+        one = await session.send(Transaction(first, first.pending, CONTENT))
+        alive = session.is_open
+        two = await session.send(Transaction(second, second.pending, CONTENT)) if alive else None
+        await session.quit()
+        return one, alive, two
+
+    return both()
+
+
+@pytest.mark.parametrize("answer", ["503 5.5.1 no", "421 4.3.2 closing", "451 4.3.0 later"])
+def test_a_session_that_cannot_be_reset_carries_no_other_message(run: Run, make_delivery: Any, answer: str) -> None:
+    """Its next MAIL would be nested, and its next message bounce."""
+    answers: dict[str, Any] = {"RCPT": lambda line: "550 5.1.1 no" if "no@" in line else "250 ok", "RSET": answer}
+    with SmartHostServer([], answers=answers) as server:
+        _, alive, _ = run(two_messages(host(server, tls="none"), make_delivery("no@x.y"), make_delivery("yes@x.y")))
+        assert not alive
+
+
+def test_a_host_out_of_step_bounces_nothing(run: Run, delivery: Delivery) -> None:
+    with SmartHostServer(answers={"MAIL": "503 5.5.1 sender already given"}) as server:
+        result = run(carry(host(server, tls="none"), delivery))
+        assert (result.outcomes, result.trouble) == ((), Trouble.SESSION)
+
+
+def test_a_refused_sender_sends_no_empty_message(run: Run, delivery: Delivery) -> None:
+    """A host that refuses MAIL, and then takes RCPT and DATA all the same, would take a lone dot for the message."""
+    answers: dict[str, Any] = {"MAIL": "550 5.7.1 no", "RCPT": "250 ok", "DATA": "354 go on"}
+    with SmartHostServer(answers=answers) as server:
+        result = run(carry(host(server, tls="none"), delivery))
+        assert [type(one) for one in result.outcomes] == [Refused]
+        assert not server.messages
+
+
+def test_a_reply_carries_no_control_character_and_no_novel(run: Run, delivery: Delivery) -> None:
+    """It is stored for every recipient, and shown in logs, reports and terminals."""
+    hostile = "550 5.1.1 \x1b]0;owned\x07\x00\x9b31m\u202e\u2028" + "x" * 7000
+    with SmartHostServer(answers={"RCPT": hostile}) as server:
+        result = run(carry(host(server, tls="none"), delivery))
+    [outcome] = result.outcomes
+    assert isinstance(outcome, Refused)
+    assert outcome.reply.text.isprintable()
+    assert len(outcome.reply.text) <= 1000
+
+
+def test_a_host_that_speaks_unasked_is_left(run: Run, delivery: Delivery) -> None:
+    """What it says between two messages could be read as the answer to the next MAIL."""
+
+    async def scenario(where: Host) -> None:
+        session = await opened(where)
+        assert isinstance(session, Session)
+        result = await session.send(Transaction(delivery, delivery.pending, CONTENT))
+        assert [type(one) for one in result.outcomes] == [Delivered]
+        try:
+            async with asyncio.timeout(5):
+                while session.is_open:  # noqa: ASYNC110 (the other side is a thread)
+                    await asyncio.sleep(0.01)
+        finally:
+            await session.quit()
+
+    with SmartHostServer(after_message=b"250 2.0.0 and to the next recipient\r\n") as server:
+        run(scenario(host(server, tls="none")))
+
+
+@pytest.mark.parametrize("code", [452, 552])
+def test_too_many_recipients_bounces_nobody(run: Run, make_delivery: Any, code: int) -> None:
+    """RFC 5321 section 4.5.3.1.10: 552 is to be read as 452 there."""
+    answers: dict[str, Any] = {"RCPT": lambda line: f"{code} too many" if "second@" in line else "250 ok"}
+    with SmartHostServer(answers=answers) as server:
+        result = run(carry(host(server, tls="none"), make_delivery("first@x.y", "second@x.y")))
+        assert [(one.recipient, type(one)) for one in result.outcomes] == [("first@x.y", Delivered)]
+
+
+@pytest.mark.parametrize("name", ["a..b.example.com", "x" * 64 + ".example.com"])
+def test_a_name_that_cannot_be_asked_for_is_a_reply(run: Run, name: str) -> None:
+    said = run(opened(Host(name, 25, 10, 1, SmartHost(host=name, tls="none"))))
+    assert isinstance(said, Reply)
+    assert not said.is_permanent

@@ -128,6 +128,7 @@ def test_a_doubt_about_the_final_dot_is_remembered_until_it_is_resolved(make: Ca
     after, _ = attempt(make("b@x"), Deferred("b@x", LATER, "h:25", ambiguous=True))
     after, _ = attempt(after, Deferred("b@x", LATER), now=300)
     assert after.recipients[0].ambiguous
+    assert attempt(after, Refused("b@x", NEVER), now=900)[0].recipients[0].ambiguous
     assert not attempt(after, delivered("b@x"), now=900)[0].recipients[0].ambiguous
 
 
@@ -152,9 +153,21 @@ def test_every_settlement_ends_or_waits_and_never_changes_what_is_final(
     recipients = tuple(DeliveryRecipient(one, one, one, notify) for one in addresses)  # type: ignore[arg-type]
     delivery = Delivery("m-s", "m", "n", "s", sender, recipients, 1, 0.0, 0.0)
     policy = Policy(RetrySettings(), refused)  # type: ignore[arg-type]
+    told: list[str] = []
     for outcomes, now in rounds:
         after, actions = settle(delivery, outcomes, now, policy, Random(1))
+        assert settle(delivery, outcomes, now, policy, Random(1)) == (after, actions)
         *reports, end = actions
+        final = [one for one in reports if isinstance(one, Report) and one.kind != "delayed"]
+        told += [one.address for report in final for one in report.recipients]
+        assert len(told) == len(set(told))
+        assert [one.address for one in after.recipients] == list(addresses)
+        assert isinstance(end, Finish) <= all(one.state in {"delivered", "refused"} for one in after.recipients)
+        silent = notify in {("NEVER",), ("SUCCESS",)}
+        for one in after.recipients:
+            lost = one.state == "expired" or (one.state == "refused" and refused == "report")
+            if lost and not silent:
+                assert one.address in told if sender else isinstance(end, DeadLetter | RetryAt)
         assert all(isinstance(report, Report) for report in reports)
         assert isinstance(end, RetryAt) == bool(after.pending)
         assert not (sender is None and reports)

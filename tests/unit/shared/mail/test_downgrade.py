@@ -102,6 +102,12 @@ def test_what_may_not_be_encoded_is_refused(header: bytes, why: str) -> None:
         to_seven_bit(header + b"\r\n\xfc\r\n")
 
 
+def test_a_message_that_no_empty_line_parts_from_the_header_around_it_is_refused() -> None:
+    """Labels for the inner one would be read as the outer one's."""
+    with pytest.raises(CannotDowngrade, match="empty line"):
+        to_seven_bit(b"Content-Type: message/rfc822\r\ncaf\xe9\r\n")
+
+
 def test_a_signed_part_is_never_encoded() -> None:
     signed = (CORPUS / "signed.eml").read_bytes().replace(b"Do not touch.", "Nicht berühren.".encode())
     with pytest.raises(CannotDowngrade, match="signed"):

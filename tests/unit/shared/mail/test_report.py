@@ -173,3 +173,18 @@ def test_no_text_of_a_host_or_client_breaks_the_form(text: str, envid: str) -> N
     assert [part["Action"] for part in fields(message)] == [None, "failed"]
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
     assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+
+def test_an_answer_that_names_another_recipient_names_it_in_public() -> None:
+    other = replace(REFUSED, public="carol@example.com", address="carol@mail.internal.example")
+    reply = Reply(550, "refused for <Bob.Jones@mail.internal.example> and carol@MAIL.internal.example.", "5.7.1")
+    _, raw = report(delivery=replace(DELIVERY, recipients=(replace(REFUSED, reply=reply), other)))
+    assert b"mail.internal.example" not in raw.lower()
+    assert raw.count(b"and carol@example.com.") == 2
+
+
+@pytest.mark.parametrize(("code", "enhanced"), [(354, None), (250, "2.0.0"), (25, None), (-1, None)])
+def test_the_status_is_of_the_class_of_the_report_whatever_a_host_says(code: int, enhanced: str | None) -> None:
+    waiting = replace(REFUSED, state="pending", reply=Reply(code, "what", enhanced))
+    message, _ = report("delayed", replace(DELIVERY, recipients=(waiting,)))
+    assert fields(message)[1]["Status"] == "4.0.0"
