@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from services.ingress import replies
-from services.ingress.admission import Load, admit, admit_hops
+from services.ingress.admission import Load, admit, admit_hops, admit_size
 from services.ingress.content import has_bare_newline, normalize
 from services.ingress.received import loops, received
 from services.ingress.replies import Refusal
@@ -31,6 +31,8 @@ def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes |
         if settings.bare_newline == "reject":
             return replies.BARE_NEWLINE
         content = normalize(content)
+        if refusal := admit_size(len(content), settings):
+            return refusal
     return admit_hops(*loops(content, hostname), settings) or content
 
 
@@ -68,7 +70,8 @@ class Acceptance:
             if refusal := self.refusal():
                 return refusal
             try:
-                await self._spool.run(accept(Message(envelope, trace + examined), replicas=self._replicas))
+                if not await self._spool.run(accept(Message(envelope, trace + examined), replicas=self._replicas)):
+                    raise SpoolUnavailable("the id is taken: chance made it twice")
             except SpoolFull:
                 return replies.SPOOL_FULL
             except (SpoolUnavailable, SpoolTooWeak) as error:

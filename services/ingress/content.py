@@ -6,10 +6,7 @@ how one message is smuggled inside another (CVE-2023-51764, CVE-2023-51765, CVE-
 
 from __future__ import annotations
 
-import re
-
 _END = b"\r\n.\r\n"
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 class Data:
@@ -58,7 +55,7 @@ class Data:
         return octets.replace(b"\r\n.", b"\r\n")[2:]
 
     def _forget(self) -> None:
-        del self._octets[: -len(_END) + 1]
+        del self._octets[: -len(_END)]  # what may begin the end, and the octet before it
         self._searched = 0
 
 
@@ -70,4 +67,4 @@ def has_bare_newline(content: bytes) -> bool:
 
 def normalize(content: bytes) -> bytes:
     """Return the content with each bare CR and each bare LF as CRLF."""
-    return _BARE.sub(b"\r\n", content)
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")

@@ -57,4 +57,8 @@ class LoadWatch:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(PERIOD_SECONDS)
-            await self.read()
+            try:
+                await self.read()
+            except Exception:  # noqa: BLE001 (a watch that ended unheard would refuse all mail for ever)
+                emit("load.failed", level=logging.ERROR, bug=True)
+                self._load = Load(time.monotonic(), "cannot be read")

@@ -111,6 +111,8 @@ class ServerConnection(SMTP):
 
     def connection_lost(self, _error: Exception | None) -> None:
         """End the input, and with it the session, as soon as it has nothing under way."""
+        if self._is_lost:
+            return
         self._input.drop()
         # Not aiosmtpd's, which cancels the session; and no error, which would wait in a future for nobody to see it.
         asyncio.StreamReaderProtocol.connection_lost(self, None)
@@ -119,6 +121,11 @@ class ServerConnection(SMTP):
         self._is_lost = True
         if self._is_done:
             self._on_end(self)
+
+    def _break_off(self) -> None:
+        """Drop the connection: a transport that is lost amid a handshake does not tell us itself."""
+        self._wire.abort()
+        self.connection_lost(None)
 
     def _adopt(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport

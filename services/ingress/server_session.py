@@ -137,9 +137,10 @@ class ServerSession(ServerConnection):
                 "session.refused", level=logging.WARNING, reason="handshake", client=str(self._client), cause=str(error)
             )
             metrics.messages_refused.labels("handshake").inc()
-            self._close()
+            self._break_off()
             return None
-        if transport is None:  # the connection was lost meanwhile
+        if transport is None or transport.is_closing():  # the connection was lost, or closed by us, meanwhile
+            self._break_off()
             return None
         self._adopt(transport)
         self.reset()
@@ -253,7 +254,9 @@ class ServerSession(ServerConnection):
             return refusal
         if not chunk.last:
             return replies.chunk_taken(chunk.octets)
-        return await self._accept(transaction, bytes(transaction.chunks))
+        content = bytes(transaction.chunks)
+        transaction.chunks.clear()  # one copy is enough while Redis writes
+        return await self._accept(transaction, content)
 
     async def smtp_RSET(self, argument: str) -> Reply:
         """RFC 5321 section 4.1.1.5."""

@@ -27,11 +27,12 @@ def accepted_event(envelope: Envelope, size: int) -> str:
     return json.dumps(event)
 
 
-def accept(message: Message, *, replicas: int = 0) -> Operation[None]:
+def accept(message: Message, *, replicas: int = 0) -> Operation[bool]:
     """Write record, content, history and transform job at once; durable as Redis is when it returns.
 
-    Accepting the same id again changes nothing. With `replicas`, waits until so many have the write and raises
-    SpoolTooWeak where they do not in WAIT_MILLISECONDS (the message may still be delivered).
+    Returns False, having changed nothing, where the id is that of a message which is here already. With `replicas`,
+    waits until so many have the write and raises SpoolTooWeak where they do not in WAIT_MILLISECONDS (the message may
+    still be delivered).
     """
     envelope, size = message.envelope, len(message.content)
     write = Script(
@@ -45,8 +46,8 @@ def accept(message: Message, *, replicas: int = 0) -> Operation[None]:
         ),
     )
     if not replicas:
-        yield write
-        return
+        return bool((yield write))
     answers: list[Any] = yield Batch((write, Command("WAIT", (replicas, WAIT_MILLISECONDS))))
     if answers[1] < replicas:
         raise SpoolTooWeak(f"{answers[1]} of {replicas} replicas confirmed the write")
+    return bool(answers[0])

@@ -67,12 +67,16 @@ def show_dead(id: str) -> Operation[DeadLetter | None]:
     )
     if score is None:
         return None
-    if of_message[3] is not None:
+    if of_message[0] is not None:
         reason, detail, parked_at, envelope = of_message
         found = Envelope.from_json(json.loads(envelope))
         return DeadLetter(id, id, "transform", None, reason.decode(), detail.decode(), float(parked_at), found)
     reason, detail, parked_at, message, delivery, edits = of_delivery
+    if reason is None:  # replayed or discarded while we looked
+        return None
     envelope = yield Command("HGET", (keys.message(message.decode()), "envelope"))
+    if envelope is None:
+        return None
     restored = Delivery.from_json(json.loads(delivery))
     return DeadLetter(
         id,

@@ -43,8 +43,13 @@ def gauge_queue(queue: str) -> Operation[QueueGauge]:
     return QueueGauge(queue, depth, milliseconds / 1000, leased, scheduled, dead)
 
 
-def _problem(info: dict[str, Any], fsync: str, policy: str, settings: RedisSettings) -> str:
-    declared = settings.durability
+def _fsync(policies: dict[str, str]) -> str:
+    """Return how often Redis has its file written to disk; "no" where it does not while a child rewrites the file."""
+    return "no" if policies.get("no-appendfsync-on-rewrite") == "yes" else policies["appendfsync"]
+
+
+def _problem(info: dict[str, Any], policies: dict[str, str], settings: RedisSettings) -> str:
+    declared, fsync, policy = settings.durability, _fsync(policies), policies["maxmemory-policy"]
     if info.get("role") != "master":
         return "Redis is a read-only replica: name its primary in redis.url, or use redis.sentinel"
     if policy != "noeviction" and int(info["maxmemory"]):
@@ -55,6 +60,8 @@ def _problem(info: dict[str, Any], fsync: str, policy: str, settings: RedisSetti
         return f"durability {declared} is declared, but Redis has appendonly off: set appendonly yes"
     if info["aof_last_write_status"] != "ok":
         return "Redis cannot write its append-only file: see its log, free its disk"
+    if declared in ("fsync", "everysec") and policies.get("no-appendfsync-on-rewrite") == "yes":
+        return f"durability {declared} is declared, but Redis pauses fsync: set no-appendfsync-on-rewrite no"
     if declared == "fsync" and fsync != "always":
         return f"durability fsync is declared, but Redis has appendfsync {fsync}: set appendfsync always"
     if declared == "everysec" and fsync not in ("always", "everysec"):
@@ -79,11 +86,10 @@ def gauge_spool(settings: RedisSettings) -> Operation[SpoolGauge]:
     info, policies = yield Batch((Command("INFO", ()), Command("CONFIG GET", ("*",))))
     if "appendfsync" not in policies:
         raise SpoolUnavailable("Redis does not tell its durability: allow CONFIG GET to this user")
-    fsync, policy = policies["appendfsync"], policies["maxmemory-policy"]
     return SpoolGauge(
         used_bytes=int(info["used_memory"]),
         max_bytes=int(info["maxmemory"]) or int(info["total_system_memory"]),
-        durability=_durability(info, fsync, settings),
+        durability=_durability(info, _fsync(policies), settings),
         replicas=int(info["connected_slaves"]),
-        problem=_problem(info, fsync, policy, settings),
+        problem=_problem(info, policies, settings),
     )

@@ -74,6 +74,15 @@ def digest(name: str) -> str:
     return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 
+@cache
+def read_scripts() -> None:
+    """Read every script, once: later there may be no file descriptor left, or the files may be of another release."""
+    for file in (files("shared.spool") / "scripts").iterdir():
+        name = file.name.removesuffix(".lua")
+        if name != "common":
+            digest(name)
+
+
 def _words(request: Command | Script) -> tuple[Argument, ...]:
     if isinstance(request, Script):
         return ("EVALSHA", digest(request.name), 0, *request.args)
@@ -89,16 +98,21 @@ def _scripts(request: Request) -> set[str]:
 def _spool_errors() -> Iterator[None]:
     try:
         yield
-    except RedisError as error:
+    except (RedisError, OSError) as error:  # OSError: no file descriptor left for a connection
         if "used memory > 'maxmemory'" in str(error):
             raise SpoolFull(f"Redis refuses writes for want of memory: {error}") from error
         raise SpoolUnavailable(f"Redis: {error}") from error
+    except RuntimeError as error:
+        if "the handler is closed" not in str(error):
+            raise
+        raise SpoolUnavailable("Redis: the connection was lost") from error  # as uvloop tells it amid a write
 
 
 class Spool:
     """Runs operations on a synchronous Redis client."""
 
     def __init__(self, client: redis.Redis) -> None:
+        read_scripts()
         self.client = client
 
     def run(self, operation: Operation[T]) -> T:
@@ -109,7 +123,7 @@ class Spool:
                 request = operation.send(answer)
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
-            with _spool_errors():
+            with _spool_errors(), self._afresh_after_an_alarm():
                 try:
                     answer = self._ask(request)
                 except NoScriptError:
@@ -125,6 +139,21 @@ class Spool:
                 return pipeline.execute()
         return self.client.execute_command(*_words(request))  # type: ignore[no-untyped-call]
 
+    @contextmanager
+    def _afresh_after_an_alarm(self) -> Iterator[None]:
+        """Drop the connections where something like an alarm strikes amid a request.
+
+        Nobody knows then whether one has an answer still to come, which the next request would take for its own.
+        """
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            self.client.connection_pool.disconnect()
+            self.client.connection_pool.reset()
+            raise
+
     def close(self) -> None:
         """Close the connections."""
         self.client.close()
@@ -134,6 +163,7 @@ class AsyncSpool:
     """Runs operations on an asynchronous Redis client."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
+        read_scripts()
         self.client = client
 
     async def run(self, operation: Operation[T]) -> T:

@@ -17,7 +17,7 @@ LIFETIME_SECONDS = 90
 
 
 def announce(worker: str, queues: Sequence[str], state: Literal["idle", "busy"]) -> Operation[None]:
-    """Say that the worker lives. To be called at least every half minute."""
+    """Say that the worker lives, and forget those that died. To be called at least every half minute."""
     key, now = keys.rq_worker(worker), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     fields: tuple[str | int, ...] = (
         *("last_heartbeat", now, "queues", ",".join(queues), "state", state),
@@ -33,6 +33,7 @@ def announce(worker: str, queues: Sequence[str], state: Literal["idle", "busy"])
             *(Command("SADD", (keys.RQ_QUEUES, keys.rq_queue(queue))) for queue in queues),
         )
     )
+    yield from _forget_the_gone(queues)
 
 
 def retire(worker: str, queues: Sequence[str]) -> Operation[None]:
@@ -45,3 +46,12 @@ def retire(worker: str, queues: Sequence[str]) -> Operation[None]:
             *(Command("SREM", (keys.rq_queue_workers(queue), key)) for queue in queues),
         )
     )
+
+
+def _forget_the_gone(queues: Sequence[str]) -> Operation[None]:
+    """Take workers that were killed out of the registries, which would grow for ever."""
+    for registry in (keys.RQ_WORKERS, *map(keys.rq_queue_workers, queues)):
+        members: list[bytes] = list((yield Command("SMEMBERS", (registry,))))
+        alive: list[int] = yield Batch([Command("EXISTS", (member,)) for member in members])
+        if gone := [member for member, is_alive in zip(members, alive, strict=True) if not is_alive]:
+            yield Command("SREM", (registry, *gone))

@@ -208,6 +208,7 @@ def settle(
         return frozenset()
     now, arguments = time.time(), _Arguments()
     written = [_written(settlement, now, arguments) for settlement in settlements]
-    head = (json.dumps(written), int(hosted), max_crashes, int(history_seconds))
+    described = json.dumps(written, ensure_ascii=False).encode(errors="replace")  # Redis reads no lone surrogate
+    head = (described, int(hosted), max_crashes, int(history_seconds))
     stale = yield Script("settle", (*head, *arguments.values))
     return frozenset(id.decode() for id in stale)

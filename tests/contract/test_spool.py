@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import FrameType
 from typing import Any, TypeVar
 
 import pytest
 import redis
+import uvloop
 from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
@@ -37,7 +41,7 @@ from shared.spool.lease import (
     wait_for_work,
 )
 from shared.spool.memory import Memory, Remember, recall
-from shared.spool.operation import Operation
+from shared.spool.operation import Command, Operation
 from shared.spool.presence import announce, retire
 from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
 from shared.spool.trace import trace
@@ -116,7 +120,7 @@ def test_an_accepted_message_is_what_is_leased(run: Run) -> None:
 
 def test_accepting_an_id_again_changes_nothing(run: Run) -> None:
     (one,) = accepted(run)
-    run(accept(replace(one, content=b"other")))
+    assert run(accept(replace(one, content=b"other"))) is False
     assert run(contents([one.envelope.id])) == [one.content]
     assert len(lease_all(run)) == 1
 
@@ -284,6 +288,30 @@ def test_leases_outlive_a_pause_in_which_nobody_could_renew(run: Run, redis_clie
     assert run(settle([transformed(leased)])) == frozenset()
 
 
+def test_a_dead_workers_lease_ends_though_all_others_are_too_busy_to_look_often(
+    run: Run, redis_client: redis.Redis
+) -> None:
+    """Each looks once in a turn of half a minute, and renews every ten seconds meanwhile."""
+    accepted(run, 2)
+    (_dead_workers,) = run(lease_messages("dead", max_jobs=1, max_bytes=10**9, seconds=30))
+    (busy,) = lease_all(run)
+    tick, started = keys.tick(keys.TRANSFORM), keys.rq_started(keys.TRANSFORM)
+
+    def let_ten_seconds_pass() -> None:
+        for key, value in redis_client.hgetall(tick).items():
+            redis_client.hset(tick, key, float(value) - 10)
+        for member, expires in redis_client.zscan_iter(started):
+            redis_client.zadd(started, {member: float(expires) - 10})
+
+    reclaimed = 0
+    for _ in range(3):
+        reclaimed += run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
+        for _ in range(3):
+            let_ten_seconds_pass()
+            assert run(renew([busy.lease], 30)) == frozenset()
+    assert reclaimed == 1
+
+
 def test_leases_end_in_time_after_the_clock_went_back(run: Run, redis_client: redis.Redis) -> None:
     accepted(run)
     (leased,) = lease_all(run)
@@ -403,6 +431,53 @@ def test_two_deliveries_of_one_message_replayed_from_the_start_are_both_converte
     assert {two.address for two in again.envelope.recipients} == {"b@example.com", "c@example.com"}
 
 
+def test_a_part_replayed_while_another_is_converted_by_a_worker_that_seems_dead_is_not_lost(
+    run: Run, redis_client: redis.Redis
+) -> None:
+    """A worker that was stopped for a minute settles when it goes on, if nobody has taken its lease away."""
+    run(accept(message("b@example.com", "c@example.com")))
+    (leased,) = lease_all(run)
+    parts = [replace(leased.envelope, recipients=(recipient,)) for recipient in leased.envelope.recipients]
+    made = tuple(
+        NewDelivery(delivery(part, system), ()) for part, system in zip(parts, ("exchange", "other"), strict=True)
+    )
+    run(settle([Transformed(leased.lease, made)]))
+    for system in ("exchange", "other"):
+        (work,) = run(lease_deliveries(system, "test", max_jobs=9, max_bytes=10**9, seconds=30))
+        run(settle([Dead(work.lease, "expired", "", work.delivery)]))
+    first, second = run(list_dead())
+    assert run(replay(first, "start")) == "convert"
+    (stopped,) = lease_all(run)
+    let_leases_expire(run, redis_client, keys.TRANSFORM)
+    assert run(replay(second, "start")) == "busy"
+    assert run(settle([transformed(stopped)])) == frozenset()
+    assert [letter.id for letter in run(list_dead())] == [second.id]
+    assert run(replay(second, "start")) == "convert"
+    (again,) = lease_all(run)
+    assert [two.address for two in again.envelope.recipients] == ["c@example.com"]
+
+
+def test_a_dead_letter_that_goes_while_one_looks_is_none(run: Run, redis_client: redis.Redis) -> None:
+    """Another console may replay it between two reads of its record."""
+    accepted(run)
+    (leased,) = lease_all(run)
+    run(settle([Dead(leased.lease, "malformed", "")]))
+    redis_client.hdel(keys.message(leased.lease.id), "reason", "detail", "parked_at")
+    assert run(show_dead(leased.lease.id)) is None
+    redis_client.zadd(keys.DEAD, {"gone-exchange": 1})
+    assert run(show_dead("gone-exchange")) is None
+    assert run(list_dead()) == []
+
+
+def test_a_reason_that_is_no_unicode_is_settled_all_the_same(run: Run) -> None:
+    """Text out of a message may hold lone surrogates; a settlement that Redis never takes would be tried for ever."""
+    accepted(run)
+    (leased,) = lease_all(run)
+    assert run(settle([Dead(leased.lease, "conversion", "bad \udcff\0 \U0001f600")])) == frozenset()
+    (letter,) = run(list_dead())
+    assert letter.detail == "bad ?\0 \U0001f600"
+
+
 def test_a_delivery_made_again_never_overwrites_one_that_is_still_open(run: Run) -> None:
     one = _with_a_refused_delivery(run)
     (letter,) = run(list_dead())
@@ -469,13 +544,25 @@ def test_durability_is_what_redis_offers_now(
     redis_client.config_set("appendfsync", "everysec")
     assert "appendfsync always" in run(gauge_spool(redis_settings)).problem
     assert run(gauge_spool(redis_settings.model_copy(update={"durability": "everysec"}))).problem == ""
+    replicated = run(gauge_spool(redis_settings.model_copy(update={"durability": "replicated"})))
+    assert replicated.problem == "durability replicated needs 1 replicas, 0 are connected"
     redis_client.config_set("appendonly", "no")
     gauge = run(gauge_spool(redis_settings))
     assert gauge.durability == "memory"
     assert "appendonly yes" in gauge.problem
-    assert (
-        "replicas" in run(gauge_spool(redis_settings.model_copy(update={"durability": "replicated"}))).problem or True
-    )
+
+
+@pytest.mark.parametrize("declared", ["fsync", "everysec"])
+def test_redis_that_pauses_fsync_while_it_rewrites_its_file_is_too_weak(
+    run: Run, redis_client: redis.Redis, redis_settings: RedisSettings, declared: str
+) -> None:
+    redis_client.config_set("no-appendfsync-on-rewrite", "yes")
+    try:
+        gauge = run(gauge_spool(redis_settings.model_copy(update={"durability": declared})))
+    finally:
+        redis_client.config_set("no-appendfsync-on-rewrite", "no")
+    assert gauge.durability == "memory"
+    assert "set no-appendfsync-on-rewrite no" in gauge.problem
 
 
 def test_a_full_redis_says_so_and_writes_nothing(run: Run, redis_client: redis.Redis) -> None:
@@ -507,6 +594,94 @@ def test_too_few_replicas_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch
         run(accept(message(), replicas=1))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the alarm strikes in finalizers too
+def test_an_answer_that_comes_after_an_alarm_is_nobody_elses(redis_settings: RedisSettings) -> None:
+    """A time limit may strike between any two steps of a request (CVE-2023-28858 is the same in asyncio)."""
+
+    class Alarm(BaseException):
+        pass
+
+    def late() -> Operation[Any]:
+        return (yield Command("BLPOP", ("nothing", 0.01)))
+
+    def echo(text: bytes) -> Operation[Any]:
+        return (yield Command("ECHO", (text,)))
+
+    spool = open_spool(redis_settings)
+    step, has_struck = 0, True
+    while has_struck:
+        step, left, has_struck = step + 1, step, False
+
+        def strike(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal left, has_struck
+            if "redis" not in frame.f_code.co_filename and "spool" not in frame.f_code.co_filename:
+                return None
+            if event == "line":
+                left -= 1
+                if left < 0 and not has_struck:
+                    has_struck = True
+                    raise Alarm
+            return strike
+
+        before = sys.gettrace()
+        sys.settrace(strike)
+        try:
+            spool.run(late())
+        except (Alarm, SpoolUnavailable):
+            pass
+        finally:
+            sys.settrace(before)
+        assert spool.run(echo(b"%d" % step)) == b"%d" % step
+    assert step > 50
+    spool.close()
+
+
+def test_redis_is_unavailable_where_no_file_descriptor_is_left(redis_settings: RedisSettings) -> None:
+    spool = open_spool(redis_settings)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(SpoolUnavailable):
+            spool.run(accept(message()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert spool.run(accept(message()))
+    spool.close()
+
+
+def test_whenever_redis_drops_a_connection_it_is_unavailable_and_nothing_else(
+    redis_settings: RedisSettings, redis_client: redis.Redis
+) -> None:
+    """Amid a write, too, of which uvloop tells in its own way; and a cancelled request leaves no answer for another."""
+    uvloop.run(_ask_while_connections_drop(redis_settings, redis_client))
+
+
+async def _ask_while_connections_drop(redis_settings: RedisSettings, redis_client: redis.Redis) -> None:
+    spool, until = open_async_spool(redis_settings), time.monotonic() + 1
+
+    def echo(text: bytes) -> Operation[Any]:
+        return (yield Command("ECHO", (text,)))
+
+    def drop_connections() -> None:
+        while time.monotonic() < until:
+            redis_client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # type: ignore[no-untyped-call]
+            time.sleep(0.002)
+
+    async def ask(who: int) -> None:
+        turn = 0
+        while time.monotonic() < until:
+            turn += 1
+            text = b"%d of %d" % (turn, who) + b"." * 100_000 * (turn % 2)
+            try:
+                async with asyncio.timeout(0.005 if turn % 3 else 5):
+                    assert await spool.run(echo(text)) == text
+            except (SpoolUnavailable, TimeoutError):
+                continue
+
+    await asyncio.gather(asyncio.to_thread(drop_connections), *(ask(who) for who in range(20)))
+    await spool.aclose()
+
+
 def test_an_absent_redis_is_unavailable() -> None:
     spool = open_spool(RedisSettings(url="redis://127.0.0.1:1/0"))
     with pytest.raises(SpoolUnavailable):
@@ -524,6 +699,14 @@ def test_an_idle_worker_is_woken_by_mail(run: Run) -> None:
     assert run(wait_for_work([keys.TRANSFORM], 0.05)) is False
     accepted(run)
     assert run(wait_for_work([keys.TRANSFORM], 5)) is True
+
+
+def test_workers_that_were_killed_are_forgotten(run: Run, redis_client: redis.Redis) -> None:
+    run(announce("killed", [keys.TRANSFORM], "busy"))
+    redis_client.delete(keys.rq_worker("killed"))  # as its time to live does
+    run(announce("alive", [keys.TRANSFORM], "busy"))
+    for registry in (keys.RQ_WORKERS, keys.rq_queue_workers(keys.TRANSFORM)):
+        assert redis_client.smembers(registry) == {keys.rq_worker("alive").encode()}
 
 
 def test_workers_are_seen_by_rq(run: Run, redis_client: redis.Redis) -> None:

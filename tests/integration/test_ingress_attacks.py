@@ -101,6 +101,17 @@ def test_normalising_makes_line_ends_and_never_an_end_of_data(
     assert content.count(b"\r") == content.count(b"\n") == content.count(b"\r\n")
 
 
+def test_normalising_makes_no_message_larger_than_the_limit(
+    redis_settings: RedisSettings, redis_client: redis.Redis
+) -> None:
+    given = settings(redis_settings, bare_newline="normalize", max_message_bytes=10_000)
+    with running(given) as ingress, RawClient(ingress.port) as client:
+        client.greet().begin()
+        client.send(b"BDAT 8000 LAST\r\n" + b"\n" * 8000)
+        assert client.reply() == "552 5.3.4 Message too large"
+    assert spooled(redis_client) == []
+
+
 @pytest.mark.parametrize("newline", [b"\r", b"\n"], ids=ascii)
 def test_a_chunk_with_a_bare_newline_is_refused(client: RawClient, redis_client: redis.Redis, newline: bytes) -> None:
     client.greet().begin()

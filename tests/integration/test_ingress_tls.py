@@ -121,6 +121,43 @@ def test_a_failed_handshake_leaves_the_server_up(ingress: Running, context: ssl.
         assert client.noop()[0] == 250
 
 
+@pytest.mark.parametrize(
+    "sent", [b"", b"\x16\x03\x01\x02\x00", b"EHLO in the clear\r\n"], ids=["nothing", "half", "text"]
+)
+def test_a_connection_lost_amid_starttls_leaves_no_session_behind(
+    redis_settings: RedisSettings, tls: dict[str, Any], sent: bytes
+) -> None:
+    """Else each would stay in memory for ever, and a stop would wait for it in vain."""
+    ingress = Running(settings(redis_settings, tls=tls))
+    with RawClient(ingress.port) as client:
+        client.greet()
+        assert client.ask("STARTTLS").startswith("220 ")
+        client.send(sent)
+    ingress.stop(seconds=10)
+
+
+def test_a_session_whose_time_ends_amid_starttls_leaves_nothing_behind(
+    redis_settings: RedisSettings, tls: dict[str, Any]
+) -> None:
+    ingress = Running(settings(redis_settings, tls=tls, session_timeout=0.3))
+    with RawClient(ingress.port) as client:
+        client.greet()
+        assert client.ask("STARTTLS").startswith("220 ")
+        assert client.reply() in ("421 4.4.2 Timed out", "")
+        assert client.is_closed
+        ingress.stop(seconds=10)
+
+
+def test_a_stop_amid_starttls_does_not_wait_for_the_handshake(
+    redis_settings: RedisSettings, tls: dict[str, Any]
+) -> None:
+    ingress = Running(settings(redis_settings, tls=tls, shutdown_timeout=0.2))
+    with RawClient(ingress.port) as client:
+        client.greet()
+        assert client.ask("STARTTLS").startswith("220 ")
+        ingress.stop(seconds=10)
+
+
 def test_a_client_may_not_leave_more_handshakes_open_than_its_share_of_sessions(
     redis_settings: RedisSettings, tls: dict[str, Any], context: ssl.SSLContext
 ) -> None:

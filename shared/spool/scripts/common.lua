@@ -105,6 +105,10 @@ local function is_leased(queue, id, token, now)
   return expires and tonumber(expires) > now
 end
 
+-- How long nobody may look for expired leases before that counts as a pause. Longer than the time between two renewals,
+-- shorter than what is left of a lease that is renewed in time.
+local function longest_gap(lease_seconds) return math.max(10, 0.4 * lease_seconds) end
+
 -- One crash more. Returns true when that was one too many.
 local function count_crash(queue, id, max_crashes)
   return redis.call('HINCRBY', record_key(queue, id), 'crashes', 1) >= max_crashes

@@ -1,6 +1,6 @@
 -- ARGV: queue, limit, max crashes, lease seconds. Returns how many leases expired.
--- A lease runs only while somebody looks: after a pause (Redis was away, or its clock was stepped) every holder first
--- gets the time of a lease to renew.
+-- A lease runs only while somebody looks or renews: after a pause (Redis was away, or its clock was stepped) every holder
+-- first gets the time of a lease to renew.
 exceed_memory()
 local queue, lease_seconds, now = ARGV[1], tonumber(ARGV[4]), seconds_now()
 local tick = redis.call('HMGET', TICK .. queue, 'last', 'since')
@@ -10,7 +10,7 @@ if now < last - 1 then -- the clock went back: leases would last too long
     redis.call('ZADD', RQ_STARTED .. queue, 'XX', now + lease_seconds, member)
   end
 end
-if now < last - 1 or now > last + 10 then since = now end
+if now < last - 1 or now > last + longest_gap(lease_seconds) then since = now end
 redis.call('HSET', TICK .. queue, 'last', now, 'since', since)
 if now - since < lease_seconds then return 0 end
 

@@ -1,5 +1,5 @@
 -- ARGV: id, from ('start' or 'delivery'), dry run ('1'), again (a delivery's recipients that were not delivered, as JSON).
--- Returns what was done, or would be: 'convert', 'deliver', 'gone', 'busy', 'empty'.
+-- Returns what was done, or would be: 'convert', 'deliver', 'gone', 'busy'.
 exceed_memory()
 local id, start, dry = ARGV[1], ARGV[2], ARGV[3] == '1'
 if not redis.call('ZSCORE', DEAD, id) then return 'gone' end
@@ -20,7 +20,8 @@ if start == 'delivery' then
   return 'deliver'
 end
 local message = redis.call('HMGET', MESSAGE .. message_id, 'state', 'lease', 'again')
-if message[1] == 'dead' or is_leased(TRANSFORM, message_id, message[2], now) then return 'busy' end
+-- A lease that has run out counts: until it is taken away, its holder may settle, without the recipients added here.
+if message[1] == 'dead' or (message[2] and message[2] ~= '') then return 'busy' end
 if dry then return 'convert' end
 local again = cjson.decode(ARGV[4])
 if message[1] == 'waiting' then

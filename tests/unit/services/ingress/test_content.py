@@ -57,7 +57,17 @@ def test_stopped_data_ends_where_it_would_have_ended_and_keeps_nothing(wire: byt
         assert stopped.feed(chunk) == rest
         assert stopped.size == 0
         if rest is not None:
+            assert stopped.has_doubtful_end == kept.has_doubtful_end
             return
+
+
+def test_an_end_that_is_doubtful_is_so_too_where_the_message_was_refused_before_it_and_it_comes_in_halves() -> None:
+    data = Data()
+    data.feed(b"x" * 100)
+    data.stop()
+    assert data.feed(b"x\r\r\n.\r") is None
+    assert data.feed(b"\nMAIL FROM:<evil@notes.example.com>\r\n") is not None
+    assert data.has_doubtful_end
 
 
 def test_data_that_stops_midway_still_finds_an_end_that_was_half_there() -> None:

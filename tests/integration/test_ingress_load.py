@@ -1,0 +1,39 @@
+"""The watch over the spool's load, on a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from services.ingress.load import LoadWatch
+from shared.operations.settings import RedisSettings
+from shared.spool import keys
+from shared.spool.connect import open_async_spool
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to that within ten seconds")
+
+
+def test_a_bug_in_one_reading_does_not_end_the_watch(redis_settings: RedisSettings) -> None:
+    """Else all mail would be refused until somebody restarts the service."""
+    asyncio.run(watch_through_a_bug(redis_settings))
+
+
+async def watch_through_a_bug(redis_settings: RedisSettings) -> None:
+    spool, queues = open_async_spool(redis_settings), [keys.TRANSFORM]
+    watch = LoadWatch(spool, redis_settings, queues)
+    await watch.start()
+    try:
+        assert watch.load().problem == ""
+        queues.append("\udcff")  # a name that cannot be sent
+        await until(lambda: watch.load().problem != "")
+        queues.pop()
+        await until(lambda: watch.load().problem == "")
+    finally:
+        await watch.stop()
+        await spool.aclose()
