@@ -73,7 +73,7 @@ class Courier:
                 return Result((), Trouble.SESSION)
             result = await self._over_a_session(host, transaction, attempt, fresh=False)
         if result.trouble is Trouble.HOST:
-            await self._board.note(host, "failed")
+            await self._board.note(host, "failed", cause=str(result.reply))
         elif result.outcomes or result.trouble is None:
             await self._board.note(host, "delivered")
         return result
@@ -120,7 +120,10 @@ class Courier:
             session = await self._pool.take(host, fresh=True)
             if isinstance(session, Session):
                 self._pool.give_back(session)
-        await self._board.note(host, "answered" if isinstance(session, Session) else "failed", probed=True)
+        if isinstance(session, Session):
+            await self._board.note(host, "answered", probed=True)
+        else:
+            await self._board.note(host, "failed", probed=True, cause=str(session))
 
     async def settle_probes(self) -> None:
         """Wait for the probes under way."""

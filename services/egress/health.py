@@ -95,7 +95,9 @@ class HealthBoard:
         """Take over what other replicas found out. Raises SpoolError."""
         self._take_over(await self._spool.run(read_host_health(self._system)))
 
-    async def note(self, host: Host, what: Literal["failed", "answered", "delivered"], *, probed: bool = False) -> None:
+    async def note(
+        self, host: Host, what: Literal["failed", "answered", "delivered"], *, probed: bool = False, cause: str = ""
+    ) -> None:
         """Write down what happened to a host; cheap while it is well. Never raises for want of Redis.
 
         probed: what happened ended a probe. Otherwise a failure of a host that is marked down already says nothing new.
@@ -103,6 +105,8 @@ class HealthBoard:
         before = self._known.get(host.key, WELL)
         if what == "failed" and not is_usable(before) and not probed:
             return
+        if what == "failed":
+            emit("host.failed", level=logging.WARNING, system=self._system, host=host.key, cause=cause)
         after = next_health(before, what, time.time(), self._backoff, self._random)
         if after != before:
             await self._write(host, before, after)

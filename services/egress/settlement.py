@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from random import Random
@@ -92,18 +93,23 @@ def tell(before: Delivery, settlement: Settlement) -> None:
         if earlier.state != "pending":
             continue
         happened = "deferred" if one.state == "pending" else one.state
+        level = logging.INFO if happened == "delivered" else logging.WARNING
         metrics.recipients.labels(after.system, happened).inc()
         emit(
             f"delivery.{happened}",
             after.id,
+            level=level,
             system=after.system,
             recipient=one.public,
             host=one.host,
             reply=str(one.reply) if one.reply else None,
             remote_id=one.remote_id,
             ambiguous=one.ambiguous,
+            retry_seconds=round(settlement.delay_seconds) if isinstance(settlement, Retry) else None,
         )
+    for report in settlement.reports:
+        emit("report.accepted", report.envelope.id, about=after.id, recipient=report.envelope.recipients[0].address)
     if isinstance(settlement, Dead):
-        emit("delivery.parked", after.id, system=after.system, reason=settlement.reason)
+        emit("delivery.parked", after.id, level=logging.ERROR, system=after.system, reason=settlement.reason)
     if not isinstance(settlement, Retry):
         metrics.delivery_seconds.labels(after.system).observe(max(time.time() - after.received_at, 0.0))

@@ -239,9 +239,9 @@ class Worker:
     async def _keep_queues(self) -> None:
         for queue in self._queues:
             await self._spool.run(promote(queue))
-            await self._spool.run(
-                reclaim(queue, max_crashes=self._settings.egress.max_crashes, lease_seconds=self._lease_seconds)
-            )
+            max_crashes = self._settings.egress.max_crashes
+            for id in await self._spool.run(reclaim(queue, max_crashes=max_crashes, lease_seconds=self._lease_seconds)):
+                emit("delivery.interrupted", id, level=logging.WARNING)
 
     async def _reconcile(self) -> None:
         for queue in self._queues:

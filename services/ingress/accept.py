@@ -86,6 +86,7 @@ class Acceptance:
             client=envelope.client.address,
             tls=envelope.client.tls,
             bytes=len(trace) + len(examined),
-            recipients=len(envelope.recipients),
+            sender=envelope.sender,
+            recipients=[recipient.address for recipient in envelope.recipients],
         )
         return replies.queued(envelope.id)

@@ -136,6 +136,14 @@ class _Conversions:
         return conversion
 
 
+def tell(settlement: Settlement) -> None:
+    """Write the event of a settlement that was carried out; failures were told where they happened."""
+    if isinstance(settlement, Transformed):
+        deliveries = {new.delivery.id: len(new.edits) for new in settlement.deliveries}
+        further = [report.envelope.id for report in settlement.reports]
+        emit("message.converted", settlement.lease.id, edits=deliveries, further=further)
+
+
 def _tell(id: str, system: str, report: StepReport) -> None:
     metrics.conversions.labels(report.step.name, report.outcome).inc()
     if report.failure:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from services.transform.renewal import Renewal
-from services.transform.settlement import settlement_of
+from services.transform.settlement import settlement_of, tell
 from shared.errors import SpoolError
 from shared.operations.events import emit
 from shared.operations.health import Health
@@ -148,8 +148,11 @@ class Worker:
                 history_seconds=self._settings.redis.history.total_seconds(),
             )
         )
-        for id in stale:
-            emit("message.stale", id, level=logging.WARNING)
+        for settlement in settlements:
+            if settlement.lease.id in stale:
+                emit("message.stale", settlement.lease.id, level=logging.WARNING)
+            else:
+                tell(settlement)
 
     def _look_after(self, now: float) -> None:
         """Do what any worker does for all of them: due retries, expired leases, messages without a job."""
@@ -158,9 +161,10 @@ class Worker:
             self._spool.run(announce(self.name, QUEUES, "busy" if self._is_busy else "idle"))
         if self._upkeep.due(now):
             self._spool.run(promote(keys.TRANSFORM))
-            self._spool.run(
+            for id in self._spool.run(
                 reclaim(keys.TRANSFORM, max_crashes=transform.max_crashes, lease_seconds=self._lease_seconds)
-            )
+            ):
+                emit("message.interrupted", id, level=logging.WARNING)
         if self._reconciliation.due(now) and (adopted := self._spool.run(reconcile(keys.TRANSFORM))):
             emit("queue.reconciled", level=logging.WARNING, queue=keys.TRANSFORM, messages=adopted)
 

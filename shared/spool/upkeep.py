@@ -15,15 +15,15 @@ def promote(queue: str, limit: int = PAGE) -> Operation[int]:
     return moved
 
 
-def reclaim(queue: str, *, max_crashes: int, lease_seconds: float, limit: int = PAGE) -> Operation[int]:
-    """Give back jobs whose lease expired, counting a crash, or park them as "poison"; return how many.
+def reclaim(queue: str, *, max_crashes: int, lease_seconds: float, limit: int = PAGE) -> Operation[list[str]]:
+    """Give back jobs whose lease expired, counting a crash, or park them as "poison"; return their ids.
 
     To be called every second or so by every worker: leases run out only while somebody calls this or renews. After a
     pause (ten seconds, or two fifths of a lease where that is longer) each holder has `lease_seconds` to renew before
     anything is reclaimed.
     """
-    expired: int = yield Script("reclaim", (queue, limit, max_crashes, lease_seconds))
-    return expired
+    expired = yield Script("reclaim", (queue, limit, max_crashes, lease_seconds))
+    return [id.decode() for id in expired]
 
 
 def _known_jobs(queue: str) -> Operation[set[bytes]]:

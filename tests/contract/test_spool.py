@@ -174,7 +174,7 @@ def test_a_settlement_of_a_lost_lease_changes_nothing(run: Run, redis_client: re
     accepted(run)
     (lost,) = lease_all(run)
     let_leases_expire(run, redis_client, keys.TRANSFORM)
-    assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == 1
+    assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == [lost.lease.id]
     (held,) = lease_all(run)
     assert run(renew([lost.lease], 30)) == {lost.lease.id}
     assert run(settle([transformed(lost)])) == {lost.lease.id}
@@ -283,7 +283,7 @@ def test_leases_outlive_a_pause_in_which_nobody_could_renew(run: Run, redis_clie
     run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
     let_leases_expire(run, redis_client, keys.TRANSFORM)
     redis_client.hset(keys.tick(keys.TRANSFORM), "last", float(redis_client.time()[0]) - 60)
-    assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == 0
+    assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == []
     assert run(renew([leased.lease], 30)) == frozenset()
     assert run(settle([transformed(leased)])) == frozenset()
 
@@ -305,7 +305,7 @@ def test_a_dead_workers_lease_ends_though_all_others_are_too_busy_to_look_often(
 
     reclaimed = 0
     for _ in range(3):
-        reclaimed += run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
+        reclaimed += len(run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)))
         for _ in range(3):
             let_ten_seconds_pass()
             assert run(renew([busy.lease], 30)) == frozenset()

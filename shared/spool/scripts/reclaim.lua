@@ -1,4 +1,4 @@
--- ARGV: queue, limit, max crashes, lease seconds. Returns how many leases expired.
+-- ARGV: queue, limit, max crashes, lease seconds. Returns the ids whose lease expired.
 -- A lease runs only while somebody looks or renews: after a pause (Redis was away, or its clock was stepped) every holder
 -- first gets the time of a lease to renew.
 exceed_memory()
@@ -12,14 +12,17 @@ if now < last - 1 then -- the clock went back: leases would last too long
 end
 if now < last - 1 or now > last + longest_gap(lease_seconds) then since = now end
 redis.call('HSET', TICK .. queue, 'last', now, 'since', since)
-if now - since < lease_seconds then return 0 end
+if now - since < lease_seconds then return {} end
 
+local interrupted = {}
 local expired = redis.call('ZRANGEBYSCORE', RQ_STARTED .. queue, '-inf', now, 'LIMIT', 0, ARGV[2])
 for _, member in ipairs(expired) do
   redis.call('ZREM', RQ_STARTED .. queue, member)
   local id, token = string.match(member, '^([^:]+):?(.*)$')
   local record = redis.call('HMGET', record_key(queue, id), 'state', 'lease')
   if record[1] == 'waiting' and record[2] == token then
+    interrupted[#interrupted + 1] = id
+    note(message_of(queue, id), cjson.encode({at = now, event = 'interrupted', id = id}))
     if count_crash(queue, id, tonumber(ARGV[3])) then
       park(queue, id, 'poison', 'its worker died or hung each time it was worked on', now)
       file_as_failed(queue, id, 'poison', 'its worker died or hung each time it was worked on')
@@ -28,4 +31,4 @@ for _, member in ipairs(expired) do
     end
   end
 end
-return #expired
+return interrupted
