@@ -86,8 +86,7 @@ def after_a_bug(
 
 def tell(before: Delivery, settlement: Settlement) -> None:
     """Write events and metrics of a settlement that was carried out."""
-    after = settlement.delivery if isinstance(settlement, Finished | Retry | Dead) else None
-    if after is None:
+    if not isinstance(settlement, Finished | Retry | Dead) or not (after := settlement.delivery):
         return
     for earlier, one in zip(before.recipients, after.recipients, strict=True):
         if earlier.state != "pending":
