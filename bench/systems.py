@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from services.console import demo, gateway
+from services.console import demo_gateway, gateway
 from shared.operations import certificates, configuration
 
 START_SECONDS = 30
@@ -44,7 +44,7 @@ def wait_for(condition: Any, what: str) -> None:
 @contextmanager
 def sink(directory: Path, made: certificates.SelfSigned) -> Iterator[tuple[int, Path]]:
     """Run the sink; yields its port and the file with its count."""
-    port, count = demo.free_port(), directory / "count"
+    port, count = demo_gateway.free_port(), directory / "count"
     command = [sys.executable, "-m", "bench.sink", "--port", str(port), "--count", str(count)]
     command += ["--certificate", str(made.certificate), "--key", str(made.key)]
     with running(command, directory / "sink.log"):
@@ -57,10 +57,10 @@ def _system(name: str, kind: str, sink_port: int, made: certificates.SelfSigned,
     return {
         "name": name,
         "kind": kind,
-        "networks": [f"{demo.CLIENTS[name]}/32"],
+        "networks": [f"{demo_gateway.CLIENTS[name]}/32"],
         "domains": [f"{name}.example.com"],
         "public_domain": "example.com",
-        "default_route": demo.OTHER[name],
+        "default_route": demo_gateway.OTHER[name],
         "smart_hosts": [host],
         **more,
     }
@@ -69,7 +69,7 @@ def _system(name: str, kind: str, sink_port: int, made: certificates.SelfSigned,
 @contextmanager
 def causeway(directory: Path, sink_port: int, made: certificates.SelfSigned, **processes: int) -> Iterator[int]:
     """Run Causeway with an embedded Redis that syncs every write; yields its port."""
-    port = demo.free_port()
+    port = demo_gateway.free_port()
     content = {
         "hostname": "causeway.example.com",
         "redis": {"url": "embedded", "durability": "fsync"},
@@ -78,8 +78,8 @@ def causeway(directory: Path, sink_port: int, made: certificates.SelfSigned, **p
             _system("notes", "domino", sink_port, made, notes_domains=["ACME"]),
             _system("exchange", "exchange", sink_port, made, encapsulation="strip"),
         ],
-        "addresses": {"map": str(Path(demo.__file__).parent / "samples" / "addresses.csv")},
-        "http": {"listen": f"127.0.0.1:{demo.free_http_port()}"},
+        "addresses": {"map": str(Path(demo_gateway.__file__).parent / "samples" / "addresses.csv")},
+        "http": {"listen": f"127.0.0.1:{demo_gateway.free_http_port()}"},
     }
     config = directory / "causeway.yaml"
     config.write_text(yaml.safe_dump(content))
@@ -140,7 +140,7 @@ retry unix - - n - - error
 @contextmanager
 def postfix(directory: Path, sink_port: int) -> Iterator[int]:
     """Run Postfix alone, with TLS connection reuse; yields its port. Needs root."""
-    port = demo.free_port()
+    port = demo_gateway.free_port()
     for folder in ("etc", "queue", "data"):
         (directory / folder).mkdir(parents=True)
     subprocess.run(["chown", "postfix", directory / "data"], check=True)
@@ -151,7 +151,7 @@ def postfix(directory: Path, sink_port: int) -> Iterator[int]:
     command = ["postfix", "-c", str(directory / "etc")]
     subprocess.run([*command, "start"], check=True, capture_output=True)
     try:
-        wait_for(lambda: demo._listens(port), "Postfix")
+        wait_for(lambda: demo_gateway.listens(port), "Postfix")
         yield port
     finally:
         subprocess.run([*command, "stop"], check=False, capture_output=True)

@@ -65,7 +65,7 @@ def run_inspect(options: argparse.Namespace) -> int:
     if options.json:
         print_json(found)
     else:
-        titles = ("USE", "NAMES", "ISSUER", "EXPIRES", "DAYS LEFT", "KEY")
+        titles = ("USE", "NAMES", "ISSUER", "VALID FROM", "EXPIRES", "DAYS LEFT", "KEY")
         print_table(
             titles,
             [
@@ -73,6 +73,7 @@ def run_inspect(options: argparse.Namespace) -> int:
                     one["use"],
                     ", ".join(one["names"]),
                     one["issuer"],
+                    one["valid_from"][:10],
                     one["expires_at"][:10],
                     one["days_left"],
                     _key(one),
@@ -80,7 +81,7 @@ def run_inspect(options: argparse.Namespace) -> int:
                 for one in found
             ],
         )
-    return 1 if any(one["days_left"] < 0 or one["key_matches"] is False for one in found) else 0
+    return 0 if all(one["valid_now"] and one["key_matches"] is not False for one in found) else 1
 
 
 def _told(use: str, certificate: Certificate, key: Path | None, now: datetime) -> dict[str, Any]:
@@ -93,6 +94,7 @@ def _told(use: str, certificate: Certificate, key: Path | None, now: datetime) -
         "valid_from": certificate.valid_from.isoformat(),
         "expires_at": certificate.expires_at.isoformat(),
         "days_left": certificate.days_left(now),
+        "valid_now": certificate.valid_from <= now < certificate.expires_at,
         "key_matches": key_matches(certificate, key) if key else None,
     }
 

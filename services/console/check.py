@@ -25,7 +25,8 @@ def run(options: argparse.Namespace) -> int:
     warnings: list[str] = []
     try:
         settings = configuration.load(config)
-        faults, warnings = check.check(settings, config), check.warnings(settings, config)
+        faults = check.check(settings, config)
+        warnings = [*check.warnings(settings, config), *check.surroundings(settings, config)]
     except ConfigurationError as error:
         faults = list(error.faults)
     if options.json:

@@ -14,12 +14,15 @@ from urllib.parse import quote
 
 from shared.errors import ConfigurationError
 
+VARIABLE = "CAUSEWAY_DATA"
 LONGEST_SOCKET = 100
 """Octets of a unix socket's path that every system takes: 107 on Linux, 103 on macOS, less a margin."""
 
 
 def default_folder() -> Path:
-    """Return $XDG_DATA_HOME/causeway, or ~/.local/share/causeway."""
+    """Return $CAUSEWAY_DATA, else $XDG_DATA_HOME/causeway, else ~/.local/share/causeway."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
     share = os.environ.get("XDG_DATA_HOME")
     return (Path(share) if share else Path.home() / ".local" / "share") / "causeway"
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from services.console import operations
 from services.console.letter import print_letter
 from services.console.operations import Causeway
-from services.console.options import Commands, add_command, add_json, add_spool, moment
+from services.console.options import Commands, UsageError, add_command, add_json, add_spool, count, moment, system_named
 from services.console.output import print_json, print_table, when
 from shared.errors import CausewayError
+from shared.spool import keys
 from shared.spool.dead_letters import DeadLetter, Filter
 
 DONE = {
@@ -23,18 +25,32 @@ DONE = {
 }
 
 
+ID = "the id of the dead letter, or of its message: the one in the 250"
+REASONS = (
+    "crash, poison (its worker died), malformed, conversion, no_route, refused, expired, undeliverable_report, "
+    "no_content or missing_content"
+)
+EXAMPLES = """\
+examples:
+  causeway dead list --system exchange --since 2h
+  causeway dead replay --reason expired --dry-run
+  causeway dead replay 0199a3b4c5d6e7f80912ab          as it was converted
+  causeway dead replay --all --from start              converted again
+"""
+
+
 def add(commands: Commands) -> None:
     """Register the five commands."""
     parser = commands.add_parser("dead", help="list, show, replay, discard and export dead letters")
     kinds = parser.add_subparsers(metavar="COMMAND", required=True)
-    listing = add_command(kinds, "list", "list dead letters", run_list)
+    listing = add_command(kinds, "list", "list dead letters", run_list, examples=EXAMPLES)
     _add_filters(listing)
-    listing.add_argument("--limit", type=int, metavar="N", help="at most so many, the oldest")
+    listing.add_argument("--limit", type=count, metavar="N", help="at most so many, the oldest")
 
     show = add_command(kinds, "show", "show one dead letter: why, what was tried, what was changed", run_show)
-    show.add_argument("id", metavar="ID")
+    show.add_argument("id", metavar="ID", help=ID)
 
-    replay = add_command(kinds, "replay", "put dead letters back to work", run_replay)
+    replay = add_command(kinds, "replay", "put dead letters back to work", run_replay, examples=EXAMPLES)
     _add_choice(replay)
     replay.add_argument(
         "--from", dest="start", choices=("start", "delivery"), default="delivery", help="convert again, or only deliver"
@@ -45,7 +61,8 @@ def add(commands: Commands) -> None:
     _add_choice(discard)
     discard.add_argument("--dry-run", action="store_true", help="say what would be done")
 
-    export = add_command(kinds, "export", "write dead letters into a folder, each as .eml and .json", run_export)
+    about = "write dead letters into a folder, each as .eml (the original, not converted) and .json (the rest)"
+    export = add_command(kinds, "export", about, run_export)
     _add_choice(export)
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder")
     for each in (listing, show, replay, discard, export):
@@ -56,54 +73,70 @@ def add(commands: Commands) -> None:
 def _add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=("transform", "egress"))
     parser.add_argument("--system", metavar="NAME", help="where it was to go, or came from if it was never converted")
-    parser.add_argument("--reason", metavar="WORD", help="for example crash, poison, expired, refused")
+    parser.add_argument("--reason", metavar="WORD", help=REASONS)
     parser.add_argument("--since", type=moment, metavar="WHEN", help="parked since: 2h, 3d, or a date")
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", nargs="*", metavar="ID")
+    parser.add_argument("ids", nargs="*", metavar="ID", help=ID)
     parser.add_argument("--all", action="store_true", help="all that the filters mean; without filters, all")
     _add_filters(parser)
 
 
-def _filter(options: argparse.Namespace) -> Filter:
+def _filter(causeway: Causeway, options: argparse.Namespace) -> Filter:
+    if options.system is not None:
+        system_named(causeway.settings, options.system, "--system")
     return Filter(options.stage, options.system, options.reason, options.since)
 
 
 def _chosen(causeway: Causeway, options: argparse.Namespace) -> list[DeadLetter]:
-    wanted = _filter(options)
+    wanted = _filter(causeway, options)
+    if options.ids and options.all:
+        raise UsageError("ID and --all: name ids, or all")
     if options.ids:
-        return [letter for letter in map(causeway.dead_letter, options.ids) if wanted.matches(letter)]
+        found = {letter.id: letter for id in options.ids for letter in causeway.dead_letters_of(id)}
+        return [letter for letter in found.values() if wanted.matches(letter)]
     if wanted == Filter() and not options.all:
-        raise CausewayError("which? name ids, a filter (--stage, --system, --reason, --since), or --all")
+        raise UsageError("which? name ids, a filter (--stage, --system, --reason, --since), or --all")
     return causeway.dead_letters(wanted)
 
 
 def run_list(options: argparse.Namespace) -> int:
     """Print one line for each letter, oldest first."""
     with operations.opened(options.config, options.data) as causeway:
-        letters = causeway.dead_letters(_filter(options), options.limit)
+        wanted = _filter(causeway, options)
+        letters = causeway.dead_letters(wanted, options.limit)
+        others = causeway.dead_letters(Filter()) if not letters and wanted != Filter() else []
     if options.json:
         print_json(letters)
-        return 0
-    titles = ("ID", "PARKED", "STAGE", "SYSTEM", "REASON", "FROM", "TO", "DETAIL")
-    print_table(titles, [_row(letter) for letter in letters])
+    elif letters:
+        print_table(("ID", "PARKED", "QUEUE", "REASON", "FROM", "TO", "DETAIL"), [_row(letter) for letter in letters])
+    else:
+        print("no dead letters" + _those_there_are(others))
     return 0
 
 
+def _those_there_are(letters: list[DeadLetter]) -> str:
+    counts = Counter(letter.reason for letter in letters)
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+    return f" match; there are: {told}" if told else ""
+
+
 def _row(letter: DeadLetter) -> tuple[Any, ...]:
-    recipients = letter.delivery.recipients if letter.delivery else letter.envelope.recipients
-    to = recipients[0].address + (f" +{len(recipients) - 1}" if len(recipients) > 1 else "")
-    sender = letter.envelope.sender or "<>"
-    return letter.id, when(letter.parked_at), letter.stage, letter.system, letter.reason, sender, to, letter.detail[:60]
+    if letter.delivery:
+        queue, recipients = keys.egress(letter.delivery.system), [one.public for one in letter.delivery.recipients]
+    else:
+        queue, recipients = keys.TRANSFORM, [one.address for one in letter.envelope.recipients]
+    to = recipients[0] + (f" +{len(recipients) - 1}" if len(recipients) > 1 else "")
+    return letter.id, when(letter.parked_at), queue, letter.reason, letter.envelope.sender or "<>", to, letter.detail
 
 
 def run_show(options: argparse.Namespace) -> int:
-    """Print everything known of one letter."""
+    """Print everything known of one letter, or of each of a message."""
     with operations.opened(options.config, options.data) as causeway:
-        letter = causeway.dead_letter(options.id)
-        content = causeway.content(letter.message_id)
-    print_letter(letter, content, as_json=options.json)
+        letters = [(letter, causeway.content(letter.message_id)) for letter in causeway.dead_letters_of(options.id)]
+    for letter, content in letters:
+        print_letter(letter, content, as_json=options.json)
     return 0
 
 
@@ -130,6 +163,8 @@ def _print_done(done: list[tuple[DeadLetter, str]], options: argparse.Namespace)
     if options.json:
         print_json([{"id": letter.id, "done": word, "dry_run": options.dry_run} for letter, word in done])
         return
+    if not done:
+        print("0 dead letters match")
     for letter, word in done:
         print(f"{letter.id}: {DONE[word]}{' (dry run, nothing was done)' if options.dry_run else ''}")
 
@@ -139,6 +174,8 @@ def run_export(options: argparse.Namespace) -> int:
     try:
         with operations.opened(options.config, options.data) as causeway:
             files = [str(file) for file in causeway.export(_chosen(causeway, options), options.out)]
+    except FileExistsError as error:
+        raise CausewayError(f"--out: {error.filename} exists already: choose another folder, or remove it") from None
     except OSError as error:
         raise CausewayError(
             f"--out: {error.filename} cannot be written ({error.strerror}): choose another folder"
@@ -146,5 +183,5 @@ def run_export(options: argparse.Namespace) -> int:
     if options.json:
         print_json(files)
     else:
-        print("\n".join(files))
+        print("\n".join(files) or "0 dead letters match")
     return 0

@@ -6,9 +6,8 @@ import argparse
 from dataclasses import asdict, dataclass
 
 from services.console.extras import needs_extra
-from services.console.options import Commands, add_command, add_config, add_json
+from services.console.options import Commands, UsageError, add_command, add_config, add_json, system_named
 from services.console.output import print_json, print_table, printable
-from shared.errors import CausewayError
 from shared.mail.reply import Reply
 from shared.operations import configuration
 from shared.operations.settings import Settings
@@ -19,7 +18,11 @@ from shared.routing.explain import Explanation, explain
 def add(commands: Commands) -> None:
     """Register the command."""
     parser = add_command(
-        commands, "explain", "how an address is rewritten, where it goes, over which hosts, and why", run
+        commands,
+        "explain",
+        "how an address is rewritten, where it goes, over which hosts, and why",
+        run,
+        "example: causeway explain anna.schmidt@example.com --from exchange",
     )
     parser.add_argument("address", metavar="ADDRESS")
     parser.add_argument("--from", dest="source", required=True, metavar="SYSTEM", help="the system that sends to it")
@@ -30,19 +33,23 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Explain one address; fail where it has no route."""
     settings = configuration.load(options.config)
-    names = [system.name for system in settings.systems]
-    if options.source not in names:
-        raise CausewayError(
-            f'--from: no system is named "{options.source}": name one of {", ".join(names) or "none yet"}'
-        )
+    source = system_named(settings, options.source, "--from")
     directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
-    explanation = explain(options.address, options.source, directory)
+    explanation = explain(_address(options.address), source, directory)
     hops, no_hosts = _hops(settings, explanation.system) if explanation.system else ([], None)
     if options.json:
         print_json({**explanation.to_json(), "hosts": [asdict(hop) for hop in hops], "no_hosts": no_hosts})
     else:
         _print(explanation, hops, no_hosts)
     return 1 if explanation.refused or no_hosts else 0
+
+
+def _address(text: str) -> str:
+    """Return the address in what may be written as in a command of SMTP, in angle brackets."""
+    address = text.strip().removeprefix("<").removesuffix(">")
+    if not address:
+        raise UsageError("ADDRESS: is empty, as the sender of a report is: name a recipient")
+    return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,10 @@ def _print(explanation: Explanation, hops: list[Hop], no_hosts: str | None) -> N
     for name, value in told.items():
         if value is not None:
             print(f"  {name:<15} {printable(str(value))}")
-    print("because")
-    for rule in explanation.rules:
-        print(f"  {printable(rule)}")
+    if explanation.is_address or explanation.system:  # of anything else the refusal says it all
+        print("because")
+        for rule in explanation.rules:
+            print(f"  {printable(rule)}")
     if hops:
         print("over")
         print_table(

@@ -14,6 +14,7 @@ from services.console.data import DataFolder
 from shared.errors import SpoolError
 from shared.operations import embedded
 from shared.operations.gauges import PATIENCE
+from shared.operations.ports import bracketed, http_listen
 from shared.operations.processes import Child, Program
 from shared.operations.service import Name, drain_seconds
 from shared.operations.settings import RedisSettings, Settings, parse_listen
@@ -27,7 +28,16 @@ REDIS_DRAIN_SECONDS = 30.0
 def redis_program(data: DataFolder, lock: int) -> Program:
     """Return the embedded Redis of a data folder held by `lock`. Raises ConfigurationError where none is found."""
     command = embedded.command(embedded.find_redis_server(), data.path, data.socket)
-    return Program("redis", command, {}, REDIS_DRAIN_SECONDS, partial(_answers, data.url), inherited=(lock,))
+    return Program(
+        "redis",
+        command,
+        {},
+        REDIS_DRAIN_SECONDS,
+        partial(_answers, data.url),
+        inherited=(lock,),
+        apart=True,  # nothing may end it before the services that stand on it
+        log=data.path / "redis.log",
+    )
 
 
 def service_programs(
@@ -60,23 +70,11 @@ def groups(services: list[Program], redis_server: Program | None) -> list[list[C
     return [[Child(program)] for program in programs]
 
 
-def http_listen(settings: Settings, offset: int) -> str | None:
-    """Return the address of one service's HTTP on a machine that runs all: the port of the file, one more, two more."""
-    if settings.http.listen is None:
-        return None
-    host, port = parse_listen(settings.http.listen)
-    return f"{_bracketed(host)}:{port + offset}"
-
-
 def reachable(listen: str) -> str:
     """Return "host:port" at which this machine itself reaches a listening address."""
     host, port = parse_listen(listen)
     local = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (a look-up, no bind)
-    return f"{_bracketed(local)}:{port}"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return f"{bracketed(local)}:{port}"
 
 
 def _is_ready(listen: str) -> bool:

@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from services.console import certificate, check, convert, dead, explain, queue, service, trace, up
-from services.console.options import add_command
+from services.console.options import UsageError, add_command
 from shared.errors import CausewayError, ConfigurationError
 
 COMMANDS = (up, service, check, explain, convert, queue, trace, dead, certificate)
@@ -21,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
         sys.stdout.flush()
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
     except ConfigurationError as error:
         print("\n".join(error.faults), file=sys.stderr)
         return 1
@@ -37,8 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="causeway", description="Coexistence gateway: carries mail between HCL Domino and Microsoft Exchange."
+        prog="causeway",
+        description="Coexistence gateway: carries mail between HCL Domino and Microsoft Exchange.",
+        epilog="First steps: causeway demo; then write causeway.yaml, causeway check, causeway up.",
     )
+    parser.add_argument("--version", action="version", version=f"causeway {version('causeway')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from services.console.data import DataFolder
-from services.console.output import plain
+from services.console.output import jsonable
+from services.console.private import write_private
 from shared.errors import CausewayError, SpoolUnavailable
 from shared.mail.edits import Edits
 from shared.operations import configuration
@@ -53,12 +54,16 @@ class Causeway:
         """Return the dead letters that a filter means, oldest first."""
         return self._spool.run(list_dead(wanted, limit))
 
-    def dead_letter(self, id: str) -> DeadLetter:
-        """Return one dead letter. Raises CausewayError where there is none of that id."""
-        letter = self._spool.run(show_dead(id))
-        if letter is None:
+    def dead_letters_of(self, id: str) -> list[DeadLetter]:
+        """Return the dead letter of that id, or all of the message of that id. Raises CausewayError where none is."""
+        if letter := self._spool.run(show_dead(id)):
+            return [letter]
+        events = self._spool.run(trace(id))  # of a message; a delivery's id has no history of its own
+        parked = dict.fromkeys(event["id"] for event in events if event["event"] == "parked")
+        letters = [letter for one in parked if (letter := self._spool.run(show_dead(one)))]
+        if not letters:
             raise CausewayError(f"{id}: is no dead letter: `causeway dead list` shows those there are")
-        return letter
+        return letters
 
     def content(self, message_id: str) -> bytes:
         """Return the original bytes of a message. Raises CausewayError where they are gone."""
@@ -79,12 +84,14 @@ class Causeway:
             yield letter, self._spool.run(discard(letter.id, seconds))
 
     def export(self, letters: Sequence[DeadLetter], folder: Path) -> Iterator[Path]:
-        """Write the original of each letter as .eml and all that is known of it as .json; yield the .eml files."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the original of each letter as .eml and all that is known of it as .json; yield the .eml files.
+
+        Raises FileExistsError rather than overwrite a file.
+        """
         for letter in letters:
             message, record = folder / f"{letter.id}.eml", folder / f"{letter.id}.json"
-            message.write_bytes(self.content(letter.message_id))
-            record.write_text(json.dumps(asdict(letter), default=plain, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            write_private(message, self.content(letter.message_id))
+            write_private(record, json.dumps(jsonable(letter), indent=2, ensure_ascii=False).encode() + b"\n")
             yield message
 
 
@@ -108,7 +115,8 @@ def opened(config: Path | None = None, data: Path | None = None) -> Iterator[Cau
         yield Causeway(settings, spool)
     except SpoolUnavailable as error:
         if settings.redis.url == "embedded":
-            raise CausewayError(f"redis.url: embedded Redis does not run: `causeway up` starts it ({error})") from None
-        raise CausewayError(redis_away(error)) from None
+            where = "name its folder with --data or $CAUSEWAY_DATA, or start `causeway up`"
+            raise CausewayError(f"redis.url: no embedded Redis runs in {DataFolder(data).path}: {where}") from None
+        raise CausewayError(redis_away(settings.redis, error)) from None
     finally:
         spool.close()

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.operations.settings import parse_duration
+from shared.errors import CausewayError
+from shared.operations.settings import Settings, parse_duration
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -19,16 +20,36 @@ else:
 Run = Callable[[argparse.Namespace], int]
 
 
-def add_command(commands: Commands, name: str, help: str, run: Run) -> argparse.ArgumentParser:
-    """Register a command that does `run`; return its parser."""
-    parser = commands.add_parser(name, help=help, description=help)
+class UsageError(CausewayError):
+    """The command was called wrongly, as only its configuration can tell: exit code 2."""
+
+
+def system_named(settings: Settings, name: str, option: str) -> str:
+    """Return the name of a system. Raises UsageError, with the names there are, where none is so called."""
+    names = [system.name for system in settings.systems]
+    if name not in names:
+        raise UsageError(f'{option}: no system is named "{name}": name one of {", ".join(names) or "none yet"}')
+    return name
+
+
+def add_command(commands: Commands, name: str, help: str, run: Run, examples: str = "") -> argparse.ArgumentParser:
+    """Register a command that does `run`; return its parser. examples: for the end of its --help."""
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(run=run)
     return parser
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add --config."""
-    parser.add_argument("--config", type=Path, metavar="F", help="configuration file (default: ./causeway.yaml)")
+    parser.add_argument(
+        "--config", type=Path, metavar="F", help="configuration file (default: $CAUSEWAY_CONFIG, else ./causeway.yaml)"
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +69,15 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="where embedded Redis keeps the mail (default: ~/.local/share/causeway)",
+        help="where embedded Redis keeps the mail (default: $CAUSEWAY_DATA, else ~/.local/share/causeway)",
     )
+
+
+def count(text: str) -> int:
+    """Read a whole number above zero."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number above zero")
+    return int(text)
 
 
 def moment(text: str) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -11,21 +13,39 @@ from typing import Any
 
 
 def print_json(value: Any) -> None:
-    """Print one value as JSON on one line. Dataclasses become objects, bytes become base64."""
-    print(json.dumps(value, default=plain, ensure_ascii=False))
+    """Print one value as JSON on one line, as `jsonable` has it."""
+    print(json.dumps(jsonable(value), ensure_ascii=False))
 
 
-def plain(value: Any) -> Any:
-    """Return the JSON form of a value that JSON does not know."""
+def jsonable(value: Any) -> Any:
+    """Return the JSON form of a value: dataclasses are objects, bytes are base64.
+
+    Moments, which are the numbers under a key `at` or `…_at`, are ISO 8601 in UTC, as in the log.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {str(key): _moment(part) if _is_moment(key, part) else jsonable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(part) for part in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    return str(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _is_moment(key: Any, value: Any) -> bool:
+    return (key == "at" or str(key).endswith("_at")) and isinstance(value, int | float)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under titles, as wide as their longest cell; columns of numbers stand to the right."""
+    """Print rows under titles, as wide as their longest cell; columns of numbers stand to the right.
+
+    On a terminal the last column gives way, with an ellipsis, where a line would be broken.
+    """
     cells = [[_cell(value) for value in row] for row in rows]
     columns = list(zip(titles, *cells, strict=True))
     widths = [max(map(len, column)) for column in columns]
@@ -35,7 +55,14 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             cell.rjust(width) if number else cell.ljust(width)
             for cell, width, number in zip(line, widths, right, strict=True)
         )
-        print("  ".join(aligned).rstrip())
+        print(_fitting("  ".join(aligned).rstrip()))
+
+
+def _fitting(line: str) -> str:
+    if not sys.stdout.isatty():
+        return line
+    width = shutil.get_terminal_size().columns
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _cell(value: Any) -> str:
@@ -47,8 +74,9 @@ def _cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters: it is from a message, and the reader has a terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    """Return the text without control characters but tabs: it is from a message, and the reader has a terminal."""
+    shown = (character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text.expandtabs(8))
+    return "".join(shown)
 
 
 def when(seconds: float) -> str:

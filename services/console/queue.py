@@ -26,7 +26,18 @@ def run(options: argparse.Namespace) -> int:
         print_json(gauges)
         return 0
     print_table(
-        ("QUEUE", "READY", "OLDEST", "IN FLIGHT", "RETRIES", "DEAD"),
-        [(one.queue, one.depth, age(one.oldest_seconds), one.leased, one.scheduled, one.dead) for one in gauges],
+        ("QUEUE", "DEPTH", "OLDEST", "LEASED", "SCHEDULED", "OLDEST SCHEDULED", "DEAD"),
+        [
+            (
+                one.queue,
+                one.depth,
+                age(one.oldest_seconds),
+                one.leased,
+                one.scheduled,
+                age(one.oldest_scheduled_seconds),
+                one.dead,
+            )
+            for one in gauges
+        ],
     )
     return 0

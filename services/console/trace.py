@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
+from typing import Any
 
 from services.console import operations
 from services.console.options import Commands, add_command, add_json, add_spool
-from services.console.output import print_json, print_table, when
+from services.console.output import print_json, printable, when
 from shared.errors import CausewayError
+
+WIDTH = 90
+INDENT = " " * 22
 
 
 def add(commands: Commands) -> None:
@@ -27,10 +32,23 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(events)
         return 0
-    rows = [(when(event.pop("at")), event.pop("event"), _told(event)) for event in events]
-    print_table(("AT", "EVENT", "DETAILS"), rows)
+    for event in events:
+        _print_event(event)
     return 0
 
 
-def _told(event: dict[str, object]) -> str:
-    return "  ".join(f"{key}={value}" for key, value in event.items() if value not in (None, "", [], {}))
+def _print_event(event: dict[str, Any]) -> None:
+    """Print when and what on a line, then what is known of it, a line for each recipient or delivery."""
+    facts = {key: value for key, value in event.items() if value not in (None, "", [], {})}
+    print(printable(f"{when(facts.pop('at'))}  {facts.pop('event')}"))
+    one_each = {key: facts.pop(key) for key in list(facts) if isinstance(facts[key], list)}
+    for line in (_told(facts), *(f"{key}: {_told(value)}" for key, values in one_each.items() for value in values)):
+        if line:
+            for part in textwrap.wrap(printable(line), WIDTH, break_long_words=False, break_on_hyphens=False):
+                print(f"{INDENT}{part}")
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_told(part)}" for key, part in value.items())
+    return ", ".join(map(_told, value)) if isinstance(value, list) else str(value)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from contextlib import ExitStack
+import logging
+from contextlib import ExitStack, suppress
 from functools import partial
 from ipaddress import ip_address
 from typing import get_args
 
 from services.console.data import DataFolder
-from services.console.gateway import groups, http_listen, is_ready, reachable, redis_program, service_programs
+from services.console.gateway import groups, is_ready, reachable, redis_program, service_programs
 from services.console.options import Commands, add_command, add_config, add_data
 from shared.errors import ConfigurationError
 from shared.operations import configuration, events
-from shared.operations.check import faults_to_run_all, warnings
+from shared.operations.check import faults_to_run_all, occupied_ports, warnings
+from shared.operations.ports import http_listen
 from shared.operations.processes import Supervisor
 from shared.operations.service import Name
 from shared.operations.settings import Settings
@@ -22,7 +23,13 @@ from shared.operations.settings import Settings
 
 def add(commands: Commands) -> None:
     """Register the command."""
-    parser = add_command(commands, "up", "run every service on this machine; Ctrl-C drains", run)
+    parser = add_command(
+        commands,
+        "up",
+        "run every service on this machine; Ctrl-C drains",
+        run,
+        "example: causeway up --data /var/lib/causeway --processes egress=2",
+    )
     add_config(parser)
     add_data(parser)
     parser.add_argument(
@@ -50,15 +57,23 @@ def run(options: argparse.Namespace) -> int:
     if faults := faults_to_run_all(settings, config):
         raise ConfigurationError(*faults)
     for warning in warnings(settings, config):
-        print(f"warning: {warning}", file=sys.stderr)
+        events.emit("configuration.doubted", level=logging.WARNING, warning=warning)
     with ExitStack() as held:
         data = DataFolder(options.data) if settings.redis.url == "embedded" else None
         redis_server = redis_program(data, held.enter_context(data.locked())) if data else None
+        if faults := occupied_ports(settings, config):
+            raise ConfigurationError(*faults)
         services = service_programs(settings, config, data.url if data else None, dict(options.processes))
-        supervisor = Supervisor(groups(services, redis_server), on_stop=lambda: print("\nstopping", flush=True))
+        supervisor = Supervisor(groups(services, redis_server), on_stop=partial(events.emit, "drain.started"))
         supervisor.stop_on_signals()
-        supervisor.run(partial(is_ready, settings), lambda: print(greeting(settings, data), flush=True))
+        supervisor.run(partial(is_ready, settings), lambda: _tell(greeting(settings, data)))
     return 0
+
+
+def _tell(text: str) -> None:
+    """Print, if anybody still listens: a terminal that was closed stops no mail."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def greeting(settings: Settings, data: DataFolder | None) -> str:

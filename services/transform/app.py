@@ -6,12 +6,14 @@ import signal
 from contextlib import closing
 from types import FrameType
 
-from services.transform.convert import DryRun, system_named, try_out
+from services.transform.convert import DryRun, known_systems, system_named, try_out
 from services.transform.worker import Worker
 from shared.operations.health import Health
 from shared.operations.settings import Settings
 from shared.routing.directory import CurrentDirectory
 from shared.spool.connect import open_spool
+
+__all__ = ["dry_run", "known_systems", "run"]
 
 
 def run(settings: Settings, health: Health) -> None:

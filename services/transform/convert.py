@@ -43,9 +43,14 @@ class DryRun:
         }
 
 
+def known_systems(settings: Settings) -> dict[str, System]:
+    """Return the systems that a dry run knows, by name: the configured ones, and bare ones of other names."""
+    return {**BARE_SYSTEMS, **{system.name: system for system in settings.systems}}
+
+
 def system_named(settings: Settings, name: str) -> System:
     """Return the configured system, else the bare one of that name. Raises ConfigurationError."""
-    known = {**BARE_SYSTEMS, **{system.name: system for system in settings.systems}}
+    known = known_systems(settings)
     if name in known:
         return known[name]
     raise ConfigurationError(f'no system is named "{name}": name one of {", ".join(sorted(known))}')

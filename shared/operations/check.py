@@ -1,67 +1,100 @@
 """Everything that can be known of a configuration before start, one line a fault: file, key, what is wrong, what to do.
 
-Three grades: what no service can start with (`faults_before_start`), what is wrong all the same (`check`), and what an
-administrator hardly meant (`warnings`).
+Grades: what no service can start with (`faults_before_start`), nor `causeway up` (`faults_to_run_all`,
+`occupied_ports`), what is wrong all the same (`check`), what an administrator hardly meant (`warnings`), and what is
+not as described around us (`surroundings`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.errors import ConfigurationError, SpoolError
-from shared.operations import embedded
+from shared.operations import configuration, doubts, embedded, names, ports
 from shared.operations.certificates import inspect
 from shared.operations.gauges import PATIENCE, certificates
-from shared.operations.settings import Settings, parse_listen
+from shared.operations.ports import SERVICES_OF_UP
+from shared.operations.settings import RedisSettings, Settings, parse_listen
 from shared.operations.tls import client_context, server_context
 from shared.routing.address_map_file import AddressMapFile
 from shared.routing.topology_faults import faults, map_faults
 from shared.spool.connect import open_spool
 from shared.spool.gauge import gauge_spool
 
-WARN = timedelta(days=21)
-"""A certificate with less left is told of: by then an automatic renewal should have happened."""
-_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
+NO_FILE = (
+    f"{configuration.DEFAULT_FILE}: not found here: copy causeway.example.yaml to it, or name the file with --config"
+)
 
 
 def faults_before_start(settings: Settings, path: Path | None = None) -> list[str]:
     """Return what a service cannot start with. Reads files, asks nobody."""
-    return _located(path, [*_local_faults(settings), *_embedded_outside_up(settings)])
+    return _faults(path, settings, [*_local_faults(settings, 1), *_embedded_outside_up(settings)])
 
 
 def faults_to_run_all(settings: Settings, path: Path | None = None) -> list[str]:
     """Return what `causeway up` cannot start with: as `faults_before_start`, but Redis may be embedded."""
-    return _located(path, [*_local_faults(settings), *_embedded_faults(settings)])
+    return _faults(path, settings, [*_local_faults(settings, SERVICES_OF_UP), *_embedded_faults(settings)])
+
+
+def occupied_ports(settings: Settings, path: Path | None = None) -> list[str]:
+    """Return what `causeway up` would listen on and cannot, as things are now."""
+    return _faults(path, settings, ports.unavailable(settings, SERVICES_OF_UP))
 
 
 def check(settings: Settings, path: Path | None = None, now: datetime | None = None) -> list[str]:
     """Return every fault; empty when all is well. Reads files and asks Redis, which may take two seconds."""
     expired = _expired(settings, now or datetime.now(UTC))
-    return _located(path, [*_local_faults(settings), *expired, *_redis_faults(settings)])
+    services = _services_here(settings)
+    return _faults(path, settings, [*_local_faults(settings, services), *expired, *_redis_faults(settings)])
 
 
 def warnings(settings: Settings, path: Path | None = None, now: datetime | None = None) -> list[str]:
-    """Return what works but is hardly meant: a certificate for another name or near its end, names nobody can prove."""
-    found = [*_certificate_warnings(settings, now or datetime.now(UTC)), *_client_name_warnings(settings)]
-    return _located(path, found)
+    """Return what works but is hardly meant, such as a certificate for another name, or a name nobody can prove."""
+    return _located(path, doubts.doubts(settings, now or datetime.now(UTC)))
+
+
+def surroundings(settings: Settings, path: Path | None = None) -> list[str]:
+    """Return what is not as the configuration has it, as things are now: ports in use, hosts without an address.
+
+    It may be a gateway of ours that has the ports, so these are warnings. Takes two seconds where DNS is silent.
+    """
+    return _located(path, [*ports.unavailable(settings, _services_here(settings)), *names.unknown(settings)])
+
+
+def _services_here(settings: Settings) -> int:
+    """Return how many services this machine runs, as far as the file tells: embedded Redis is for `causeway up`."""
+    return SERVICES_OF_UP if settings.redis.url == "embedded" else 1
+
+
+def _faults(path: Path | None, settings: Settings, found: Iterable[str]) -> list[str]:
+    """Return the faults; without file and systems there is one, whatever was found."""
+    return _located(path, found) if path or settings.systems else [NO_FILE]
 
 
 def _located(path: Path | None, found: Iterable[str]) -> list[str]:
     return [f"{path}: {fault}" if path else fault for fault in found]
 
 
-def redis_away(error: SpoolError) -> str:
+def redis_away(settings: RedisSettings, error: SpoolError) -> str:
     """Return the line for a Redis that does not answer as it should."""
-    return f"redis.url: {str(error).removeprefix('Redis: ').rstrip('.')}: start Redis there, or correct the address"
+    said = str(error).removeprefix("Redis: ").rstrip(".")
+    if settings.sentinel and "No master" in said:
+        service, nodes = settings.sentinel.service, ", ".join(settings.sentinel.nodes)
+        return f'redis.sentinel: none of {nodes} knows a primary of "{service}": start Sentinel there, or correct it'
+    key = "redis.sentinel" if settings.sentinel else "redis.url"
+    if re.search(r"password|authentication", said, re.IGNORECASE):
+        return f"{key}: {said}: correct user and password"
+    return f"{key}: {said}: start Redis there, or correct the address"
 
 
-def _local_faults(settings: Settings) -> Iterator[str]:
+def _local_faults(settings: Settings, services: int) -> Iterator[str]:
     yield from _tls_faults(settings)
     yield from _smart_host_faults(settings)
-    yield from _listen_faults(settings)
+    yield from ports.clashes(settings, services)
+    yield from _loop_faults(settings)
     yield from _redis_url_faults(settings)
     yield from faults(settings.systems)
     yield from _map_faults(settings)
@@ -105,24 +138,29 @@ def _smart_host_faults(settings: Settings) -> Iterator[str]:
                     yield f"systems[{i}].smart_hosts[{j}].{error}"
 
 
-def _listen_faults(settings: Settings) -> Iterator[str]:
-    named = [
-        *(("ingress.listen", one) for one in settings.ingress.listen),
-        *(("ingress.listen_tls", one) for one in settings.ingress.listen_tls),
-        *(("http.listen", one) for one in filter(None, [settings.http.listen])),
-    ]
-    for (key, one), (other_key, other) in combinations(named, 2):
-        if _clash(one, other):
-            yield f"{other_key}: {other} clashes with {one} of {key}: give each a port of its own"
+def _loop_faults(settings: Settings) -> Iterator[str]:
+    ingress = settings.ingress
+    own = [parse_listen(one) for one in (*ingress.listen, *ingress.listen_tls)]
+    for i, system in enumerate(settings.systems):
+        for j, host in enumerate(system.smart_hosts):
+            if any(host.port == port and _is_here(host.host or "", listen, settings) for listen, port in own):
+                where = f"{host.host}:{host.port}"
+                yield f"systems[{i}].smart_hosts[{j}].host: {where} is this gateway itself: name the mail server"
 
 
-def _clash(one: str, other: str) -> bool:
-    (host, port), (other_host, other_port) = parse_listen(one), parse_listen(other)
-    return port == other_port != 0 and (host == other_host or bool(_EVERYWHERE & {host, other_host}))
+def _is_here(host: str, listen: str, settings: Settings) -> bool:
+    """Tell whether a host is one that we listen on, or this machine where we listen everywhere."""
+    host = "127.0.0.1" if host == "localhost" else host
+    ours = {"127.0.0.1", "::1", settings.hostname, settings.ingress.hostname}
+    return host == listen or (listen in ports.EVERYWHERE and host in ours)
 
 
 def _redis_url_faults(settings: Settings) -> Iterator[str]:
-    if settings.redis.url == "embedded" or settings.redis.sentinel:
+    if settings.redis.sentinel:
+        if "url" in settings.redis.model_fields_set:
+            yield "redis: url and sentinel are both given: remove url, Sentinel tells where Redis is"
+        return
+    if settings.redis.url == "embedded":
         return
     try:
         open_spool(settings.redis).close()
@@ -158,7 +196,7 @@ def _redis_faults(settings: Settings) -> Iterator[str]:
         if problem := spool.run(gauge_spool(settings.redis)).problem:
             yield f"redis.durability: {problem}"
     except SpoolError as error:
-        yield redis_away(error)
+        yield redis_away(settings.redis, error)
     finally:
         spool.close()
 
@@ -173,26 +211,3 @@ def _expired(settings: Settings, now: datetime) -> Iterator[str]:
             yield f"{use}: {file} expired on {certificate.expires_at:%Y-%m-%d}: renew it"
         elif certificate.valid_from > now:
             yield f"{use}: {file} is valid only from {certificate.valid_from:%Y-%m-%d}: set the clock, or wait"
-
-
-def _certificate_warnings(settings: Settings, now: datetime) -> Iterator[str]:
-    tls = settings.ingress.tls
-    if tls.certificate is None and tls.mode == "opportunistic":
-        yield "ingress.tls: no certificate, so STARTTLS is not offered: name certificate and key, or set mode to none"
-    hostname = settings.ingress.hostname or settings.hostname
-    for use, file, _ in certificates(settings):
-        try:
-            certificate = inspect(file)
-        except ConfigurationError:
-            continue
-        if timedelta() < certificate.expires_at - now < WARN:
-            yield f"{use}: {file} expires in {certificate.days_left(now)} days: renew it"
-        if use == "ingress" and not certificate.covers(hostname):
-            names = ", ".join(certificate.names) or "no name at all"
-            yield f"{use}: {file} is for {names}, not for {hostname}: clients that verify will refuse it"
-
-
-def _client_name_warnings(settings: Settings) -> Iterator[str]:
-    for i, system in enumerate(settings.systems):
-        if system.client_names and not settings.ingress.tls.client_ca:
-            yield f"systems[{i}].client_names: nobody can prove a name: name ingress.tls.client_ca"

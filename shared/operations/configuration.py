@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
@@ -50,6 +50,8 @@ def load(path: Path | None = None) -> Settings:
     """Return the settings of the file and the environment. Raises ConfigurationError with one line for each fault."""
     file = find(path)
     data = _anchored(Settings, read(file), file.absolute().parent) if file else {}
+    if faults := list(_unknown_variables()):
+        raise ConfigurationError(*faults)
     try:
         return Settings(**data)
     except ValidationError as error:
@@ -118,6 +120,14 @@ def _anchored(kind: Any, value: Any, folder: Path) -> Any:
     return _anchored(inner[0], value, folder) if inner else value
 
 
+def _unknown_variables() -> Iterator[str]:
+    """Yield a fault for each variable of no section. Those of others, such as Kubernetes, have no __ in them."""
+    for name in sorted(os.environ):
+        section, separator, _ = name.removeprefix(_PREFIX).partition("__")
+        if name.startswith(_PREFIX) and separator and section.lower() not in Settings.model_fields:
+            yield f"environment: {name}: unknown section: {_suggestion(section, Settings.model_fields)}"
+
+
 def _fault(detail: ErrorDetails, file: Path | None) -> str:
     location = _keys(detail["loc"])
     variable = _PREFIX + "__".join(str(part) for part in location).upper()
@@ -148,9 +158,11 @@ def _what(detail: ErrorDetails, location: tuple[int | str, ...]) -> str:
             return f"unknown key: {_suggestion(str(location[-1]), _known_keys(location[:-1]))}"
         case "missing":
             return "is missing: add it"
+        case "literal_error" if isinstance(value, bool):
+            words = ", ".join(_allowed(detail))
+            return f"is {str(value).lower()} to YAML, as on, off, yes and no are unless quoted: write one of {words}"
         case "literal_error":
-            allowed = [word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
-            return f'"{value}" is not allowed: {_suggestion(str(value), allowed)}'
+            return f'"{value}" is not allowed: {_suggestion(str(value), _allowed(detail))}'
     text = _REMEDIES.get(kind) or detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if (
         not isinstance(value, str | int | float)
@@ -159,6 +171,10 @@ def _what(detail: ErrorDetails, location: tuple[int | str, ...]) -> str:
     ):
         return text
     return f'"{value}" {text}'
+
+
+def _allowed(detail: ErrorDetails) -> list[str]:
+    return [word.strip("' ") for word in detail["ctx"]["expected"].replace(" or ", ",").split(",")]
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:

@@ -14,10 +14,20 @@ from shared.operations.certificates import inspect
 from shared.operations.settings import Durability, Settings
 from shared.spool import keys
 from shared.spool.connect import open_spool
-from shared.spool.gauge import gauge_queue, gauge_spool
+from shared.spool.gauge import QueueGauge, gauge_queue, gauge_spool
 
 PATIENCE = timedelta(seconds=2)
 """How long a probe or a scrape waits for Redis: less than the shortest usual time limit of either."""
+
+OF_A_QUEUE = {
+    "depth": metrics.queue_depth,
+    "oldest_seconds": metrics.queue_age_seconds,
+    "scheduled": metrics.queue_scheduled,
+    "oldest_scheduled_seconds": metrics.queue_scheduled_age_seconds,
+    "leased": metrics.leases,
+    "dead": metrics.dead_letters,
+}
+"""What is told of a queue, by the names of `QueueGauge`."""
 
 
 def queues(settings: Settings) -> list[str]:
@@ -26,14 +36,19 @@ def queues(settings: Settings) -> list[str]:
 
 
 def certificates(settings: Settings) -> Iterator[tuple[str, Path, Path | None]]:
-    """Yield the use, the file and the key of each certificate that the gateway shows."""
+    """Yield the use, the file and the key of each certificate that the gateway shows, and use and file of each CA."""
     tls = settings.ingress.tls
     if tls.certificate and (tls.mode != "none" or settings.ingress.listen_tls):
         yield "ingress", tls.certificate, tls.key
+        if tls.client_ca:
+            yield "ingress.client_ca", tls.client_ca, None
     for system in settings.systems:
         for host in system.smart_hosts:
+            use = f"egress.{system.name}.{host.host or host.mx}"
             if host.certificate:
-                yield f"egress.{system.name}.{host.host or host.mx}", host.certificate, host.key
+                yield use, host.certificate, host.key
+            if host.ca and host.tls == "verify":
+                yield f"{use}.ca", host.ca, None
 
 
 class Gauges:
@@ -66,24 +81,26 @@ class Gauges:
             measured = [self._spool.run(gauge_queue(queue)) for queue in queues(self._settings)]
         except SpoolError:
             self._tell_durability(None)
+            metrics.spool_ready.set(0)
             metrics.spool_bytes.set(math.nan)
+            metrics.spool_max_bytes.set(math.nan)
             for queue in queues(self._settings):
-                self._tell_queue(queue, math.nan, math.nan, math.nan, math.nan)
+                self._tell_queue(queue, None)
             return
         self._tell_durability(gauge.durability)
+        metrics.spool_ready.set(not gauge.problem)
         metrics.spool_bytes.set(gauge.used_bytes)
+        metrics.spool_max_bytes.set(gauge.max_bytes)
         for one in measured:
-            self._tell_queue(one.queue, one.depth, one.oldest_seconds, one.leased, one.dead)
+            self._tell_queue(one.queue, one)
 
     def _tell_durability(self, current: Durability | None) -> None:
         for level in get_args(Durability):
             metrics.durability.labels(level).set(level == current)
 
-    def _tell_queue(self, stage: str, depth: float, age: float, leased: float, dead: float) -> None:
-        metrics.queue_depth.labels(stage).set(depth)
-        metrics.queue_age_seconds.labels(stage).set(age)
-        metrics.leases.labels(stage).set(leased)
-        metrics.dead_letters.labels(stage).set(dead)
+    def _tell_queue(self, queue: str, gauge: QueueGauge | None) -> None:
+        for name, metric in OF_A_QUEUE.items():
+            metric.labels(queue).set(getattr(gauge, name) if gauge else math.nan)
 
     def _refresh_certificates(self) -> None:
         for use, file, _ in certificates(self._settings):

@@ -19,6 +19,15 @@ queue_depth = Gauge("causeway_queue_depth", "Jobs ready to be worked on.", ["sta
 queue_age_seconds = Gauge(
     "causeway_queue_age_seconds", "Age of the oldest ready job.", ["stage"], multiprocess_mode="mostrecent"
 )
+queue_scheduled = Gauge(
+    "causeway_queue_scheduled", "Jobs that wait for a retry.", ["stage"], multiprocess_mode="mostrecent"
+)
+queue_scheduled_age_seconds = Gauge(
+    "causeway_queue_scheduled_age_seconds",
+    "Time since the oldest message that waits for a retry was accepted.",
+    ["stage"],
+    multiprocess_mode="mostrecent",
+)
 leases = Gauge("causeway_leases", "Jobs that a worker holds.", ["stage"], multiprocess_mode="mostrecent")
 dead_letters = Gauge(
     "causeway_dead_letters", "Dead letters that wait for a person.", ["stage"], multiprocess_mode="mostrecent"
@@ -33,6 +42,16 @@ connections = Gauge(
     "causeway_connections", "Open connections to a smart host.", ["system", "host"], multiprocess_mode="livesum"
 )
 spool_bytes = Gauge("causeway_spool_bytes", "Memory that Redis uses.", multiprocess_mode="mostrecent")
+spool_max_bytes = Gauge(
+    "causeway_spool_max_bytes",
+    "Memory that Redis may use: its maxmemory, or the machine's memory.",
+    multiprocess_mode="mostrecent",
+)
+spool_ready = Gauge(
+    "causeway_spool_ready",
+    "1 while Redis answers and is as durable as declared; readiness fails otherwise.",
+    multiprocess_mode="mostrecent",
+)
 durability = Gauge(
     "causeway_durability", "1 for the durability that Redis has now.", ["level"], multiprocess_mode="mostrecent"
 )

@@ -9,16 +9,16 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from shared.operations import tether
 from shared.operations.events import emit
+from shared.operations.tether import tethered
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
@@ -36,8 +36,10 @@ def restart_wait(failures: int) -> float:
 class Program:
     """What to run. `environment` is added to ours.
 
-    drain_seconds: how long it may take to end after SIGTERM. is_ready: asked after its start, before what stands on it
-    is started. inherited: file descriptors that it keeps.
+    drain_seconds: how long it may take to end once told to. is_ready: asked after its start, before what stands on it
+    is started. inherited: file descriptors that it keeps. apart: out of reach of what is sent to all of us at once, a
+    Ctrl-C or the SIGTERM of systemd and `timeout`: only its supervisor stops it. log: where its output goes, if not to
+    ours.
     """
 
     name: str
@@ -46,6 +48,13 @@ class Program:
     drain_seconds: float = 70.0
     is_ready: Callable[[], bool] = lambda: True
     inherited: tuple[int, ...] = ()
+    apart: bool = False
+    log: Path | None = None
+
+    @property
+    def stop_signal(self) -> signal.Signals:
+        """What tells it to end. Everybody is sent SIGTERM; SIGINT reaches the terminal's process group alone."""
+        return signal.SIGINT if self.apart else signal.SIGTERM
 
 
 class Child:
@@ -85,10 +94,15 @@ class Child:
             self._process = None
             self._start_later(now, _status(status))
 
-    def signal(self, number: int) -> None:
-        """Send a signal, if it runs."""
+    def stop(self) -> None:
+        """Tell it to end, if it runs."""
         if self._process:
-            self._process.send_signal(number)
+            self._process.send_signal(self.program.stop_signal)
+
+    def kill(self) -> None:
+        """End it at once, if it runs."""
+        if self._process:
+            self._process.kill()
 
     def has_ended(self) -> bool:
         """Whether nothing of it runs."""
@@ -99,15 +113,18 @@ class Child:
 
     def _start(self, now: float) -> None:
         program = self.program
-        command = [sys.executable, "-I", "-S", str(Path(tether.__file__)), str(os.getpid()), *program.command]
         self._started_at = now
         try:
-            self._process = subprocess.Popen(  # noqa: S603 (the command is ours)
-                command,
-                env={**os.environ, **program.environment},
-                stdin=subprocess.DEVNULL,
-                pass_fds=program.inherited,
-            )
+            with program.log.open("ab") if program.log else nullcontext() as output:
+                self._process = subprocess.Popen(  # noqa: S603 (the command is ours)
+                    tethered(program.command, program.stop_signal),
+                    env={**os.environ, **program.environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=program.inherited,
+                    process_group=0 if program.apart else None,
+                )
         except OSError as error:  # no memory, no process left
             self._start_later(now, f"cannot be started ({error.strerror})")
             return
@@ -117,7 +134,8 @@ class Child:
         self._failures = 1 if now - self._started_at >= STEADY_SECONDS else self._failures + 1
         wait = restart_wait(self._failures)
         self._start_at = now + wait
-        name = self.program.name
+        name, log = self.program.name, self.program.log
+        status += f", see {log}" if log else ""
         emit("process.died", level=logging.ERROR, process=name, status=status, restart_in_seconds=wait)
 
 
@@ -177,10 +195,13 @@ class Supervisor:
         return False
 
     def _drain(self) -> None:
-        """Stop group after group: SIGTERM, and SIGKILL to what outlives its deadline. Groups below are kept alive."""
-        self._on_stop()
-        for index, group in enumerate(self._groups):
-            _drain_group(group, [child for below in self._groups[index + 1 :] for child in below if child.was_started])
+        """Stop group after group, and SIGKILL what outlives its deadline. Groups below are kept alive."""
+        try:
+            self._on_stop()
+        finally:  # whatever that meets: children that nobody stops in order end all at once
+            for index, group in enumerate(self._groups):
+                below = [child for lower in self._groups[index + 1 :] for child in lower if child.was_started]
+                _drain_group(group, below)
 
 
 def _all_ready(group: Sequence[Child]) -> bool:
@@ -190,13 +211,13 @@ def _all_ready(group: Sequence[Child]) -> bool:
 def _drain_group(group: Sequence[Child], below: Sequence[Child]) -> None:
     began = time.monotonic()
     for child in group:
-        child.signal(signal.SIGTERM)
+        child.stop()
     while waiting := [child for child in group if not child.has_ended()]:
         now = time.monotonic()
         for child in waiting:
             if now - began > child.program.drain_seconds:
                 emit("process.killed", level=logging.ERROR, process=child.program.name)
-                child.signal(signal.SIGKILL)
+                child.kill()
         for child in below:
             child.keep(now)
         time.sleep(POLL_SECONDS)

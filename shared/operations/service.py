@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,7 @@ def main(name: Name, run: Run, argv: Sequence[str] | None = None) -> int:
 def start(name: Name, run: Run, options: argparse.Namespace) -> int:
     """Run a service with options already parsed. As `main`."""
     events.configure(name)
+    allow_many_files()
     try:
         settings = configuration.load(options.config)
         if faults := faults_before_start(settings, configuration.find(options.config)):
@@ -80,6 +82,13 @@ def start(name: Name, run: Run, options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def allow_many_files() -> None:
+    """Raise our limit of open files to the highest allowed: each session is one, and the usual 1024 are soon held."""
+    _, highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS calls its limit infinite and means less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, highest))
 
 
 def _run_alone(name: Name, settings: Settings, run: Run, beat_file: Path | None) -> None:

@@ -22,6 +22,8 @@ TlsLevel = Literal["none", "opportunistic", "required", "verify"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -38,7 +40,17 @@ def parse_duration(value: Any) -> Any:
 
 
 def _parse_network(value: Any) -> Any:
-    return ip_network(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return ip_network(value)
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f'"{value}" is no network: write for example 10.1.0.0/16') from None
+    raise ValueError(f'"{value}" is an address inside a network: write {meant}, or the address without its /')
 
 
 def parse_listen(value: str) -> tuple[str, int]:
@@ -50,7 +62,7 @@ def parse_listen(value: str) -> tuple[str, int]:
 
 
 def _check_hostname(value: Any) -> Any:
-    """A name for SMTP (RFC 5321 section 2.3.5), whose labels DNS takes; an international one in its xn-- form."""
+    """Let through a name for SMTP (RFC 5321 section 2.3.5) whose labels DNS takes; international ones as xn--."""
     if isinstance(value, str) and not (len(value) <= 253 and _HOSTNAME.fullmatch(value)):
         raise ValueError(f'"{value}" is no host name: use letters, digits, hyphens and dots, such as mail.example.com')
     return value
@@ -61,12 +73,29 @@ def _check_listen(value: str) -> str:
     return value
 
 
+def _check_domain(value: Any) -> Any:
+    """Return a domain of addresses in lower case; international ones may stand as they are read."""
+    if not isinstance(value, str):
+        return value
+    domain = value.lower().rstrip(".")
+    if not _DOMAIN.fullmatch(domain):
+        raise ValueError(f'"{value}" is no domain: write only what stands after the @, such as example.com')
+    return domain
+
+
+def _check_name(value: Any) -> Any:
+    if isinstance(value, str) and not _NAME.fullmatch(value):
+        raise ValueError(f'"{value}" is no name of a system: use up to 40 letters, digits, hyphens and underscores')
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Listen = Annotated[str, BeforeValidator(_check_listen)]
 Cidr = Annotated[Network, BeforeValidator(_parse_network)]
 File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Hostname = Annotated[str, BeforeValidator(_check_hostname)]
-Domain = Annotated[str, BeforeValidator(lambda value: value.lower().rstrip(".") if isinstance(value, str) else value)]
+Domain = Annotated[str, BeforeValidator(_check_domain)]
+Name = Annotated[str, BeforeValidator(_check_name)]
 
 
 class Section(BaseModel):
@@ -156,19 +185,21 @@ class SmartHost(Section):
 
     @model_validator(mode="after")
     def _one_of_host_and_mx(self) -> SmartHost:
-        if (self.host is None) == (self.mx is None):
-            raise ValueError("a smart host has either `host` or `mx`")
+        if self.host and self.mx:
+            raise ValueError("a smart host has either `host` or `mx`: remove one of them")
+        if not self.host and not self.mx:
+            raise ValueError("a smart host has neither `host` nor `mx`: add one of them")
         if self.implicit and self.tls in ("none", "opportunistic"):
-            raise ValueError("`implicit: true` goes with tls `required` or `verify`")
+            raise ValueError("`implicit: true` goes with tls `required` or `verify`: set one of them")
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("`certificate` and `key` go together")
+            raise ValueError("`certificate` and `key` go together: name both")
         return self
 
 
 class System(Section):
     """A mail system on one side of the gateway. See ARCHITECTURE.md for each key."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+    name: Name
     kind: Literal["domino", "exchange", "internet"]
     networks: list[Cidr] = []
     client_names: list[str] = []
@@ -190,8 +221,9 @@ class AddressSettings(Section):
 class WebLinks(Section):
     """How a browser reaches what a Domino server holds.
 
-    host: of the URL, perhaps with a port; `{server}` in it is the server's name in lower case. document, view, database:
-    the URL of a link that goes so far; {host}, {server}, {replica} (16 hex digits), {view} and {note} (32) are filled in.
+    host: of the URL, perhaps with a port; `{server}` in it is the server's name in lower case. document, view,
+    database: the URL of a link that goes so far; {host}, {server}, {replica} (16 hex digits), {view} and {note} (32)
+    are filled in.
     """
 
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]{}-]+$")]
@@ -214,6 +246,20 @@ class WebLinks(Section):
         return self
 
 
+class RecurrenceNotice(Section):
+    """What the organizer of a meeting is told whose recurrence the other side cannot hold.
+
+    also: addresses that get the notice too. The meeting's name and dates follow the text.
+    """
+
+    subject: str = "Recurring meeting not carried over as a series"
+    text: str = (
+        "The calendars of the other mail system cannot hold the way this meeting repeats. The people invited there\n"
+        "may see only its first date. Please invite them to each of these dates:"
+    )
+    also: list[str] = []
+
+
 class TransformSettings(Section):
     """How messages are converted. message_timeout bounds one message; max_crashes, after which it is a dead letter.
 
@@ -222,6 +268,12 @@ class TransformSettings(Section):
     friendly_names: whether mail from outside shows display names in recipient fields to Notes, or bare addresses.
     max_recipient_header_bytes: a recipient field above it is shortened for Notes, visibly; the envelope never is.
     outlook_html: what becomes of the HTML that Outlook writes, on its way to Notes.
+    unsupported_recurrence: what becomes of a Notes series that no rule of Outlook says: single meetings, a notice to
+    its organizer, or nothing; the last two leave it as it is.
+    series_memory: how long after the last date of a meeting is known what each side was told of it.
+    endless_series: how far from now a series without an end goes on in Notes, which takes none without.
+    forward_notice: what people outside Notes are told when they forward a Notes meeting to Notes, null for nothing;
+    {summary} and {organizer} are of the meeting.
     """
 
     links: list[Literal["notes_url", "web_url", "attachment"]] = ["notes_url"]
@@ -231,11 +283,25 @@ class TransformSettings(Section):
     max_recipient_header_bytes: Annotated[int, Field(ge=512)] = 15 * 1024
     outlook_html: Literal["reduce", "keep"] = "reduce"
     unsupported_recurrence: Literal["explode", "notice", "pass"] = "explode"
+    unsupported_recurrence_notice: RecurrenceNotice = RecurrenceNotice()
+    series_memory: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(days=180)
+    endless_series: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=3660))] = timedelta(days=730)
+    forward_notice: str | None = (
+        'You forwarded the meeting "{summary}" to people who use Notes. Notes takes an invitation only from its\n'
+        "organizer, so the meeting may not appear in their calendars.\n\n"
+        "Please ask {organizer} to invite them."
+    )
     message_timeout: Duration = timedelta(seconds=60)
     lease: Duration = timedelta(seconds=30)
     batch: Annotated[int, Field(ge=1, le=1000)] = 32
     batch_bytes: Annotated[int, Field(ge=1024)] = 67_108_864
     max_crashes: Annotated[int, Field(ge=1)] = 3
+
+    @model_validator(mode="after")
+    def _check_links(self) -> TransformSettings:
+        if "web_url" in self.links and not self.web_links:
+            raise ValueError("`links` has web_url, so `web_links` must name a host")
+        return self
 
 
 class RetrySettings(Section):
@@ -247,6 +313,16 @@ class RetrySettings(Section):
     give_up: Duration = timedelta(days=5)
     jitter: Annotated[float, Field(ge=0, lt=1)] = 0.1
     warn_after: Duration = timedelta(hours=4)
+
+    @model_validator(mode="after")
+    def _grows(self) -> RetrySettings:
+        if self.first <= timedelta(0):
+            raise ValueError("`first` is no wait at all: write for example 5m")
+        if self.first > self.longest:
+            raise ValueError("`first` is longer than `longest`: shorten it, or raise `longest`")
+        if self.give_up <= timedelta(0):
+            raise ValueError("`give_up` leaves no time to deliver: write for example 5d")
+        return self
 
 
 class EgressSettings(Section):

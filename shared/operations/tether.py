@@ -1,8 +1,9 @@
-"""Starts a command that ends with its parent: `python tether.py PARENT COMMAND…`, which becomes COMMAND.
+"""Starts a command that ends with its parent: `python tether.py PARENT STOP COMMAND…`, which becomes COMMAND.
 
-The command is sent SIGTERM when its parent dies in any way (Linux, PR_SET_PDEATHSIG, which survives exec), and does not
-see the terminal's SIGINT and SIGHUP, so that the parent decides who stops first. Run as a file, with the standard
-library only, so that it costs milliseconds; and not as a `preexec_fn`, which may deadlock beside threads.
+The command is sent the signal STOP when its parent dies in any way (Linux, PR_SET_PDEATHSIG, which survives exec), and
+of SIGTERM, SIGINT and SIGHUP sees no other, whoever sends them: so the parent decides who stops first. Run as a file,
+with the standard library only, so that it costs milliseconds; and not as a `preexec_fn`, which may deadlock beside
+threads.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 PR_SET_PDEATHSIG = 1
 
 
-def main(parent: int, command: list[str]) -> None:
+def tethered(command: Sequence[str], stop: signal.Signals = signal.SIGTERM) -> list[str]:
+    """Return the command line that starts a command tied to this process."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(stop)), *command]
+
+
+def main(parent: int, stop: int, command: list[str]) -> None:
     """Tie this process to its parent and become the command. Exits at once where the parent is already gone."""
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP}
-    )  # a mask survives exec, and servers' own handlers
+    others = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP} - {stop}
+    # A mask survives exec, and servers' own handlers. Ours may have come from a tether too, and block what is to stop.
+    signal.pthread_sigmask(signal.SIG_SETMASK, others)
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, stop)
     if os.getppid() != parent:
         sys.exit(1)
     try:
@@ -31,4 +38,4 @@ def main(parent: int, command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -1,7 +1,8 @@
 """TLS contexts, as a server and as a client: TLS 1.2 or later, read again when their files change.
 
-A `Tls` hands out the context to use for the next handshake. New files that cannot be used (half written, key of another
-certificate) leave the old context in use and are told once, as the event `certificate.rejected`.
+A `Tls` hands out the context to use for the next handshake. New files that cannot be used (half written, not to be
+read yet, key of another certificate) leave the old context in use, are told once, as the event `certificate.rejected`,
+and are tried again at every handshake.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Tls:
         self.use = use
         self._build = build
         self._files = [file for file in files if file]
-        self._signature = self._sign()
+        self._signature = self._told = self._sign()
         self._context = build()
 
     @classmethod
@@ -84,13 +85,15 @@ class Tls:
         """Return the context for the next handshake."""
         signature = self._sign()
         if signature != self._signature:
-            self._signature = signature
             try:
                 self._context = self._build()
             except ConfigurationError as error:
-                emit("certificate.rejected", level=logging.ERROR, use=self.use, reason=str(error))
+                if signature != self._told:
+                    emit("certificate.rejected", level=logging.ERROR, use=self.use, reason=str(error))
             else:
+                self._signature = signature
                 emit("certificate.reloaded", use=self.use)
+            self._told = signature
         return self._context
 
     def listener_context(self) -> ssl.SSLContext:
@@ -122,7 +125,7 @@ def _load_chain(context: ssl.SSLContext, certificate: Path, key: Path, section: 
     except ssl.SSLError as error:
         reason = (
             "the key belongs to another certificate"
-            if error.reason == "KEY_VALUES_MISMATCH"
+            if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")  # the latter of another algorithm
             else "not PEM, or encrypted"
         )
         raise ConfigurationError(

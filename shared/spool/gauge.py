@@ -12,13 +12,18 @@ from shared.spool.operation import Batch, Command, Operation, Script
 
 @dataclass(frozen=True, slots=True)
 class QueueGauge:
-    """One queue: jobs ready, leased, waiting for a retry, dead. oldest_seconds: the wait of the oldest ready one."""
+    """One queue: jobs ready, leased, waiting for a retry, dead.
+
+    oldest_seconds: the wait of the oldest ready one. oldest_scheduled_seconds: the time since the oldest message was
+    accepted of which a job waits for a retry; of the thousand whose retry is farthest, as waits grow with age.
+    """
 
     queue: str
     depth: int
     oldest_seconds: float
     leased: int
     scheduled: int
+    oldest_scheduled_seconds: float
     dead: int
 
 
@@ -39,8 +44,8 @@ class SpoolGauge:
 
 def gauge_queue(queue: str) -> Operation[QueueGauge]:
     """Read one queue, in one step and in constant time."""
-    depth, leased, scheduled, dead, milliseconds = yield Script("gauge", (queue,))
-    return QueueGauge(queue, depth, milliseconds / 1000, leased, scheduled, dead)
+    depth, leased, scheduled, dead, ready_ms, scheduled_ms = yield Script("gauge", (queue,))
+    return QueueGauge(queue, depth, ready_ms / 1000, leased, scheduled, scheduled_ms / 1000, dead)
 
 
 def _fsync(policies: dict[str, str]) -> str:

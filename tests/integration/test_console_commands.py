@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.console.main import main
+from shared.operations.certificates import self_signed
 from shared.operations.settings import RedisSettings
 
 EXAMPLE = Path(__file__).parents[2] / "causeway.example.yaml"
@@ -122,8 +126,21 @@ def test_explain_of_an_address_without_a_route_fails(console: Console) -> None:
     console.edit("default_route: exchange ", "default_route: null ")
     out, _ = console.run("explain", "b@elsewhere.example", "--from", "notes", code=1)
     assert "refused" in out
-    _, err = console.run("explain", "b@example.com", "--from", "nobody", code=1)
+    _, err = console.run("explain", "b@example.com", "--from", "nobody", code=2)
     assert err == '--from: no system is named "nobody": name one of notes, exchange\n'
+
+
+def test_explain_takes_an_address_as_smtp_writes_it(console: Console) -> None:
+    out, _ = console.run("explain", "<b@exchange.example.com>", "--from", "notes")
+    assert out.startswith("b@exchange.example.com, in mail from notes\n")
+    assert console.run("explain", "<>", "--from", "notes", code=2)[1].startswith("ADDRESS: is empty")
+
+
+def test_explain_says_that_garbage_is_no_address(console: Console) -> None:
+    out, _ = console.run("explain", "not an address", "--from", "notes", code=1)
+    assert "refused" in out
+    assert "no @" in out
+    assert "default route" not in out
 
 
 def test_convert_reports_each_file_and_writes_what_would_leave(console: Console, tmp_path: Path) -> None:
@@ -140,8 +157,19 @@ def test_convert_reports_each_file_and_writes_what_would_leave(console: Console,
     assert b"From: a@example.com" in (tmp_path / "out" / "a.eml").read_bytes()
     assert (tmp_path / "out" / "deep" / "b.eml").read_bytes() == b"Subject: y\r\n\r\nNothing to do\r\n"
     assert (tmp_path / "in" / "a.eml").read_bytes() == NOTES
-    out, _ = console.run("convert", *folders[:5])
-    assert "a.eml" in out
+    assert (tmp_path / "out" / "a.eml").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+    assert "a.eml exists already" in console.run("convert", *folders, code=1)[1]
+    assert console.run("convert", *folders[:5], "--json")[0] == console.run("convert", *folders[:5], "--report")[0]
+    folders[-1] = str(tmp_path / "other")
+    out, _ = console.run("convert", *folders)
+    assert f"written: {tmp_path / 'other' / 'a.eml'}" in out
+
+
+def test_convert_says_that_there_are_no_files(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    _, err = console.run("convert", str(tmp_path / "in"), "--from", "notes", "--to", "exchange", code=1)
+    assert err == f"{tmp_path / 'in'}: no files\n"
 
 
 def test_convert_never_overwrites_an_input(console: Console, tmp_path: Path) -> None:
@@ -162,8 +190,10 @@ def test_convert_goes_on_after_a_file_that_cannot_be_read_and_fails(console: Con
     first, second = (json.loads(line) for line in out.splitlines())
     assert "No such file" in first["error"]
     assert second["error"] is None
-    _, err = console.run("convert", *paths, "--from", "nobody", "--to", "exchange", code=1)
-    assert "nobody" in err
+    row = console.run("convert", *paths, "--from", "notes", "--to", "exchange", code=1)[0].splitlines()[1]
+    assert row.split()[:4] == [paths[0], "-", "-", f"{paths[0]}:"]
+    _, err = console.run("convert", *paths, "--from", "nobody", "--to", "exchange", code=2)
+    assert err.startswith('--from: no system is named "nobody": name one of domino, exchange, notes')
 
 
 def test_certificates_are_made_and_inspected(console: Console, tmp_path: Path) -> None:
@@ -174,7 +204,40 @@ def test_certificates_are_made_and_inspected(console: Console, tmp_path: Path) -
     told = json.loads(console.run("certificate", "inspect", "--json")[0])
     assert [(one["use"], one["key_matches"], one["days_left"]) for one in told] == [("ingress", True, 824)]
     assert "localhost" in console.run("certificate", "inspect")[0]
-    assert console.run("check") == ("ok\n", "")
+    out, err = console.run("check")
+    assert out == "ok\n"
+    assert all(" has no address: " in line for line in err.splitlines()), "of the example's hosts, where DNS says so"
+    console.edit(
+        "{host: exchange1.example.com, port: 25, tls: required}", "{host: localhost, tls: verify, ca: tls/ca.crt}"
+    )
+    uses = [one["use"] for one in json.loads(console.run("certificate", "inspect", "--json")[0])]
+    assert uses == ["ingress", "egress.exchange.localhost.ca"]
+
+
+def test_a_certificate_that_is_not_yet_valid_fails_its_inspection(console: Console, tmp_path: Path) -> None:
+    made = self_signed(tmp_path, ["localhost"], now=datetime.now(UTC) + timedelta(days=2))
+    out, _ = console.run("certificate", "inspect", str(made.certificate), code=1)
+    assert f"{datetime.now(UTC) + timedelta(days=2, hours=-1):%Y-%m-%d}" in out
+
+
+def test_check_tells_of_a_port_that_another_program_has(console: Console) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        console.edit("0.0.0.0:2525", listen)
+        _, err = console.run("check")
+    assert f"warning: {console.config}: ingress.listen: {listen} is in use, " in err
+
+
+def test_check_tells_of_an_address_that_is_not_of_this_machine(console: Console) -> None:
+    console.edit("0.0.0.0:2525", "192.0.2.1:2525")
+    assert "ingress.listen: 192.0.2.1:2525 is no address of this machine" in console.run("check")[1]
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["--version"])
+    assert exited.value.code == 0
+    assert capsys.readouterr().out == f"causeway {version('causeway')}\n"
 
 
 def test_inspecting_what_is_no_certificate_fails(console: Console, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ import pytest
 from services.console.main import main
 from shared.mail.delivery import Delivery
 from shared.mail.edits import Edit
-from shared.mail.envelope import Message
+from shared.mail.envelope import Message, new_message_id
 from shared.mail.reply import Reply
 from shared.operations.settings import RedisSettings
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from shared.spool.lease import lease_deliveries, lease_messages
 from shared.spool.operation import Spool
-from shared.spool.settle import Dead, NewDelivery, Transformed, settle
+from shared.spool.settle import Dead, NewDelivery, Retry, Transformed, settle
 from tests.support.mail import CONTENT, delivery, message
 
 EDITS = (Edit(CONTENT.index(b"Subject"), CONTENT.index(b"Hello"), b"Subject: y\x1b[2J\r\n\r\n"),)
@@ -60,6 +61,7 @@ class Gateway:
 
     def dead_delivery(self, reason: str = "refused") -> Delivery:
         made = delivery(self.accept().envelope)
+        made = replace(made, recipients=tuple(replace(one, public="public@example.com") for one in made.recipients))
         (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
         self.spool.run(settle([Transformed(leased.lease, (NewDelivery(made, EDITS),))]))
         (taken,) = self.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
@@ -84,8 +86,21 @@ def test_queue_counts_each_stage_and_system(gateway: Gateway) -> None:
     assert list(told) == ["transform", "egress.notes", "egress.exchange"]
     assert (told["transform"]["depth"], told["egress.exchange"]["dead"]) == (1, 1)
     lines = gateway.run("queue").splitlines()
-    assert lines[0].split() == ["QUEUE", "READY", "OLDEST", "IN", "FLIGHT", "RETRIES", "DEAD"]
-    assert lines[1].split() == ["transform", "1", "0s", "0", "0", "0"]
+    assert lines[0].split() == ["QUEUE", "DEPTH", "OLDEST", "LEASED", "SCHEDULED", "OLDEST", "SCHEDULED", "DEAD"]
+    assert lines[1].split() == ["transform", "1", "0s", "0", "0", "0s", "0"]
+
+
+def test_queue_tells_how_long_the_oldest_message_waits_for_its_retries(gateway: Gateway) -> None:
+    for age_seconds in (3600, 7200):
+        made = message()
+        old = replace(made.envelope, id=new_message_id(time.time() - age_seconds))
+        gateway.spool.run(accept(replace(made, envelope=old)))
+        (leased,) = gateway.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
+        gateway.spool.run(settle([Retry(leased.lease, 86_400 - age_seconds)]))
+    told = gateway.json("queue")[0]
+    assert (told["depth"], told["scheduled"]) == (0, 2)
+    assert told["oldest_scheduled_seconds"] == pytest.approx(7200, abs=120)
+    assert gateway.run("queue").splitlines()[1].split()[4] == "2"
 
 
 def test_trace_tells_the_history_by_the_id_of_message_or_delivery(gateway: Gateway) -> None:
@@ -93,7 +108,22 @@ def test_trace_tells_the_history_by_the_id_of_message_or_delivery(gateway: Gatew
     told = gateway.json("trace", made.message_id)
     assert [event["event"] for event in told] == ["accepted", "converted", "given up", "parked"]
     assert gateway.json("trace", made.id) == told
-    assert "no such user" in gateway.run("trace", made.id)
+    assert all(datetime.fromisoformat(event["at"]).tzinfo for event in told)
+
+
+def test_trace_is_for_people(gateway: Gateway) -> None:
+    """Lines that fit, no Python in them."""
+    made = gateway.dead_delivery()
+    lines = gateway.run("trace", made.id).splitlines()
+    assert max(map(len, lines)) <= 120
+    assert not [line for line in lines if "{" in line or "[" in line]
+    assert [line.split("  ")[1] for line in lines if not line.startswith(" ")] == [
+        "accepted",
+        "converted",
+        "given up",
+        "parked",
+    ]
+    assert any("state refused" in line and "host mx.example.com:25" in line for line in lines)
 
 
 def test_trace_of_an_unknown_id_says_so(gateway: Gateway) -> None:
@@ -118,6 +148,34 @@ def test_dead_list_filters(gateway: Gateway) -> None:
     ):
         assert ids(gateway.json("dead", "list", *filters)) == expected
     assert "550 5.1.1 no such user" in gateway.run("dead", "list")
+    assert "public@example.com" in gateway.run("dead", "list"), "not as the destination calls the recipient"
+
+
+def test_dead_list_says_what_there_is_where_it_shows_nothing(gateway: Gateway) -> None:
+    assert gateway.run("dead", "list") == "no dead letters\n"
+    gateway.dead_message()
+    gateway.dead_delivery()
+    said = gateway.run("dead", "list", "--reason", "refusd")
+    assert said == "no dead letters match; there are: 1 crash, 1 refused\n"
+    said = gateway.run("dead", "list", "--system", "nosuch", code=2)
+    assert said == '--system: no system is named "nosuch": name one of notes, exchange\n'
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x"])
+def test_a_limit_is_a_number_above_zero(limit: str) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["dead", "list", "--limit", limit])
+    assert exited.value.code == 2
+
+
+@pytest.mark.parametrize("command", [["show"], ["replay"], ["discard"], ["export", "--out", "out"]])
+def test_dead_commands_take_the_id_of_the_250(
+    gateway: Gateway, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = gateway.dead_delivery()
+    assert made.id != made.message_id
+    assert made.id in gateway.run("dead", *command, made.message_id)
 
 
 def test_dead_show_tells_why_what_was_tried_and_what_changed(gateway: Gateway) -> None:
@@ -160,7 +218,9 @@ def test_dead_replay_from_the_start_converts_again(gateway: Gateway) -> None:
 
 def test_dead_replay_takes_what_the_filters_mean_and_nothing_without_a_choice(gateway: Gateway) -> None:
     crashed, refused = gateway.dead_message(), gateway.dead_delivery()
-    assert gateway.run("dead", "replay", code=1).startswith("which?")
+    assert gateway.run("dead", "replay", code=2).startswith("which?")
+    assert gateway.run("dead", "replay", "--reason", "poison") == "0 dead letters match\n"
+    assert "name ids, or all" in gateway.run("dead", "replay", refused.id, "--all", code=2)
     assert gateway.json("dead", "replay", "--reason", "poison") == []
     assert ids(gateway.json("dead", "replay", "--reason", "refused")) == [refused.id]
     assert ids(gateway.json("dead", "list")) == [crashed.envelope.id]
@@ -172,7 +232,7 @@ def test_dead_discard_removes_for_good(gateway: Gateway) -> None:
     assert len(gateway.json("dead", "list")) == 1
     assert gateway.json("dead", "discard", made.id)[0]["done"] == "discard"
     assert gateway.json("dead", "list") == []
-    assert gateway.run("dead", "discard", code=1).startswith("which?")
+    assert gateway.run("dead", "discard", code=2).startswith("which?")
 
 
 def test_dead_export_writes_the_original_and_all_that_is_known(gateway: Gateway, tmp_path: Path) -> None:
@@ -183,8 +243,12 @@ def test_dead_export_writes_the_original_and_all_that_is_known(gateway: Gateway,
     record = json.loads((out / f"{made.id}.json").read_text())
     assert record["reason"] == "refused"
     assert record["envelope"]["id"] == made.message_id
-    assert record["parked_at"] == pytest.approx(time.time(), abs=600)
+    assert datetime.fromisoformat(record["parked_at"]).timestamp() == pytest.approx(time.time(), abs=600)
     assert record["edits"][0]["start"] == EDITS[0].start
+    for file in out.iterdir():
+        assert file.stat().st_mode & 0o777 == 0o600, "it is somebody's mail"
+    assert out.stat().st_mode & 0o777 == 0o700
+    assert "exists already" in gateway.run("dead", "export", "--all", "--out", str(out), code=1)
     (tmp_path / "file").touch()
     assert "cannot be written" in gateway.run("dead", "export", "--all", "--out", str(tmp_path / "file"), code=1)
 
@@ -193,8 +257,10 @@ def test_dead_export_writes_the_original_and_all_that_is_known(gateway: Gateway,
 def test_without_redis_one_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     file = tmp_path / "causeway.yaml"
     for url in (f"unix://{tmp_path}/none.sock", "embedded", "ftp://x"):
+        embedded_in = f"no embedded Redis runs in {tmp_path}: name its folder with --data or $CAUSEWAY_DATA"
         file.write_text(f"redis: {{url: '{url}'}}\n")
         assert main([*command, "--config", str(file), "--data", str(tmp_path)]) == 1
         told = capsys.readouterr().err
         assert told.startswith("redis.url: ")
         assert told.count("\n") == 1
+        assert (embedded_in in told) == (url == "embedded")

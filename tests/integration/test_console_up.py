@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from services.console.data import DataFolder
 from services.console.operations import opened
+from tests.support.ports import adjacent_ports, free_ports
 from tests.support.processes import eventually, is_running
 
 CONFIGURATION = """
@@ -40,27 +42,6 @@ systems:
 http: {{listen: "127.0.0.1:{http}"}}
 """
 STARTED = re.compile(r'"process.started", "process": "([a-z0-9-]+)", "pid": (\d+)')
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def adjacent_ports() -> int:
-    """Return the first of three free ports in a row."""
-    for _ in range(100):
-        (first,) = free_ports(1)
-        try:
-            for port in range(first, first + 3):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
-    raise AssertionError("no three ports in a row are free")
 
 
 class Up:
@@ -119,6 +100,14 @@ def up(tmp_path: Path) -> Iterator[Up]:
     running.close()
 
 
+def refused(command: list[str]) -> list[str]:
+    """Run an `up` that has to give up at once; return what it says."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "process.started" not in done.stderr
+    return done.stderr.splitlines()
+
+
 def waiting(up: Up) -> int:
     with opened(up.config, up.data) as causeway:
         return sum(one.depth + one.leased + one.scheduled for one in causeway.queues())
@@ -155,3 +144,65 @@ def test_nothing_outlives_an_up_that_is_killed(up: Up) -> None:
     eventually(lambda: len(up.pids("transform-1")) == 1)
     up.process.kill()
     eventually(lambda: not any(map(is_running, up.all_pids())))
+
+
+def test_a_second_up_on_the_same_port_is_refused_at_its_start(up: Up, tmp_path: Path) -> None:
+    """Ingress shares its port among its processes, but never with another gateway."""
+    eventually(lambda: up.told("causeway is up"))
+    other = tmp_path / "other.yaml"
+    other.write_text(CONFIGURATION.format(smtp=up.smtp, http=adjacent_ports(), dead=1))
+    command = [*up.command(), "--config", str(other), "--data", str(tmp_path / "other")]
+    (said,) = (line for line in refused(command) if not line.startswith("{"))
+    assert said.startswith(f"{other}: ingress.listen: 127.0.0.1:{up.smtp} is in use, ")
+
+
+def test_a_signal_to_every_process_leaves_redis_for_the_last(up: Up) -> None:
+    """As systemd and `timeout` stop things: Redis hears neither the group's signals nor SIGTERM."""
+    eventually(lambda: up.told("causeway is up"))
+    (redis,) = up.pids("redis")
+    assert os.getpgid(redis) != up.process.pid
+    for pid in up.all_pids():
+        os.kill(pid, signal.SIGTERM)
+    os.killpg(up.process.pid, signal.SIGTERM)
+    assert up.process.wait(60) == 0
+    assert '"process.died", "process": "redis"' not in up.log.read_text()
+    assert "process.killed" not in up.log.read_text()
+    assert not any(map(is_running, up.all_pids()))
+
+
+def test_the_log_of_up_is_events_and_redis_has_a_file_of_its_own(up: Up) -> None:
+    eventually(lambda: up.told("causeway is up"))
+    assert (up.data / "redis.log").exists()
+    up.process.terminate()
+    assert up.process.wait(60) == 0
+    log = up.log.read_text()
+    banner = log[log.index("causeway is up") : log.index("Ctrl-C stops it")]
+    rest = [line for line in log.replace(banner, "").splitlines() if not line.startswith("Ctrl-C")]
+    assert all(json.loads(line)["event"] for line in rest)
+
+
+def test_a_port_of_another_program_ends_up_at_its_start(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file = tmp_path / "causeway.yaml"
+        for smtp, http, key in (
+            (port, adjacent_ports(), "ingress.listen"),
+            (free_ports(1)[0], port - 2, "http.listen+2"),
+        ):
+            file.write_text(CONFIGURATION.format(smtp=smtp, http=http, dead=1))
+            command = [sys.executable, "-m", "services.console.main", "up", "--config", str(file)]
+            told = refused([*command, "--data", str(tmp_path / "data")])
+            assert [line for line in told if line.startswith(f"{file}: {key}: 127.0.0.1:{port} is in use, ")]
+
+
+@pytest.mark.parametrize("command", ["check", "up", "ingress", "transform", "egress"])
+def test_without_a_configuration_one_line_says_so(tmp_path: Path, command: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CAUSEWAY_")}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    program = [sys.executable, "-m", "services.console.main", command]
+    done = subprocess.run(
+        program, capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 1
+    faults = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
+    assert faults == ["causeway.yaml: not found here: copy causeway.example.yaml to it, or name the file with --config"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from services.console import demo
+from services.console import demo_gateway
 from shared.operations.settings import RedisSettings
 from shared.spool import keys
 from shared.spool.connect import open_spool
@@ -61,7 +61,7 @@ def is_drained(client: redis.Redis) -> bool:
 
 @pytest.mark.parametrize("rounds", [1])
 def test_no_acknowledged_message_is_lost_when_every_process_is_killed_in_turn(tmp_path: Path, rounds: int) -> None:
-    with demo.running(tmp_path) as gateway:
+    with demo_gateway.running(tmp_path) as gateway:
         log = tmp_path / "gateway.log"
         load = Load(gateway.port, MESSAGES)
         sender = threading.Thread(target=load.run)

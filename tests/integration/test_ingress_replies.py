@@ -84,7 +84,8 @@ def test_what_is_taken_and_what_is_refused_is_counted_and_told(
         "client": "127.0.0.1",
         "tls": None,
         "bytes": told["message.accepted"]["bytes"],
-        "recipients": 1,
+        "sender": SENDER,
+        "recipients": [RECIPIENT],
     }
     assert told["message.accepted"]["bytes"] > len(CONTENT)
     assert told["message.refused"]["reply"] == "552 5.3.4 Message too large"

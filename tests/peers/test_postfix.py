@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.console import demo
+from services.console import demo_gateway
 from shared.operations import certificates
 from tests.peers.postfix import Postfix
 
@@ -47,7 +47,7 @@ def place() -> Iterator[Path]:
 def smart_hosts(place: Path) -> Iterator[tuple[Postfix, Postfix]]:
     made = certificates.self_signed(place / "tls", ["mx.example.com"])
     pair = tuple(
-        Postfix(place / name, name, demo.free_port(), made.certificate, made.key)
+        Postfix(place / name, name, demo_gateway.free_port(), made.certificate, made.key)
         for name in ("mx1.example.com", "mx2.example.com")
     )
     for one in pair:
@@ -61,9 +61,9 @@ def smart_hosts(place: Path) -> Iterator[tuple[Postfix, Postfix]]:
 @pytest.fixture
 def gateway(
     place: Path, smart_hosts: tuple[Postfix, Postfix], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[demo.Gateway]:
+) -> Iterator[demo_gateway.Gateway]:
     """The demonstration's gateway, with the Postfix pair 3:1 as Exchange's smart hosts."""
-    ours = demo._configuration
+    ours = demo_gateway.configuration_text
 
     def with_postfix(*values: object) -> str:
         content = yaml.safe_load(ours(*values))  # type: ignore[arg-type]
@@ -82,8 +82,8 @@ def gateway(
         content["egress"] = {"host_down": "1s", "host_down_longest": "2s", "retry": {"first": "1s", "longest": "5s"}}
         return str(yaml.safe_dump(content))
 
-    monkeypatch.setattr(demo, "_configuration", with_postfix)
-    with demo.running(place / "gateway") as running:
+    monkeypatch.setattr(demo_gateway, "configuration_text", with_postfix)
+    with demo_gateway.running(place / "gateway") as running:
         yield running
 
 
@@ -93,7 +93,9 @@ def arrivals(*hosts: Postfix) -> Counter[tuple[str, str]]:
     return Counter((str(one["Subject"]), str(one["Delivered-To"])) for one in messages)
 
 
-def test_swaks_reaches_postfix_over_verified_tls(gateway: demo.Gateway, smart_hosts: tuple[Postfix, Postfix]) -> None:
+def test_swaks_reaches_postfix_over_verified_tls(
+    gateway: demo_gateway.Gateway, smart_hosts: tuple[Postfix, Postfix]
+) -> None:
     command = ["swaks", "--server", "127.0.0.1", "--port", str(gateway.port), "--local-interface", "127.0.1.1", "--tls"]
     command += [
         "--from",
@@ -110,14 +112,14 @@ def test_swaks_reaches_postfix_over_verified_tls(gateway: demo.Gateway, smart_ho
     assert b"using TLSv1.3" in path.read_bytes()
 
 
-def load(gateway: demo.Gateway, messages: int, prefix: str) -> subprocess.Popen[bytes]:
+def load(gateway: demo_gateway.Gateway, messages: int, prefix: str) -> subprocess.Popen[bytes]:
     command = ["smtp-source", "-s", "10", "-m", str(messages), "-l", "5120", "-N", "-S", prefix]
     command += ["-f", "anna.schmidt@notes.example.com", "-t", "john.doe@example.com", f"inet:127.0.0.1:{gateway.port}"]
     return subprocess.Popen(command)
 
 
 def test_weights_hold_and_a_killed_smart_host_loses_nothing(
-    gateway: demo.Gateway, smart_hosts: tuple[Postfix, Postfix]
+    gateway: demo_gateway.Gateway, smart_hosts: tuple[Postfix, Postfix]
 ) -> None:
     heavy, light = smart_hosts
     began = time.monotonic()

@@ -46,6 +46,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_the_default_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    monkeypatch.setenv("CAUSEWAY_DATA", "/elsewhere")
+    assert DataFolder().path == Path("/elsewhere")
+    assert DataFolder(Path("/argument")).path == Path("/argument")
+    monkeypatch.delenv("CAUSEWAY_DATA")
     assert default_folder() == Path("/somewhere/causeway")
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", "/home/x")

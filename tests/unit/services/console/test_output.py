@@ -38,3 +38,26 @@ def test_an_age_has_its_two_largest_units(seconds: float, text: str) -> None:
 
 def test_times_are_in_utc() -> None:
     assert when(0) == "1970-01-01 00:00:00Z"
+
+
+def test_a_folded_header_shows_its_tab_as_space() -> None:
+    assert printable("\tby mx.example.com") == "        by mx.example.com"
+
+
+def test_moments_in_json_are_as_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json([{"at": 0, "parked_at": 1.5, "next_attempt_at": None, "cat": 1, "inner": ({"at": 86400},)}])
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["at"], told["parked_at"]) == ("1970-01-01T00:00:00.000+00:00", "1970-01-01T00:00:01.500+00:00")
+    assert (told["next_attempt_at"], told["cat"]) == (None, 1)
+    assert told["inner"] == [{"at": "1970-01-02T00:00:00.000+00:00"}]
+
+
+def test_a_line_is_cut_visibly_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    print_table(("ID", "DETAIL"), [("a", "x" * 20)])
+    assert "x" * 20 in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    print_table(("ID", "DETAIL"), [("a", "x" * 20)])
+    assert capsys.readouterr().out.splitlines()[1] == "a   xxxxxxx…"

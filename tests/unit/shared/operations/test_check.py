@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 import redis
 
+from shared.errors import SpoolUnavailable
 from shared.operations.certificates import SelfSigned, self_signed
-from shared.operations.check import check, faults_before_start, faults_to_run_all, warnings
+from shared.operations.check import check, faults_before_start, faults_to_run_all, redis_away, surroundings, warnings
 from shared.operations.configuration import load
-from shared.operations.settings import RedisSettings
+from shared.operations.settings import RedisSettings, Sentinel
 
-HOST = "smart_hosts: [{host: mx.example.com}]"
+HOST = "smart_hosts: [{host: mx2.example.com}]"
 NOTES = f"name: notes, kind: domino, domains: [n.example.com], {HOST}"
 EXCHANGE = f"name: exchange, kind: exchange, domains: [e.example.com], {HOST}"
+FROM_NOTES, FROM_EXCHANGE = "networks: [10.1.0.0/16]", "networks: [10.2.0.0/16]"
 
 
 class Folder:
@@ -28,7 +30,11 @@ class Folder:
         self.file = path / "causeway.yaml"
 
     def write(
-        self, text: str = "", *, notes: str = "default_route: exchange", exchange: str = "default_route: notes"
+        self,
+        text: str = "",
+        *,
+        notes: str = f"{FROM_NOTES}, default_route: exchange",
+        exchange: str = f"{FROM_EXCHANGE}, default_route: notes",
     ) -> None:
         redis = "" if "redis:" in text else f"redis: {{url: '{self.redis.url}'}}\n"
         tls = "" if "ingress:" in text else "ingress: {tls: {certificate: tls.crt, key: tls.key}}\n"
@@ -95,7 +101,7 @@ def test_a_certificate_near_its_end_or_for_another_name_is_a_warning(folder: Fol
 
 
 def test_client_names_without_a_ca_and_starttls_without_a_certificate_are_warnings(folder: Folder) -> None:
-    folder.write("ingress: {}", notes="default_route: exchange, client_names: [a.example.com]")
+    folder.write("ingress: {}", notes="client_names: [a.example.com]")
     assert [one.partition(":")[0] for one in folder.warnings()] == ["ingress.tls", "systems[0].client_names"]
 
 
@@ -103,7 +109,7 @@ def test_files_of_smart_hosts_are_read(folder: Folder) -> None:
     folder.write()
     text = folder.file.read_text()
     folder.file.write_text(
-        text.replace("[{host: mx.example.com}]", "[{host: mx.example.com, tls: verify, ca: none.crt}]", 1)
+        text.replace("[{host: mx2.example.com}]", "[{host: mx2.example.com, tls: verify, ca: none.crt}]", 1)
     )
     (fault,) = folder.check()
     assert fault.startswith("systems[0].smart_hosts[0].ca: ")
@@ -179,3 +185,70 @@ def test_embedded_redis_is_for_up_only(folder: Folder) -> None:
     assert [fault.partition(":")[0] for fault in faults_before_start(settings)] == ["redis.url"]
     folder.write("redis: {url: embedded, durability: replicated}")
     assert "no replicas" in folder.check()[0]
+
+
+def test_systems_of_one_name_are_one_fault(folder: Folder) -> None:
+    folder.write()
+    folder.file.write_text(folder.file.read_text().replace("name: exchange", "name: notes"))
+    assert folder.check() == ["systems[1].name: notes is in systems[0].name too; give each system a name of its own"]
+
+
+def test_a_system_that_nobody_can_speak_for_is_a_warning(folder: Folder) -> None:
+    folder.write(notes="default_route: exchange")
+    assert folder.warnings() == ["systems[0]: no client can speak for notes: name its networks, or client_names"]
+
+
+def test_what_is_ignored_is_a_warning(folder: Folder) -> None:
+    folder.write()
+    text = folder.file.read_text()
+    folder.file.write_text(text.replace("[{host: mx2.example.com}]", "[{host: mx2.example.com, ca: ca.crt}]", 1))
+    assert folder.warnings() == ["systems[0].smart_hosts[0].ca: is ignored under tls required: set tls to verify"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "host"),
+    [("0.0.0.0:2525", "mx.example.com"), ("127.0.0.1:2525", "localhost"), ("10.0.0.1:2525", "10.0.0.1")],
+)
+def test_a_smart_host_that_is_the_gateway_itself_is_a_fault(folder: Folder, listen: str, host: str) -> None:
+    folder.write(f"ingress: {{listen: ['{listen}'], tls: {{certificate: tls.crt, key: tls.key}}}}")
+    text = folder.file.read_text()
+    folder.file.write_text(text.replace("[{host: mx2.example.com}]", f"[{{host: {host}, port: 2525}}]", 1))
+    (fault,) = folder.check()
+    assert fault.startswith(f"systems[0].smart_hosts[0].host: {host}:2525 is this gateway itself")
+
+
+def test_a_url_beside_sentinel_is_a_fault(folder: Folder) -> None:
+    sentinel = "sentinel: {service: mymaster, nodes: ['127.0.0.1:1']}"
+    folder.write(f"redis: {{url: 'redis://127.0.0.1/0', {sentinel}}}")
+    assert "redis: url and sentinel are both given: remove url, Sentinel tells where Redis is" in folder.check()
+    folder.write(f"redis: {{{sentinel}}}")
+    (fault,) = folder.check()
+    assert fault == (
+        'redis.sentinel: none of 127.0.0.1:1 knows a primary of "mymaster": start Sentinel there, or correct it'
+    )
+
+
+def test_a_wrong_password_has_its_own_remedy() -> None:
+    wrong = SpoolUnavailable("Redis: invalid username-password pair or user is disabled.")
+    assert redis_away(RedisSettings(), wrong).endswith(": correct user and password")
+    sentinel = Sentinel(service="a", nodes=["127.0.0.1:1"])
+    assert redis_away(RedisSettings(sentinel=sentinel), wrong).startswith("redis.sentinel: ")
+
+
+def test_ports_of_the_services_that_up_runs_are_checked(folder: Folder) -> None:
+    folder.write("redis: {url: embedded}\nhttp: {listen: '127.0.0.1:2523'}")
+    said = "http.listen+2: 127.0.0.1:2525 clashes with 0.0.0.0:2525 of ingress.listen: give each a port of its own"
+    assert folder.check() == [said]
+    folder.write("http: {listen: '127.0.0.1:2523'}")
+    assert folder.check() == []
+    assert faults_to_run_all(load(folder.file)) == [said]
+    folder.write("redis: {url: embedded}\nhttp: {listen: '127.0.0.1:65534'}")
+    assert folder.check() == ["http.listen: 127.0.0.1:65534 leaves no port for every service: choose a lower one"]
+
+
+def test_a_smart_host_without_an_address_is_told(folder: Folder) -> None:
+    folder.write()
+    name = "a..example.com"  # no resolver is asked for it
+    folder.file.write_text(folder.file.read_text().replace("host: mx2.example.com", f"host: {name}", 1))
+    said = f"systems[0].smart_hosts[0].host: {name} has no address: correct the name, or DNS"
+    assert said in surroundings(load(folder.file))

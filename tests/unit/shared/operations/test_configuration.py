@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import pytest
+import yaml
+from pydantic import BaseModel
 
 from shared.errors import ConfigurationError
 from shared.operations.configuration import load
+from shared.operations.settings import Settings
 
 SYSTEMS = "systems: [{name: notes, kind: domino, smart_hosts: [{host: a.example.com, tls: verify, ca: ca.crt}]}]\n"
 
@@ -91,7 +96,11 @@ def test_a_section_whose_keys_are_all_comments_has_its_defaults(tmp_path: Path) 
         (SYSTEMS.replace("verify", "verfy"), "systems[0].smart_hosts[0].tls", 'did you mean "verify"?'),
         (SYSTEMS.replace("host:", "hots:"), "systems[0].smart_hosts[0].hots", 'did you mean "host"?'),
         (SYSTEMS.replace("kind: domino, ", ""), "systems[0].kind", "is missing: add it"),
-        ("systems: [{name: a, kind: domino, networks: [10.0.0.1/8]}]", "systems[0].networks[0]", "has host bits set"),
+        (
+            "systems: [{name: a, kind: domino, networks: [10.0.0.1/8]}]",
+            "systems[0].networks[0]",
+            "is an address inside a network: write 10.0.0.0/8",
+        ),
         ("ingress: {max_recipients: none}", "ingress.max_recipients", "should be a whole number"),
         ("ingress: {listen: '0.0.0.0'}", "ingress.listen", "should be a list"),
         ("ingress: {listen: ['2525']}", "ingress.listen[0]", "write host:port"),
@@ -162,3 +171,57 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path / "none.yaml")
     assert "No such file" in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("systems: [{name: a b, kind: domino}]", 'systems[0].name: "a b" is no name of a system: use up to 40 letters'),
+        ("systems: [{name: a, kind: domino, networks: [127.0.2.0/33]}]", '"127.0.2.0/33" is no network: write for'),
+        ("systems: [{name: a, kind: domino, networks: [127.0.2.5/24]}]", "write 127.0.2.0/24, or the address"),
+        ("systems: [{name: a, kind: domino, public_domain: exa mple}]", '"exa mple" is no domain: write only what'),
+        ("systems: [{name: a, kind: domino, domains: ['@exchange.example.com']}]", "no domain: write only what stands"),
+        ("systems: [{name: a, kind: domino, smart_hosts: [{host: a, mx: b}]}]", "remove one of them"),
+        ("systems: [{name: a, kind: domino, smart_hosts: [{port: 25}]}]", "neither `host` nor `mx`: add one"),
+        ("ingress: {tls: {mode: on}}", "ingress.tls.mode: is true to YAML, as on, off, yes and no are unless quoted"),
+        ("egress: {retry: {first: 5h, longest: 1m}}", "egress.retry: `first` is longer than `longest`"),
+        ("egress: {retry: {give_up: 0s}}", "egress.retry: `give_up` leaves no time to deliver"),
+        ("egress: {retry: {first: 0s}}", "egress.retry: `first` is no wait at all"),
+    ],
+)
+def test_what_no_gateway_can_mean_is_a_fault_with_its_remedy(tmp_path: Path, text: str, said: str) -> None:
+    (fault,) = faults(write(tmp_path, text))
+    assert said in fault
+
+
+def test_international_domains_are_domains(tmp_path: Path) -> None:
+    file = write(tmp_path, "systems: [{name: a, kind: domino, domains: [Bücher.example., xn--bcher-kva.example]}]")
+    assert load(file).systems[0].domains == ["bücher.example", "xn--bcher-kva.example"]
+
+
+def test_a_variable_of_an_unknown_section_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAUSEWAY_INGRES__HOSTNAME", "x")
+    monkeypatch.setenv("CAUSEWAY_INGRESS_PORT", "tcp://10.0.0.1:2525")  # as Kubernetes sets them for a service
+    assert faults(None) == ('environment: CAUSEWAY_INGRES__HOSTNAME: unknown section: did you mean "ingress"?',)
+
+
+EXAMPLE = Path(__file__).parents[4] / "causeway.example.yaml"
+COMMENTED = re.compile(r'^( *)# ( *)(?=(?:- \{|"?[\w*]+"?:))', re.MULTILINE)
+
+
+def missing(given: Any, kind: Any, where: str = "") -> set[str]:
+    """Return the keys of sections that what is given does not have; of several sections, what none of them has."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        absent = {f"{where}{name}" for name in kind.model_fields.keys() - given.keys()}
+        fields = ((name, field) for name, field in kind.model_fields.items() if name in given)
+        return absent.union(*(missing(given[name], field.annotation, f"{where}{name}.") for name, field in fields))
+    if get_origin(kind) in (list, dict):
+        parts = given if isinstance(given, list) else given.values()
+        return set.intersection(*(missing(part, get_args(kind)[-1], where) for part in parts))
+    return set().union(*(missing(given, one, where) for one in get_args(kind) if isinstance(given, dict)))
+
+
+def test_the_example_names_every_key_and_is_valid_with_all_of_them(tmp_path: Path) -> None:
+    everything = write(tmp_path, COMMENTED.sub(r"\1\2", EXAMPLE.read_text()))
+    assert missing(yaml.safe_load(everything.read_text()), Settings) == set()
+    load(everything)

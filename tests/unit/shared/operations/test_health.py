@@ -17,7 +17,12 @@ from prometheus_client import CollectorRegistry, Gauge
 from shared.operations.gauges import Gauges
 from shared.operations.health import LIVE_SECONDS, GroupHealth, Health, HealthServer
 from shared.operations.settings import IngressSettings, IngressTls, RedisSettings, Settings, System
+from shared.spool.accept import accept
+from shared.spool.connect import open_spool
+from shared.spool.lease import lease_messages
+from shared.spool.settle import Retry, settle
 from tests.conftest import Certificates
+from tests.support.mail import message
 from tests.support.processes import eventually
 
 
@@ -156,6 +161,20 @@ def test_readiness_and_metrics_follow_redis(settings: Settings, redis_client: re
             "1.0",
         )
     gauges.close()
+
+
+def test_mail_that_waits_for_a_retry_is_measured(settings: Settings) -> None:
+    spool, gauges = open_spool(settings.redis), Gauges(settings)
+    spool.run(accept(message()))
+    (leased,) = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
+    spool.run(settle([Retry(leased.lease, 60)]))
+    with answering(Health(gauges.ready), refresh=gauges.refresh) as server:
+        told = samples(ask(server, "/metrics")[1])
+    assert told['causeway_queue_depth{stage="transform"}'] == "0.0"
+    assert told['causeway_queue_scheduled{stage="transform"}'] == "1.0"
+    assert 0 <= float(told['causeway_queue_scheduled_age_seconds{stage="transform"}']) < 600
+    gauges.close()
+    spool.close()
 
 
 def test_metrics_are_there_without_redis(settings: Settings, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 import shutil
 import ssl
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.errors import ConfigurationError
 from shared.operations.certificates import SelfSigned, self_signed
@@ -101,12 +104,21 @@ def test_a_host_without_tls_has_no_context() -> None:
         client_context(SmartHost(host="localhost", tls="none"))
 
 
+def rsa_key() -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
+
 def test_files_that_do_not_fit_are_told_in_one_line(certificates: Certificates, tmp_path: Path) -> None:
     other = self_signed(tmp_path, ["localhost"])
+    of_another_kind = tmp_path / "rsa.key"
+    of_another_kind.write_bytes(rsa_key())
     nothing = tmp_path / "empty.crt"
     nothing.touch()
     for tls, said in (
         (IngressTls(certificate=certificates.certificate, key=other.key), "another certificate"),
+        (IngressTls(certificate=other.certificate, key=of_another_kind), "another certificate"),
         (IngressTls(certificate=tmp_path / "none.crt", key=other.key), "none.crt cannot be read (No such file"),
         (IngressTls(certificate=other.certificate, key=tmp_path / "none.key"), "none.key cannot be read (No such file"),
         (IngressTls(certificate=nothing, key=other.key), "not PEM"),
@@ -170,6 +182,24 @@ def test_a_certificate_that_vanishes_stays_in_use(tmp_path: Path, events: pytest
     made.certificate.unlink()
     assert tls.context() is before
     assert names(events) == ["certificate.rejected"]
+
+
+def test_a_new_certificate_that_can_be_read_only_later_is_used_then(
+    tmp_path: Path, events: pytest.LogCaptureFixture
+) -> None:
+    """Its permissions may be set last, or no file descriptor may be left: neither changes the file."""
+    made, newer = self_signed(tmp_path / "a", ["localhost"]), self_signed(tmp_path / "b", ["localhost"])
+    tls = Tls.server(server_tls(made))
+    replace(made, newer)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        tls.context()
+        tls.context()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert serial(handshake(tls.context(), blind())[0]) == newer.certificate.read_text()
+    assert names(events) == ["certificate.rejected", "certificate.reloaded"]
 
 
 def test_unchanged_files_are_not_read_again(tmp_path: Path) -> None:

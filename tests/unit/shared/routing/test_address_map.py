@@ -151,3 +151,9 @@ def test_a_broken_version_keeps_the_old_map_and_is_told_once(tmp_path: Path, cap
     assert [record.message for record in caplog.records] == ["address_map.rejected"] * 2
     replace_file(path, HEAD + JOHN)
     assert file.current().by_public("john.doe@example.com")
+
+
+def test_a_map_with_semicolons_is_one_fault() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read((HEAD + JOHN).replace(",", ";"), "a.csv")
+    assert caught.value.faults == ("a.csv:1: cells are separated by semicolons; use commas",)

@@ -1,0 +1,107 @@
+"""The demonstration as a program: whatever ends it, nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import eventually, is_running
+
+
+class Demo:
+    """`causeway demo --stay` with a folder of its own for temporary files; it inherits an ignored SIGINT."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.log = folder, folder.parent / "log"
+        command = [
+            sys.executable,
+            "-c",
+            "import signal, sys; signal.signal(2, 1); from services.console.main import main;"
+            "sys.exit(main(['demo', '--stay']))",
+        ]
+        environment = {**os.environ, "TMPDIR": str(folder)}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+
+    def told(self, text: str) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        return text in self.log.read_text()
+
+    def pids(self) -> list[int]:
+        """Return every process that was started from the demonstration's folder."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = entry.read_bytes()
+            except OSError:
+                continue
+            if os.fsencode(self.folder) in words:
+                found.append(int(entry.parent.name))
+        return [pid for pid in found if is_running(pid)]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(10)
+        eventually(lambda: not self.pids())
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    (tmp_path / "t").mkdir()
+    running = Demo(tmp_path / "t")
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all_of_a_demonstration(demo: Demo, number: signal.Signals) -> None:
+    eventually(lambda: demo.told("Ctrl-C ends it."), 60)
+    assert len(demo.pids()) >= 7, "two catchers, up, three services, Redis"
+    (folder,) = demo.folder.glob("causeway-demo-*")
+    log = (folder / "gateway.log").open()  # its name goes with the folder
+    demo.process.send_signal(number)
+    assert demo.process.wait(60) == 0, demo.log.read_text()
+    assert demo.pids() == []
+    assert list(demo.folder.iterdir()) == []
+    with log:
+        told = log.read()
+    assert "drain.started" in told
+    assert "process.killed" not in told, "everything ended when it was asked to"
+
+
+def test_a_demonstration_that_is_killed_takes_everything_along(demo: Demo) -> None:
+    eventually(lambda: len(demo.pids()) >= 4, 60)
+    demo.process.kill()
+    eventually(lambda: not demo.pids())
+
+
+def test_a_demonstration_says_how_to_ask_it_and_that_its_port_is_another(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 2525))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it, which is as good
+        demo = Demo(tmp_path / "t")
+        try:
+            eventually(lambda: demo.told("Ctrl-C ends it."), 60)
+            assert demo.told("Port 2525 is in use by another program")
+            (options,) = re.findall(r"causeway queue (.*)", demo.log.read_text())
+            command = [sys.executable, "-m", "services.console.main", "queue", *options.split()]
+            environment = {**os.environ, "TMPDIR": str(demo.folder)}  # a folder as long as ours has its socket there
+            assert b"transform" in subprocess.run(command, capture_output=True, env=environment, check=True).stdout
+        finally:
+            demo.process.terminate()
+            demo.process.wait(60)
+            demo.close()
