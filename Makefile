@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 
-.PHONY: help install demo run test test-peers bench format lint types tests lock clean
+.PHONY: help install demo run test test-peers bench format lint types tests manifests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,11 @@ bench: install ## Causeway against Postfix, end to end: needs root, and apt inst
 	@command -v postfix >/dev/null || { echo "apt install postfix"; exit 1; }
 	$(BIN)/python -m bench.end_to_end
 
+manifests: ## write the alerting rules into the manifests of the Prometheus Operator
+	@{ printf '# Made by `make manifests` from deploy/monitoring/rules.yaml.\napiVersion: monitoring.coreos.com/v1\n'; \
+		printf 'kind: PrometheusRule\nmetadata: {name: causeway}\nspec:\n'; \
+		sed '/^#/d; /^$$/d; s/^/  /' deploy/monitoring/rules.yaml; } > deploy/k8s/components/prometheus-operator/prometheus-rule.yaml
+
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -57,10 +62,11 @@ RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: install ## resolve the dependencies anew into requirements/
 	echo 'setuptools>=77' | $(RESOLVE) - -o requirements/build.txt
-	@for extra in ingress transform egress development; do \
+	$(RESOLVE) --extra development pyproject.toml -o requirements/development.txt
+	@for extra in ingress transform egress; do \
 		echo "requirements/$$extra.txt"; \
-		$(RESOLVE) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit 1; \
-	done
+		$(RESOLVE) -c requirements/development.txt --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit 1; \
+	done # what runs is what was tested
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -130,25 +130,28 @@ def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversi
 
     Raises MalformedMessage when the text is no message within the limits of `shared.mail.mime`, and SpoolError where a
     step cannot recall; nothing else for any text. The text is parsed once, and again only when a step follows one that
-    changed it.
+    changed it; a step that leaves no such message has failed.
     """
-    text, message = content, None
+    message = StepMessage(content, parse(content)) if steps else None
     edits: tuple[Edit, ...] = ()
     further: list[Further] = []
     memories: list[Remember] = []
     reports: list[StepReport] = []
     for step in steps:
-        message = message or StepMessage(text, parse(text))
+        assert message
         try:
             if not step.applies(message, context):
                 continue
             change = step.change(message, context)
             made = tuple(change.edits if isinstance(change, Change) else change)
+            if made:
+                text = apply(message.content, made)
+                if step is not steps[-1]:  # nobody reads what the last one leaves
+                    message = StepMessage(text, parse(text))
+                edits = tuple(compose(edits, made))
             if isinstance(change, Change):
                 further += change.further
                 memories += change.memories
-            if made:
-                edits, text, message = tuple(compose(edits, made)), apply(text, made), None
         except SpoolError:
             raise
         except Exception as failure:  # noqa: BLE001 a step is a plug-in: whatever it raises is its own failure

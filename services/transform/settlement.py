@@ -132,7 +132,9 @@ class _Conversions:
             _tell(envelope.id, system, report)
         if conversion.stopped:
             raise _StoppedError(conversion.stopped, system)
-        metrics.internal_address_leaks.inc(leaks_after(self.content, conversion.edits, self.directory))
+        if leaks := leaks_after(self.content, conversion.edits, self.directory):
+            metrics.internal_address_leaks.inc(leaks)
+            emit("address.leaked", envelope.id, level=logging.WARNING, system=system, addresses=leaks)
         return conversion
 
 

@@ -7,6 +7,44 @@ parse it again.
 from __future__ import annotations
 
 from services.transform.pipeline import Step
-from services.transform.steps import addresses, encapsulation, notes_headers
+from services.transform.steps import (
+    addresses,
+    appearance,
+    calendar_to_exchange,
+    calendar_to_notes,
+    charsets,
+    dispositions,
+    doclinks,
+    domino_bounces,
+    embedded_images,
+    encapsulation,
+    friendly_names,
+    importance,
+    notes_headers,
+    outlook_html,
+    raw_headers,
+    recipient_headers,
+    references,
+    tnef,
+)
 
-ORDER: tuple[Step, ...] = (notes_headers.STEP, encapsulation.STEP, addresses.STEP)
+ORDER: tuple[Step, ...] = (
+    tnef.STEP,
+    calendar_to_notes.STEP,
+    notes_headers.STEP,
+    domino_bounces.STEP,
+    encapsulation.STEP,
+    calendar_to_exchange.STEP,
+    charsets.STEP,
+    doclinks.STEP,
+    outlook_html.STEP,
+    embedded_images.STEP,
+    dispositions.STEP,
+    appearance.STEP,
+    importance.STEP,
+    references.STEP,
+    raw_headers.STEP,
+    friendly_names.STEP,
+    recipient_headers.STEP,
+    addresses.STEP,
+)

@@ -112,3 +112,13 @@ def test_composed_edits_do_what_the_steps_do_in_turn(
 
 def test_the_steps_have_names_of_their_own() -> None:
     assert len({step.name for step in ORDER}) == len(ORDER)
+
+
+def test_a_step_that_leaves_no_readable_message_has_failed(context: Context) -> None:
+    def endless(message: StepMessage, context: Context) -> tuple[Edit, ...]:
+        return (Edit(0, 0, b"X: " + b"x" * 300_000 + b"\r\n"),)
+
+    bursting = Step("bursting", "bursts the header", lambda message, context: True, endless, "pass")
+    conversion = convert(b"Subject: a\r\n\r\n", context, (bursting, replacing(b"a", b"b")))
+    assert [report.outcome for report in conversion.reports] == ["failed", "changed"]
+    assert apply(b"Subject: a\r\n\r\n", conversion.edits) == b"Subject: b\r\n\r\n"

@@ -156,7 +156,7 @@ def test_recipients_go_where_they_live(address: str, source: str, expected: tupl
         *("joe@partner.example@ACME", "x%ACME@partner.example", '"joe@partner.example"@elsewhere.example'),
         *(
             "joe%partner.example@notes.example.com",
-            "joe%partner.example.@notes.example.com",
+            "joe%partner.example.notes.example.com",
             '"joe@partner.example"@notes.example.com',
             '"joe%partner.example "@example.com',
             "partner.example!joe@notes.example.com",

@@ -1,0 +1,1 @@
+"""What Domino's and Notes' reports of failed delivery say: whom they did not reach, and why."""

@@ -1,0 +1,1 @@
+"""Calendar entries between iCalendar of Notes, iCalendar of Exchange, and time zones."""

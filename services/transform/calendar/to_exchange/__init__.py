@@ -1,0 +1,1 @@
+"""Notes' calendar objects as Outlook takes them. `convert` begins."""

@@ -1,0 +1,296 @@
+"""A meeting of Notes as Outlook takes it: which part of the message it is, and what becomes of it.
+
+An invitation, a change or a cancellation is planned (`request`, `cancel`) and remembered, so
+that the next one can be an update. An answer (reply, counter-proposal) goes back to the meeting as its organizer's side
+knows it: Notes may have been told another UID, slot or SEQUENCE. Anything else keeps its times and gets people, zones
+and texts right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+
+from icalendar import Calendar, Component
+from icalendar.prop import vInt
+
+from services.transform.calendar.ical import PRODID, moment_of, read_calendars, text_of, values_of
+from services.transform.calendar.part import Place, place_calendar, places, read_text, replace_calendar
+from services.transform.calendar.recurrence import ZoneOf, expand, recurrence_id, zone_finder
+from services.transform.calendar.series import Series, memory_key, series_of
+from services.transform.calendar.to_exchange.cancel import plan_cancel
+from services.transform.calendar.to_exchange.message import meeting_message, notice_message
+from services.transform.calendar.to_exchange.people import address_of, publish_people
+from services.transform.calendar.to_exchange.plan import Meeting, Plan
+from services.transform.calendar.to_exchange.request import plan_request
+from services.transform.calendar.to_exchange.text import resolve_references
+from services.transform.calendar.to_exchange.write import strip_lotus, suit_kind, write_others, write_sheet
+from services.transform.calendar.to_exchange.zones import ZoneWriter
+from services.transform.calendar.to_notes.known import first_uid
+from services.transform.calendar.values import Text
+from services.transform.pipeline import Change, Context, Further, StepMessage
+from shared.errors import MalformedCalendar
+from shared.mail.edits import Edit, merge
+from shared.spool.memory import Memory, Remember
+
+_MAX_WRITTEN_OCTETS = 32 * 1024 * 1024  # of all the calendars that one becomes
+_METHODS = frozenset(("PUBLISH", "REQUEST", "REPLY", "ADD", "CANCEL", "REFRESH", "COUNTER", "DECLINECOUNTER"))
+_ANSWERS = frozenset(("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"))
+_OF_NOTICE_TYPES = {
+    **dict.fromkeys("ADFPR", "REPLY"),
+    **dict.fromkeys("BEIKLNSU", "REQUEST"),
+    **dict.fromkeys("CHYZ", "CANCEL"),
+    "T": "COUNTER",
+    "J": "DECLINECOUNTER",
+}
+"""METHOD where a calendar names none, by X-LOTUS-NOTICETYPE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The calendar part of a message that is about a meeting. method: of the calendar, else of the MIME type."""
+
+    place: Place
+    calendars: tuple[Calendar, ...]
+    method: str
+
+    @property
+    def size(self) -> int:
+        """How many octets it has in the message."""
+        return self.place.entity.end - self.place.entity.body_start
+
+    def components(self) -> Iterator[Component]:
+        """Yield its entries, not its zones."""
+        for calendar in self.calendars:
+            yield from (one for one in calendar.subcomponents if one.name != "VTIMEZONE")
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    """What is made of one part: calendars with their methods, the first for the part itself."""
+
+    sheets: list[tuple[bytes, str, str]] = field(default_factory=list)
+    notices: list[Further] = field(default_factory=list)
+    memories: list[Remember] = field(default_factory=list)
+
+
+def invitations(message: StepMessage) -> Iterator[Invitation]:
+    """Yield the parts of a message that are about meetings and were not converted before.
+
+    A text/calendar part counts before application/ics ones, which repeat it. A part that cannot be read is passed over
+    for one that can; where none can, raises MalformedCalendar.
+    """
+    found = sorted(places(message.root), key=lambda place: place.entity.content_type != "text/calendar")
+    unreadable: MalformedCalendar | None = None
+    is_read = False
+    for place in found:
+        try:
+            calendars = read_calendars(read_text(message.content, place.entity))
+        except MalformedCalendar as error:
+            unreadable = unreadable or error
+            continue
+        is_read = True
+        method = _method(place, calendars)
+        if method in _METHODS and all(text_of(one, "PRODID") != PRODID for one in calendars):
+            yield Invitation(place, calendars, method)
+    if unreadable and not is_read:
+        raise unreadable
+
+
+def convert_invitations(message: StepMessage, context: Context) -> Change:
+    """Return what a message's meetings become for Outlook. Raises MalformedCalendar for a part that is none."""
+    edits: list[tuple[Edit, ...]] = []
+    outgoing: list[_Outgoing] = []
+    told: dict[tuple[str, ...], bytes] = {}
+    for invitation in invitations(message):
+        same = (invitation.method, *sorted(text_of(one, "UID") for one in invitation.components()))
+        if same in told:
+            edits.append(tuple(replace_calendar(message.content, invitation.place, told[same], invitation.method)))
+            continue
+        made = _Conversion(message, context, invitation).run()
+        if not made.sheets:
+            continue
+        calendar, method, text = made.sheets[0]
+        told[same] = calendar
+        first = not outgoing
+        place = place_calendar if first else _replace
+        edits.append(tuple(place(message.content, invitation.place, calendar, method, text)))
+        outgoing.append(made)
+    return Change(
+        merge(*edits),
+        tuple(
+            further
+            for made in outgoing
+            for further in (
+                *(meeting_message(message, context, *sheet) for sheet in made.sheets[1:]),
+                *made.notices,
+            )
+        ),
+        tuple(memory for made in outgoing for memory in made.memories),
+    )
+
+
+def _replace(content: bytes, place: Place, calendar: bytes, method: str, _fallback: str) -> list[Edit]:
+    return replace_calendar(content, place, calendar, method)
+
+
+def _method(place: Place, calendars: Sequence[Calendar]) -> str:
+    told = [text_of(one, "METHOD").strip().upper() for one in calendars]
+    told.append(place.entity.parameters.get("method", "").strip().upper())
+    notices = (text_of(one, "X-LOTUS-NOTICETYPE") for calendar in calendars for one in calendar.subcomponents)
+    told += (_OF_NOTICE_TYPES.get(notice.strip().upper(), "") for notice in notices)
+    return next((method for method in told if method), "")
+
+
+class _Conversion:
+    """One invitation on its way to Outlook."""
+
+    def __init__(self, message: StepMessage, context: Context, invitation: Invitation) -> None:
+        self.message, self.context, self.invitation = message, context, invitation
+        self.method = "REQUEST" if invitation.method == "ADD" else invitation.method
+        self.outgoing = _Outgoing()
+
+    def run(self) -> _Outgoing:
+        for calendar in self.invitation.calendars:
+            zone_of = zone_finder(calendar)
+            components = [one for one in calendar.subcomponents if one.name != "VTIMEZONE"]
+            meetings: dict[str, list[Component]] = {}
+            for component in components:
+                if component.name == "VEVENT" and self.method not in _ANSWERS:
+                    meetings.setdefault(text_of(component, "UID").strip(), []).append(component)
+            if self.method == "PUBLISH" and len(meetings) > 1:
+                meetings = {}  # somebody's whole calendar: it stays one
+            for uid, group in meetings.items():
+                self._meet(uid, group, zone_of)
+            met = {id(one) for group in meetings.values() for one in group}
+            if others := [one for one in components if id(one) not in met]:
+                self._pass_on(others, zone_of)
+        return self.outgoing
+
+    def _meet(self, told_uid: str, components: list[Component], zone_of: ZoneOf) -> None:
+        """Invite, change or cancel."""
+        uid = told_uid or self._derived_uid(components)
+        notice_type = text_of(components[0], "X-LOTUS-NOTICETYPE").strip().upper()
+        sequence = max((max(0, int(one)) for one in _all(components, "SEQUENCE")), default=0)
+        for component in components:
+            self._clean(component)
+        meeting = Meeting(
+            uid,
+            tuple(components),
+            zone_of,
+            _zone(components, zone_of),
+            notice_type,
+            sequence,
+            self.context.source.name,
+            self.context.settings.unsupported_recurrence,
+        )
+        key = memory_key(self.context.destination.name, uid)
+        memory = self.context.recall(key) if self.method != "PUBLISH" else Memory()
+        series = Series.from_json(memory.value)
+        plan = plan_cancel(meeting, series) if self.method == "CANCEL" else plan_request(meeting, series)
+        written = sum(len(sheet.entries) for sheet in plan.sheets)
+        if plan.is_unsupported or (written > 1 and written * self.invitation.size > _MAX_WRITTEN_OCTETS):
+            self._unsupported(uid, components, zone_of)
+            return
+        for sheet in plan.sheets:
+            method = "PUBLISH" if self.method == "PUBLISH" else sheet.method
+            self._add(write_sheet(sheet, uid, method, self.context.now), method, sheet.entries[0].template)
+        self._remember(plan, memory.version)
+
+    def _remember(self, plan: Plan, version: int) -> None:
+        if plan.series is None or self.method == "PUBLISH":
+            return
+        now, margin = self.context.now, self.context.settings.series_memory.total_seconds()
+        key = memory_key(self.context.destination.name, plan.series.uid)
+        remembered = Remember(key, version, plan.series.to_json(), plan.series.expires_at(now, margin))
+        self.outgoing.memories.append(remembered)
+
+    def _unsupported(self, uid: str, components: list[Component], zone_of: ZoneOf) -> None:
+        """Leave the recurrence as Notes wrote it, and say so to its organizer where that is wished."""
+        settings = self.context.settings
+        organizers = [address_of(one) for component in components for one in values_of(component, "ORGANIZER")]
+        recipients = tuple(dict.fromkeys([*organizers[:1], *settings.unsupported_recurrence_notice.also]))
+        if settings.unsupported_recurrence != "pass" and recipients:
+            dates = expand(components, zone_of)
+            self.outgoing.notices.append(notice_message(self.context, components[0], dates, recipients))
+        zones = ZoneWriter(_moments(components))
+        for component in components:
+            component["UID"] = Text(uid)
+            zones.rename(component, zone_of)
+        self._add(write_others(components, self.method, zones, self.context.now), self.method, components[0])
+
+    def _pass_on(self, components: list[Component], zone_of: ZoneOf) -> None:
+        """Pass on an answer, or what is no meeting."""
+        zones = ZoneWriter(_moments(components))
+        for component in components:
+            self._clean(component)
+            if component.name == "VEVENT" and self.method in _ANSWERS:
+                self._answer(component, zone_of)
+            zones.rename(component, zone_of)
+        self._add(write_others(components, self.method, zones, self.context.now), self.method, components[0])
+
+    def _answer(self, component: Component, zone_of: ZoneOf) -> None:
+        """Name the meeting as its organizer's side does, whatever Notes was told."""
+        apart = series_of(text_of(component, "UID"))
+        uid = first_uid(apart[0] if apart else text_of(component, "UID"))
+        told = Series.from_json(self.context.recall(memory_key(self.context.source.name, uid)).value)
+        slot = apart[1] if apart else recurrence_id(component, zone_of)
+        zone = _zone([component], zone_of)
+        for name in ("RDATE", "EXDATE", "RRULE"):
+            component.pop(name, None)
+        component["UID"] = Text(uid)
+        if slot is not None:
+            found = next((one for one in told.instances if one.slot == slot), None) if told else None
+            writer = ZoneWriter([slot])
+            writer.put(component, "RECURRENCE-ID", found.original if found else slot, UTC if told else zone)
+        sequence = next((int(one) for one in values_of(component, "SEQUENCE")), 0)
+        if told:
+            sequence = told.source_sequence
+        component["SEQUENCE"] = vInt(max(0, sequence))
+
+    def _clean(self, component: Component) -> None:
+        publish_people(component, self.context.directory)
+        resolve_references(component, self.message.content, self.message.root)
+        suit_kind(component)
+        strip_lotus(component)
+        for rule in values_of(component, "RRULE"):
+            rule.params.clear()
+
+    def _add(self, calendar: bytes, method: str, component: Component) -> None:
+        text = text_of(component, "DESCRIPTION").strip() or text_of(component, "SUMMARY").strip()
+        self.outgoing.sheets.append((calendar, method, text))
+
+    def _derived_uid(self, components: Sequence[Component]) -> str:
+        """Return a UID for a meeting that came without one: the same for what its organizer starts at that time."""
+        start = moment_of(components[0], "DTSTART")
+        when = start[0].isoformat() if start else ""
+        organizer = "".join(str(one) for one in values_of(components[0], "ORGANIZER")[:1])
+        return _digest(f"{organizer.lower()}\0{when}\0{text_of(components[0], 'SUMMARY')}", self.context.hostname)
+
+
+def _digest(text: str, hostname: str) -> str:
+    return f"{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}@{hostname}"
+
+
+def _all(components: Sequence[Component], name: str) -> Iterator[int]:
+    for component in components:
+        yield from values_of(component, name)
+
+
+def _zone(components: Sequence[Component], zone_of: ZoneOf) -> tzinfo:
+    """Return the zone that a meeting is told in: of its first local time, else the calendar's."""
+    for component in components:
+        for name in ("DTSTART", "RECURRENCE-ID", "DTEND"):
+            found = moment_of(component, name)
+            if found and isinstance(found[0], datetime) and not found[0].tzinfo:
+                return zone_of(found[1])
+    return zone_of(None)
+
+
+def _moments(components: Sequence[Component]) -> Iterator[date]:
+    for component in components:
+        for name in ("DTSTART", "DTEND", "RECURRENCE-ID", "DUE"):
+            if found := moment_of(component, name):
+                yield found[0]

@@ -1,0 +1,1 @@
+"""Exchange's calendar objects as Notes takes them. `convert` begins."""

@@ -1,0 +1,231 @@
+"""A meeting's components in a form that Notes takes: the same occurrences exactly, whatever it takes to say them. Pure.
+
+A rule that Notes holds stays a rule. Everything else becomes what Notes itself writes after a reschedule: one component
+with all its occurrences as a list of periods. Instances that were left out are not in the list, instances that were
+moved are in it at their new time, and their RECURRENCE-ID for Notes is that time from then on. An instance that differs
+in more than its time follows as a component of its own.
+
+Each form is expanded again and taken only where it gives the same occurrences; the last resort is the rule with its
+EXDATEs and overrides as it came, bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
+
+from icalendar import Component
+from icalendar.prop import vDDDLists, vRecur
+
+from services.transform.calendar.ical import moment_of, put_moment, put_moments, text_of, values_of
+from services.transform.calendar.moments import Occurrence, after, instant, to_local
+from services.transform.calendar.recurrence import Expansion, Instance, ZoneOf, expand, recurrence_id
+from services.transform.calendar.rules import rule_slots
+from services.transform.calendar.series import Told
+from services.transform.calendar.to_notes.rule import held_rule, is_endless
+from services.transform.calendar.values import Moment
+from shared.errors import MalformedCalendar
+
+_MOST_SLOTS = 20_000  # of a rule that is given an end: fifty years of every day
+_RECURRENCE = ("RRULE", "RDATE", "EXDATE", "EXRULE")
+_WORDS = ("SUMMARY", "LOCATION", "DESCRIPTION", "STATUS", "CLASS", "TRANSP", "PRIORITY")
+
+
+@dataclass(frozen=True, slots=True)
+class NotesForm:
+    """What Notes is told. components: the master first. told: each instance, by Exchange's slot and by Notes'.
+
+    ends: the last occurrence of a series that had no end and was given one.
+    """
+
+    components: tuple[Component, ...]
+    told: tuple[Told, ...]
+    ends: Moment | None = None
+
+    @property
+    def is_series(self) -> bool:
+        """Whether the meeting recurs."""
+        return any(name in self.components[0] for name in _RECURRENCE)
+
+
+def notes_form(components: Sequence[Component], zone_of: ZoneOf, horizon: datetime) -> NotesForm:
+    """Return the components of one UID, one of them without RECURRENCE-ID, as Notes takes them.
+
+    horizon: until when a series without an end goes. Nothing given is changed. Raises MalformedCalendar for a series
+    that cannot be followed.
+    """
+    master = deepcopy(next(one for one in components if not moment_of(one, "RECURRENCE-ID")))
+    overrides = [deepcopy(one) for one in components if moment_of(one, "RECURRENCE-ID")]
+    zone, tzid = _zone(master, zone_of)
+    _tell_end(master)
+    ends = _bound(master, zone, horizon)
+    meeting = expand([master, *overrides], zone_of)
+    ruled = _ruled(master, overrides, zone)
+    if ruled and not meeting.is_complete:
+        return NotesForm(ruled, _told(meeting.instances, by_slot=True), ends)
+    if not any(name in master for name in _RECURRENCE) and not overrides:
+        return NotesForm((master,), _told(meeting.instances, by_slot=True), ends)
+    if meeting.is_complete and meeting.instances:
+        forms = (
+            ruled,
+            _listed(master, meeting, tzid, zone),
+            _listed(master, meeting, None, UTC),
+        )
+        for form in forms:
+            if form and _same(form, meeting, zone_of):
+                return NotesForm(form, _told(meeting.instances, by_slot=form[0].get("RRULE") is not None), ends)
+    plain = (master, *(_named_in_utc(one, zone_of) for one in overrides))
+    return NotesForm(plain, _told(meeting.instances, by_slot=True), ends)
+
+
+def instance_form(override: Component, slot: Moment, zone_of: ZoneOf) -> Component:
+    """Return one instance as Notes tells of it: the slot in UTC, and its time as a list of one period."""
+    occurrence = expand([override], zone_of).occurrences[0]
+    zone, tzid = _zone(override, zone_of)
+    new = deepcopy(override)
+    _tell_end(new)
+    for name in _RECURRENCE:
+        new.pop(name, None)
+    if isinstance(occurrence.start, datetime):
+        _put_list(new, [occurrence], tzid, zone)
+    put_moment(new, "RECURRENCE-ID", slot)
+    return new
+
+
+def future_form(component: Component, remaining: Sequence[Told]) -> Component:
+    """Return a component that names all the remaining instances of a series at once: its first one and all after it."""
+    new = deepcopy(component)
+    for name in _RECURRENCE:
+        new.pop(name, None)
+    occurrences = [one.occurrence for one in remaining]
+    _put_times(new, occurrences[0], None, UTC)
+    _put_list(new, occurrences, None, UTC)
+    put_moment(new, "RECURRENCE-ID", remaining[0].slot)
+    new["RECURRENCE-ID"].params["RANGE"] = "THISANDFUTURE"
+    return new
+
+
+def _zone(component: Component, zone_of: ZoneOf) -> tuple[tzinfo, str | None]:
+    found = moment_of(component, "DTSTART")
+    if found is None:
+        raise MalformedCalendar("a calendar entry without a start")
+    start, tzid = found
+    return (UTC if isinstance(start, datetime) and start.tzinfo else zone_of(tzid)), tzid
+
+
+def _tell_end(component: Component) -> None:
+    """Say when it ends where it said how long it lasts."""
+    start, lasting = moment_of(component, "DTSTART"), values_of(component, "DURATION")
+    if start and lasting and not moment_of(component, "DTEND") and isinstance(lasting[0].dt, timedelta):
+        put_moment(component, "DTEND", after(start[0], lasting[0].dt), start[1])
+        component.pop("DURATION")
+
+
+def _bound(master: Component, zone: tzinfo, horizon: datetime) -> Moment | None:
+    """Give rules without an end one at the horizon, and return the last slot before it; None where all had an end."""
+    start, rules, last = moment_of(master, "DTSTART"), values_of(master, "RRULE"), None
+    assert start  # `_zone` found it
+    for at, rule in enumerate(rules):
+        if is_endless(rule):
+            slots = list(islice(rule_slots(rule, start[0], zone, horizon), _MOST_SLOTS))
+            last = slots[-1] if slots else start[0]
+            rules[at] = _counted(rule, len(slots))
+    if last:
+        master["RRULE"] = rules if len(rules) > 1 else rules[0]
+    return last
+
+
+def _counted(rule: vRecur, count: int) -> vRecur:
+    return vRecur({**rule, "COUNT": [max(count, 1)]})
+
+
+def _ruled(master: Component, overrides: Sequence[Component], zone: tzinfo) -> tuple[Component, ...] | None:
+    rules = values_of(master, "RRULE")
+    start = moment_of(master, "DTSTART")
+    if overrides or len(rules) != 1 or not start or any(name in master for name in _RECURRENCE[1:]):
+        return None
+    is_utc = isinstance(start[0], datetime) and start[0].tzinfo
+    held = held_rule(rules[0], to_local(start[0], zone) if is_utc else start[0])
+    if held is None:
+        return None
+    new = deepcopy(master)
+    new["RRULE"] = held
+    return (new,)
+
+
+def _listed(master: Component, meeting: Expansion, tzid: str | None, zone: tzinfo) -> tuple[Component, ...] | None:
+    """Return the meeting as a list of its occurrences, local to the zone where `tzid` names it."""
+    occurrences = meeting.occurrences
+    new = deepcopy(master)
+    for name in _RECURRENCE:
+        new.pop(name, None)
+    _put_times(new, occurrences[0], tzid, zone)
+    _put_list(new, occurrences, tzid, zone)
+    others = (one for one in meeting.instances if one.component is not master and _differs(one.component, master))
+    return (new, *(_instance(one, tzid, zone) for one in others))
+
+
+def _instance(instance: Instance, tzid: str | None, zone: tzinfo) -> Component:
+    new = deepcopy(instance.component)
+    for name in (*_RECURRENCE, "DURATION"):
+        new.pop(name, None)
+    _put_times(new, instance.occurrence, tzid, zone)
+    _put_list(new, [instance.occurrence], tzid, zone)
+    put_moment(new, "RECURRENCE-ID", instance.occurrence.start)
+    return new
+
+
+def _put_times(component: Component, occurrence: Occurrence, tzid: str | None, zone: tzinfo) -> None:
+    component.pop("DURATION", None)
+    for name, moment in (("DTSTART", occurrence.start), ("DTEND", occurrence.end)):
+        is_local = tzid and isinstance(moment, datetime)
+        put_moment(component, name, _written(instant(moment), zone) if is_local else moment, tzid)
+
+
+def _put_list(component: Component, occurrences: Sequence[Occurrence], tzid: str | None, zone: tzinfo) -> None:
+    """Set RDATE to the periods; to the days where the meeting is of whole days, which periods cannot say."""
+    if not isinstance(occurrences[0].start, datetime):
+        put_moments(component, "RDATE", [one.start for one in occurrences])
+        return
+    instants = [(instant(one.start), instant(one.end)) for one in occurrences]
+    local = [tuple(_written(moment, zone) for moment in period) for period in instants]
+    component["RDATE"] = vDDDLists(local if tzid else instants)
+    component["RDATE"].params.update({"VALUE": "PERIOD", **({"TZID": tzid} if tzid else {})})
+
+
+def _written(moment: datetime, zone: tzinfo) -> datetime:
+    """Return a local time as text says it: which of two hours that follow each other in autumn, it cannot say."""
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _same(form: Sequence[Component], meeting: Expansion, zone_of: ZoneOf) -> bool:
+    return set(expand(form, zone_of).occurrences) == set(meeting.occurrences)
+
+
+def _told(instances: Sequence[Instance], *, by_slot: bool) -> tuple[Told, ...]:
+    """Tell the instances; by_slot: Notes names them as Exchange does, else by where they now are."""
+    return tuple(Told(one.slot, one.slot if by_slot else one.occurrence.start, one.occurrence) for one in instances)
+
+
+def _named_in_utc(override: Component, zone_of: ZoneOf) -> Component:
+    slot = recurrence_id(override, zone_of)
+    assert slot is not None  # of an override
+    new = deepcopy(override)
+    parameters = {name: value for name, value in values_of(new, "RECURRENCE-ID")[0].params.items() if name == "RANGE"}
+    put_moment(new, "RECURRENCE-ID", slot)
+    new["RECURRENCE-ID"].params.update(parameters)
+    return new
+
+
+def _differs(override: Component, master: Component) -> bool:
+    """Whether an override says more than another time; what it does not mention is as in the series."""
+    if any(name in override and text_of(override, name) != text_of(master, name) for name in _WORDS):
+        return True
+    return "ATTENDEE" in override and set(_people(override)) != set(_people(master))
+
+
+def _people(component: Component) -> Iterator[str]:
+    return (str(person).casefold() for person in values_of(component, "ATTENDEE"))

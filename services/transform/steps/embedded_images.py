@@ -1,0 +1,101 @@
+"""Images in the text of a memo, where Outlook finds them, and what their stand-ins in plain text say.
+
+Content-IDs. Notes writes ids without a domain, `<1__=8FBB…@>`, which RFC 2392 section 2 does not allow and Outlook does
+not resolve. The gateway's host name completes the id wherever it stands: in the part's header, in each `cid:` URL of
+the HTML, in whatever encoding, and as `start` of a multipart/related. Only ids that some HTML mentions.
+
+Stand-ins. The plain text says `(Embedded image moved to file: pic12345.gif)` or `(See attached file: pic12345.gif)`
+for an image. Where the HTML shows that image, there is no such file to look for, so the text says
+`[image: pic12345.gif]` instead, and nothing for the images that Notes only decorates with: the twisty of "Inactive hide
+details", and spacers. Where the image is a file attached to the message, the words are true, and stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from services.transform.content_ids import html_bodies, mentions
+from services.transform.pipeline import Context, Step, StepMessage
+from services.transform.scope import OpenMessage, leaves_notes, open_messages
+from services.transform.text_body import Replacement, TextBody, read_text
+from shared.mail.edits import Edit
+from shared.mail.mime import Entity
+
+DECORATIONS = frozenset({"graycol.gif", "ecblank.gif"})
+"""Images of Notes itself that say nothing."""
+
+_CONTENT_ID_END = re.compile(rb"@[ \t\r\n]*>")
+_PHRASE = r"\((?:Embedded\s{1,9}image\s{1,9}moved\s{1,9}to\s{1,9}file|See\s{1,9}attached\s{1,9}file):\s{0,9}"
+
+
+def _is_image(entity: Entity) -> bool:
+    return entity.content_type.startswith("image/") and entity.content_id is not None
+
+
+def _completed(message: OpenMessage, content: bytes, bodies: list[TextBody], hostname: str) -> Iterator[Edit]:
+    """Yield the edits that put the host name behind ids without a domain."""
+    open_ids = {part.content_id for part in message.parts if part.content_id and part.content_id.endswith("@")}
+    told = {mention.content_id for body in bodies for mention in mentions(body.text)} & open_ids
+    if not told:
+        return
+    for body in bodies:
+        ends = [mention.end for mention in mentions(body.text) if mention.content_id in told]
+        yield from body.edits([Replacement(end, end, hostname) for end in ends])
+    for part in message.parts:
+        if part.content_id in told:
+            yield from _in_header(part, "content-id", _CONTENT_ID_END, content, hostname)
+        start = part.parameters.get("start", "").strip("<> ")
+        if start in told and part.content_type == "multipart/related":
+            pattern = re.compile(rb"start\s*=\s*\"?\s*<?\s*" + re.escape(start.encode()) + rb"()", re.IGNORECASE)
+            yield from _in_header(part, "content-type", pattern, content, hostname)
+
+
+def _in_header(part: Entity, name: str, pattern: re.Pattern[bytes], content: bytes, hostname: str) -> Iterator[Edit]:
+    if (field := part.find(name)) and (found := pattern.search(content, field.value_start, field.end)):
+        place = found.end(1) if found.re.groups else found.start() + 1
+        yield Edit(place, place, hostname.encode("ascii"))
+
+
+def _restated(message: OpenMessage, content: bytes, bodies: list[TextBody]) -> Iterator[Edit]:
+    """Yield the edits that say in plain text what the HTML shows."""
+    told = {mention.content_id for body in bodies for mention in mentions(body.text)}
+    names = {part.filename for part in message.parts if _is_image(part) and part.content_id in told and part.filename}
+    if not names:
+        return
+    alternatives = "|".join(re.escape(name) for name in sorted(names, key=lambda name: (-len(name), name)))
+    stand_in = re.compile(rf"{_PHRASE}({alternatives})\s{{0,9}}\)", re.IGNORECASE)
+    for part in message.parts:
+        if part.content_type == "text/plain" and part.disposition != "attachment":
+            body = read_text(content, part)
+            found = stand_in.finditer(body.text) if body else ()
+            replacements = [Replacement(*one.span(), _image(one[1])) for one in found]
+            if body and replacements:
+                yield from body.edits(replacements)
+
+
+def _image(name: str) -> str:
+    return "" if name.lower() in DECORATIONS else f"[image: {name}]"
+
+
+def _applies(message: StepMessage, context: Context) -> bool:
+    return leaves_notes(context) and any(part.content_id for part in message.root.walk())
+
+
+def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
+    edits: list[Edit] = []
+    for one in open_messages(message.root):
+        if any(part.content_id for part in one.parts):
+            bodies = html_bodies(message.content, one)
+            edits += _completed(one, message.content, bodies, context.hostname)
+            edits += _restated(one, message.content, bodies)
+    return tuple(sorted(edits))
+
+
+STEP = Step(
+    name="embedded_images",
+    description="Images in the text have ids that Outlook finds, and plain text does not send people after files.",
+    applies=_applies,
+    change=_edits,
+    on_failure="pass",
+)

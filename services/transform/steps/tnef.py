@@ -1,0 +1,128 @@
+"""Exchange's winmail.dat, replaced by what it holds, on its way to anywhere but Exchange.
+
+A part of type application/ms-tnef, or one named `winmail.dat`, anywhere in the tree gives way to the body, the files,
+the messages and the meeting that are in it; `services.transform.tnef.placement` tells how they join what is there.
+Signed, encrypted and returned content is not entered, and what comes from Domino is left: whoever sent it on wanted it.
+
+- A meeting becomes a text/calendar with its METHOD in the multipart/alternative of the body, unless the message has one
+  already: Exchange sends some people both.
+- A read receipt that fills a message makes it a proper one, multipart/report (RFC 8098). Elsewhere it is text.
+- Of a damaged stream everything that can be read is delivered, and the stream itself stays beside it. One that cannot
+  be read at all stays as it is, and counts as a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from services.transform.pipeline import Context, Step, StepMessage
+from services.transform.tnef.carrier import Carrier
+from services.transform.tnef.content import content_of
+from services.transform.tnef.message import Person, read_message
+from services.transform.tnef.placement import Place, edits_for
+from shared.errors import MalformedTnef
+from shared.mail.address_list import read_addresses
+from shared.mail.edits import Edit, apply
+from shared.mail.header import decode_words
+from shared.mail.mime import Entity, parse
+from shared.mail.transfer import decode_body
+
+TYPES = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
+FILE_NAMES = frozenset(("winmail.dat", "win.dat"))
+
+
+def is_tnef(entity: Entity) -> bool:
+    """Whether the part is a TNEF stream by its type or its name."""
+    if entity.children or entity.is_protected:
+        return False
+    return entity.content_type in TYPES or (entity.filename or "").strip().lower() in FILE_NAMES
+
+
+def _places(root: Entity) -> Iterator[Place]:
+    """Yield where the streams of a message are, those in attached messages too."""
+    waiting = [Place(root, None, root)]
+    while waiting:
+        place = waiting.pop()
+        entity = place.stream
+        if is_tnef(entity):
+            yield place
+        elif not entity.content_type.startswith("multipart/"):
+            waiting += [Place(child, None, child) for child in entity.children]
+        elif entity.content_type != "multipart/report":
+            waiting += [Place(child, entity, place.holder) for child in reversed(entity.children)]
+
+
+def _carrier(content: bytes, holder: Entity) -> Carrier:
+    """Return what the header of the message around a stream tells."""
+
+    def listed(name: str, role: str) -> list[Person]:
+        return [
+            Person(mailbox.name, mailbox.address, role)
+            for field in holder.all(name)
+            for mailbox in read_addresses(content, field.value_start, field.end)
+        ]
+
+    subject, answered = holder.find("subject"), holder.find("in-reply-to")
+    sender, delegate = (next(iter(listed(name, "to")), None) for name in ("from", "sender"))
+    is_other = sender and delegate and delegate.address.lower() != sender.address.lower()
+    return Carrier(
+        sender=sender,
+        delegate=delegate if is_other else None,
+        recipients=(*listed("to", "to"), *listed("cc", "cc")),
+        subject=decode_words(subject.value(content)) if subject else "",
+        in_reply_to=answered.value(content) if answered else "",
+    )
+
+
+def _has_calendar(holder: Entity) -> bool:
+    """Whether a message has a calendar of its own; what is attached to it does not count."""
+    waiting = [holder]
+    while waiting:
+        entity = waiting.pop()
+        if entity.content_type == "text/calendar" and entity.disposition != "attachment":
+            return True
+        if entity.content_type.startswith("multipart/"):
+            waiting += entity.children
+    return False
+
+
+def _applies(message: StepMessage, context: Context) -> bool:
+    if context.source.kind == "domino" or context.destination.kind == "exchange":
+        return False
+    return any(map(is_tnef, message.root.walk()))
+
+
+def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
+    now = datetime.fromtimestamp(context.now, UTC)
+    edits: list[Edit] = []
+    failures: list[MalformedTnef] = []
+    joined: set[int] = set()  # starts of the multiparts whose body is joined with a stream's
+    for place in _places(message.root):
+        try:
+            stream = read_message(decode_body(message.content, place.stream))
+        except MalformedTnef as failure:
+            failures.append(failure)
+            continue
+        held = content_of(stream, _carrier(message.content, place.holder), now)
+        if held.calendar and _has_calendar(place.holder):
+            held = replace(held, calendar=None)
+        around = place.parent.start if place.parent else place.stream.start
+        edits += edits_for(message.content, place, held, may_join=around not in joined)
+        joined.add(around)
+    if failures and not edits:
+        raise failures[0]
+    edits.sort()
+    if edits:
+        parse(apply(message.content, edits))  # thousands of parts must not make a message that nobody can read
+    return tuple(edits)
+
+
+STEP = Step(
+    name="tnef",
+    description="Exchange's winmail.dat gives way to the body, files and meeting that it holds.",
+    applies=_applies,
+    change=_edits,
+    on_failure="pass",
+)

@@ -1,0 +1,185 @@
+"""A meeting of Outlook as the iCalendar object that Exchange would have sent (MS-OXCICAL, RFC 5545, RFC 5546).
+
+Requests, updates, responses, proposals of another time, cancellations, and appointments that are attached. Times are
+local in the meeting's own zone, with its VTIMEZONE; a meeting without a known zone is in UTC. A series carries its
+rule, its removed occurrences as EXDATE and its changed ones as components of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import icalendar
+
+from services.transform.tnef.appointment import Appointment, read_appointment
+from services.transform.tnef.carrier import Carrier
+from services.transform.tnef.icalendar_object import (
+    CalendarObject,
+    Method,
+    add_attendee,
+    add_description,
+    add_invited,
+    add_keywords,
+    add_organizer,
+    add_sensitivity,
+    add_text,
+    add_time,
+    write,
+)
+from services.transform.tnef.message import Person, TnefMessage
+from services.transform.tnef.recurrence import Changed, Recurrence
+
+_METHODS: dict[str, tuple[Method, str]] = {  # message class → METHOD and, of a reply, PARTSTAT
+    "IPM.Schedule.Meeting.Request": ("REQUEST", ""),
+    "IPM.Schedule.Meeting.Canceled": ("CANCEL", ""),
+    "IPM.Schedule.Meeting.Resp.Pos": ("REPLY", "ACCEPTED"),
+    "IPM.Schedule.Meeting.Resp.Neg": ("REPLY", "DECLINED"),
+    "IPM.Schedule.Meeting.Resp.Tent": ("REPLY", "TENTATIVE"),
+    "IPM.Appointment": ("PUBLISH", ""),
+}
+_BUSY = {0: "FREE", 1: "TENTATIVE", 2: "BUSY", 3: "OOF", 4: "WORKINGELSEWHERE"}
+_FREE, _AS_BUSY = 0, 2
+_PRIORITIES = {0: 9, 1: 5, 2: 1}  # by importance (MS-OXCICAL section 2.1.3.1.1.20.17)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a meeting's own text is."""
+
+    text: str = ""
+    html: str | None = None
+
+
+def is_meeting(message: TnefMessage) -> bool:
+    """Whether the message's class is one of a meeting."""
+    return message.is_of(*_METHODS)
+
+
+def meeting_object(message: TnefMessage, carrier: Carrier, body: Body, now: datetime) -> CalendarObject:
+    """Return the meeting. carrier: the header around it. now: its DTSTAMP, where nothing tells a better one.
+
+    Raises ValueError for a meeting without a start, and for a series whose pattern cannot be expressed.
+    """
+    sender = carrier.sender.address if carrier.sender else ""
+    return _Meeting(message, read_appointment(message, sender), carrier, body, now).to_object()
+
+
+class _Meeting:
+    def __init__(
+        self, message: TnefMessage, appointment: Appointment, carrier: Carrier, body: Body, now: datetime
+    ) -> None:
+        self.topic, self.appointment, self.carrier, self.body = message.topic, appointment, carrier, body
+        self.method, self.answer = next(found for name, found in _METHODS.items() if message.is_of(name))
+        if self.answer and appointment.proposed:
+            self.method, self.answer = "COUNTER", "TENTATIVE"
+        changed = appointment.attendee_change if self.answer else appointment.organizer_change
+        self.stamp = (changed or message.sent_at or now).replace(microsecond=0)
+        named = next((person for person in carrier.recipients if person.is_organizer), None)
+        others = named or next(iter(carrier.recipients), None)
+        self.organizer = others if self.answer else named or carrier.sender
+
+    def to_object(self) -> CalendarObject:
+        series = self.appointment.recurrence
+        events = [self._whole()]
+        if series and self.method in ("REQUEST", "PUBLISH"):
+            events += [self._exception(changed) for changed in series.changed]
+        zone = self.appointment.zone
+        zones = [] if zone.name == "UTC" or self.appointment.is_all_day else [zone.component()]
+        return CalendarObject(self.method, self.appointment.uid, write(self.method, [*zones, *events]))
+
+    def _whole(self) -> icalendar.Event:
+        """Return the component of the series, of the single meeting, or of the one occurrence that is meant."""
+        meeting, event = self.appointment, icalendar.Event()
+        start, end = meeting.start, meeting.end
+        if self.method == "COUNTER" and meeting.proposed:
+            self._add_time(event, "X-MS-OLK-ORIGINALSTART", meeting.local(start))
+            self._add_time(event, "X-MS-OLK-ORIGINALEND", meeting.local(end))
+            start, end = meeting.proposed
+        self._add_common(event)
+        self._add_span(event, meeting.local(start), meeting.local(end))
+        add_text(event, "SUMMARY", self.topic)
+        add_text(event, "LOCATION", meeting.location)
+        self._add_busy_status(event, meeting.busy_status)
+        if meeting.occurrence:
+            self._add_time(event, "RECURRENCE-ID", self._original_start(meeting.occurrence))
+        elif meeting.recurrence:
+            self._add_rule(event, meeting.recurrence)
+        if meeting.reminder is not None and self.method in ("REQUEST", "PUBLISH"):
+            event.add_component(_alarm(meeting.reminder))
+        return event
+
+    def _exception(self, changed: Changed) -> icalendar.Event:
+        meeting, event = self.appointment, icalendar.Event()
+        self._add_common(event)
+        self._add_time(event, "RECURRENCE-ID", meeting.told(changed.original_start))
+        self._add_span(event, meeting.told(changed.start), meeting.told(changed.end))
+        add_text(event, "SUMMARY", self.topic if changed.subject is None else changed.subject)
+        add_text(event, "LOCATION", meeting.location if changed.location is None else changed.location)
+        self._add_busy_status(event, meeting.busy_status if changed.busy_status is None else changed.busy_status)
+        return event
+
+    def _original_start(self, day: date) -> datetime | date:
+        meeting = self.appointment
+        if meeting.original_start:
+            return meeting.local(meeting.original_start)
+        return meeting.told(datetime.combine(day, meeting.zone.to_local(meeting.start).time()))
+
+    def _add_time(self, event: icalendar.Event, name: str, when: datetime | date) -> None:
+        add_time(event, name, when, self.appointment.zone.name)
+
+    def _add_span(self, event: icalendar.Event, start: datetime | date, end: datetime | date) -> None:
+        if not isinstance(start, datetime) and end <= start:
+            end = start + timedelta(days=1)  # RFC 5545 section 3.8.2.2: the end is the day after
+        self._add_time(event, "DTSTART", start)
+        self._add_time(event, "DTEND", end)
+
+    def _add_common(self, event: icalendar.Event) -> None:
+        """Add what a series and each of its changed occurrences have in common."""
+        meeting = self.appointment
+        event.add("UID", meeting.uid)
+        event.add("DTSTAMP", self.stamp)
+        event.add("SEQUENCE", meeting.sequence)
+        event.add("PRIORITY", _PRIORITIES.get(meeting.importance, 5))
+        add_sensitivity(event, meeting.sensitivity)
+        add_keywords(event, meeting.keywords)
+        delegate = self.carrier.delegate
+        add_organizer(event, self.organizer, None if self.answer else delegate)
+        if self.answer:
+            add_attendee(event, self.carrier.sender or Person("", ""), delegate, PARTSTAT=self.answer)
+            add_text(event, "COMMENT", self.body.text)
+        else:
+            if self.method != "PUBLISH":
+                add_invited(event, self.carrier.recipients, self.organizer)
+            add_description(event, self.body.text, self.body.html)
+        event.add("STATUS", "CANCELLED" if self.method == "CANCEL" else "CONFIRMED")
+        event.add("X-MICROSOFT-CDO-APPT-SEQUENCE", str(meeting.sequence))
+        event.add("X-MICROSOFT-CDO-ALLDAYEVENT", "TRUE" if meeting.is_all_day else "FALSE")
+        event.add("X-MICROSOFT-CDO-IMPORTANCE", str(meeting.importance))
+        event.add("X-MICROSOFT-DISALLOW-COUNTER", "FALSE" if meeting.allows_counter else "TRUE")
+        if meeting.owner_id:
+            event.add("X-MICROSOFT-CDO-OWNERAPPTID", str(meeting.owner_id))
+
+    def _add_busy_status(self, event: icalendar.Event, status: int | None) -> None:
+        intended = self.appointment.intended_status
+        event.add("TRANSP", "TRANSPARENT" if (intended if intended in _BUSY else status) == _FREE else "OPAQUE")
+        event.add("X-MICROSOFT-CDO-BUSYSTATUS", _BUSY.get(_AS_BUSY if status is None else status, "BUSY"))
+        if intended in _BUSY:
+            event.add("X-MICROSOFT-CDO-INTENDEDSTATUS", _BUSY[intended])
+
+    def _add_rule(self, event: icalendar.Event, recurrence: Recurrence) -> None:
+        meeting = self.appointment
+        until: datetime | date | None = recurrence.until
+        if until and not meeting.is_all_day:
+            until = meeting.zone.to_utc(datetime.combine(until, time()) + recurrence.start_of_day)
+        event.add("RRULE", recurrence.rrule(until))
+        for day in recurrence.removed:
+            self._add_time(event, "EXDATE", meeting.told(datetime.combine(day, time()) + recurrence.start_of_day))
+
+
+def _alarm(before: timedelta) -> icalendar.Alarm:
+    alarm = icalendar.Alarm()
+    alarm.add("ACTION", "DISPLAY")
+    alarm.add("DESCRIPTION", "REMINDER")
+    alarm.add("TRIGGER", -before)
+    return alarm

@@ -1,0 +1,71 @@
+"""A TNEF stream as its attributes (MS-OXTNEF section 2.1.2): level, id, octets, in the order of the stream.
+
+Reading is lenient, for what can be read is worth delivering: a wrong checksum, a cut, or garbage behind the last
+attribute is told in `damage`, and the attributes before it are there. Line ends and zeros behind the last attribute,
+which mail systems add, are no damage. Time and memory are linear in the octets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.transform.tnef.cursor import Cursor, CutShort
+from shared.errors import MalformedTnef
+
+SIGNATURE = 0x223E9F78
+MESSAGE, ATTACHMENT = 1, 2
+MAX_ATTRIBUTES = 50_000
+
+_PADDING = b"\0\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute. id: without the type, which the id implies (MS-OXTNEF section 2.1.3.2)."""
+
+    level: int
+    id: int
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The attributes that could be read, and a line for each thing that is wrong with the stream."""
+
+    attributes: tuple[Attribute, ...]
+    damage: tuple[str, ...] = ()
+
+
+def is_tnef(octets: bytes) -> bool:
+    """Whether the octets start with TNEF's signature."""
+    return octets[:4] == SIGNATURE.to_bytes(4, "little")
+
+
+def read_stream(octets: bytes) -> Stream:
+    """Return the attributes of a stream. Raises MalformedTnef when it has no signature, or no attribute at all."""
+    if not is_tnef(octets):
+        raise MalformedTnef("no TNEF stream: the signature is missing")
+    cursor = Cursor(octets, 6)  # the signature, and a key that nobody uses
+    attributes: list[Attribute] = []
+    damage: list[str] = []
+    while cursor.left > 0 and octets[cursor.position] in (MESSAGE, ATTACHMENT):
+        if len(attributes) == MAX_ATTRIBUTES:
+            damage.append(f"more than {MAX_ATTRIBUTES} attributes")
+            break
+        start = cursor.position
+        try:
+            level, id, _type, length = cursor.u8(), cursor.u16(), cursor.u16(), cursor.u32()
+            value = cursor.take(length)
+            checksum = cursor.u16()
+        except CutShort as error:
+            damage.append(f"cut short in the attribute at octet {start}: {error}")
+            break
+        if sum(value) & 0xFFFF != checksum:
+            damage.append(f"wrong checksum of attribute {id:#06x} at octet {start}")
+        attributes.append(Attribute(level, id, value))
+    else:
+        if octets[cursor.position :].strip(_PADDING):
+            damage.append(f"{cursor.left} octets behind the last attribute")
+    if not attributes:
+        raise MalformedTnef("no TNEF stream: no attribute can be read")
+    return Stream(tuple(attributes), tuple(damage))
