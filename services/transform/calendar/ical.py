@@ -1,8 +1,8 @@
 """iCalendar text (RFC 5545) as Notes, Domino, Outlook and Exchange write it, and as strict readers take it.
 
 Reading is lenient and bounded, and resolves no time zone: a local time stays naive, its zone's name in the TZID
-parameter, because what a zone's name means is decided in `calendar.zones.find`. Writing is strict: CRLF, lines of at most
-75 octets, UTF-8, values escaped.
+parameter, because what a zone's name means is decided in `calendar.zones.find`. Writing is strict: CRLF, lines of
+at most 75 octets, UTF-8, values escaped.
 
 Quirks that are read:
 
