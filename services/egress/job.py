@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from contextlib import suppress
 from random import SystemRandom
@@ -18,21 +17,14 @@ import rq
 from services.egress.app import build_courier
 from services.egress.attempt import Attempt
 from services.egress.settlement import after_a_bug, settlement_of, tell, without_content
-from shared.errors import CausewayError, SpoolError
+from shared.errors import SpoolError
 from shared.operations import configuration
 from shared.operations.events import emit
 from shared.operations.settings import Settings
 from shared.spool.connect import open_async_spool
 from shared.spool.lease import LeasedDelivery, claim_delivery, contents
-from shared.spool.operation import Spool
-from shared.spool.settle import CRASH_DELAY_SECONDS, Crashed, Dead, Retry, Settlement, settle
-
-UNLIMITED = 1_000_000
-"""RQ asks for a limit of retries; the record has its own."""
-
-
-class DeadLetterError(CausewayError):
-    """The delivery is a dead letter: RQ files its job as failed."""
+from shared.spool.settle import Settlement
+from shared.spool.stock_worker import StockJob, rq_answer
 
 
 def deliver() -> rq.Retry | None:
@@ -40,33 +32,16 @@ def deliver() -> rq.Retry | None:
 
     Returns the Retry that RQ is to schedule; raises DeadLetterError for a dead letter.
     """
-    job = rq.get_current_job()
-    if job is None:
-        raise RuntimeError("services.egress.job.deliver runs inside an RQ worker only")
-    settings = configuration.load()
-    spool = Spool(job.connection)
-    *_, execution = job.execution_registry.get_execution_ids()  # by the time of their heartbeats: ours is the last
-    leased = spool.run(claim_delivery(job.id, job.origin.removeprefix("egress."), execution))
+    job, settings = StockJob.running(), configuration.load()
+    leased = job.spool.run(claim_delivery(job.id, job.queue.removeprefix("egress."), job.execution))
     if leased is None:
         return None
-    [content] = spool.run(contents([leased.delivery.message_id]))
+    [content] = job.spool.run(contents([leased.delivery.message_id]))
     settlement = asyncio.run(_attempt(settings, leased, content))
-    max_crashes = settings.egress.max_crashes
-    history_seconds = settings.redis.history.total_seconds()
-    if spool.run(settle([settlement], hosted=True, max_crashes=max_crashes, history_seconds=history_seconds)):
+    if not job.settle(settlement, settings.redis, settings.egress.max_crashes):
         return None
     tell(leased.delivery, settlement)
-    crashes = leased.lease.crashes + 1
-    match settlement:
-        case Retry(delay_seconds=seconds):
-            return rq.Retry(max=UNLIMITED, interval=math.ceil(seconds))
-        case Dead(reason=reason, detail=detail):
-            raise DeadLetterError(f"{reason}: {detail}")
-        case Crashed(reason=reason) if crashes >= max_crashes:
-            raise DeadLetterError(f"crash: {reason}")
-        case Crashed():
-            return rq.Retry(max=UNLIMITED, interval=int(CRASH_DELAY_SECONDS * crashes))
-    return None
+    return rq_answer(settlement, settings.egress.max_crashes)
 
 
 async def _attempt(settings: Settings, leased: LeasedDelivery, content: bytes | None) -> Settlement:

@@ -10,20 +10,11 @@ import time
 import rq
 
 from services.transform.settlement import settlement_of
-from shared.errors import CausewayError
 from shared.operations import configuration
 from shared.routing.directory import CurrentDirectory
 from shared.spool.lease import claim_message, contents
 from shared.spool.memory import recall
-from shared.spool.operation import Spool
-from shared.spool.settle import CRASH_DELAY_SECONDS, Crashed, Dead, settle
-
-UNLIMITED = 1_000_000
-"""RQ asks for a limit of retries; the record has its own."""
-
-
-class DeadLetterError(CausewayError):
-    """The message is a dead letter: RQ files its job as failed."""
+from shared.spool.stock_worker import StockJob, rq_answer
 
 
 def convert() -> rq.Retry | None:
@@ -31,31 +22,15 @@ def convert() -> rq.Retry | None:
 
     Returns the Retry that RQ is to schedule; raises DeadLetterError for a dead letter.
     """
-    job = rq.get_current_job()
-    if job is None:
-        raise RuntimeError("services.transform.job.convert runs inside an RQ worker only")
-    settings = configuration.load()
-    spool = Spool(job.connection)
-    *_, execution = job.execution_registry.get_execution_ids()  # by the time of their heartbeats: ours is the last
-    leased = spool.run(claim_message(job.id, execution))
+    job, settings = StockJob.running(), configuration.load()
+    leased = job.spool.run(claim_message(job.id, job.execution))
     if leased is None:
         return None
     directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
-    [content] = spool.run(contents([job.id]))
+    [content] = job.spool.run(contents([job.id]))
     settlement = settlement_of(
-        leased, content, directory, settings, now=time.time(), recall=lambda key: spool.run(recall(key))
+        leased, content, directory, settings, now=time.time(), recall=lambda key: job.spool.run(recall(key))
     )
-    max_crashes = settings.transform.max_crashes
-    history_seconds = settings.redis.history.total_seconds()
-    stale = spool.run(settle([settlement], hosted=True, max_crashes=max_crashes, history_seconds=history_seconds))
-    if stale:
+    if not job.settle(settlement, settings.redis, settings.transform.max_crashes):
         return None
-    crashes = leased.lease.crashes + 1
-    match settlement:
-        case Dead(reason=reason, detail=detail):
-            raise DeadLetterError(f"{reason}: {detail}")
-        case Crashed(reason=reason) if crashes >= max_crashes:
-            raise DeadLetterError(f"crash: {reason}")
-        case Crashed():
-            return rq.Retry(max=UNLIMITED, interval=int(CRASH_DELAY_SECONDS * crashes))
-    return None
+    return rq_answer(settlement, settings.transform.max_crashes)

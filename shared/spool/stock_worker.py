@@ -1,0 +1,63 @@
+"""A stage's job under RQ's own worker: which record it means, and what RQ is told of its settlement.
+
+RQ took the job itself and keeps its own keys; the record decides, here as everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import rq
+
+from shared.errors import CausewayError
+from shared.operations.settings import RedisSettings
+from shared.spool.operation import Spool
+from shared.spool.settle import CRASH_DELAY_SECONDS, Crashed, Dead, Retry, Settlement, settle
+
+UNLIMITED = 1_000_000
+"""RQ asks for a limit of retries; the record has its own."""
+
+
+class DeadLetterError(CausewayError):
+    """The record is a dead letter: RQ files its job as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StockJob:
+    """The running job: the id of its record, its queue, RQ's id of this execution, and the spool it came from."""
+
+    id: str
+    queue: str
+    execution: str
+    spool: Spool
+
+    @classmethod
+    def running(cls) -> StockJob:
+        """Return the job that this process runs. Raises RuntimeError outside an RQ worker."""
+        job = rq.get_current_job()
+        if job is None:
+            raise RuntimeError("a stage's job function runs inside an RQ worker only")
+        *_, execution = job.execution_registry.get_execution_ids()  # by the time of their heartbeats: ours is the last
+        return cls(job.id, job.origin, execution, Spool(job.connection))
+
+    def settle(self, settlement: Settlement, redis: RedisSettings, max_crashes: int) -> bool:
+        """Write the settlement; return whether it counted."""
+        history_seconds = redis.history.total_seconds()
+        operation = settle([settlement], hosted=True, max_crashes=max_crashes, history_seconds=history_seconds)
+        return not self.spool.run(operation)
+
+
+def rq_answer(settlement: Settlement, max_crashes: int) -> rq.Retry | None:
+    """Return the Retry that RQ is to schedule, or None where the job is done. Raises DeadLetterError."""
+    crashes = settlement.lease.crashes + 1
+    match settlement:
+        case Retry(delay_seconds=seconds):
+            return rq.Retry(max=UNLIMITED, interval=math.ceil(seconds))
+        case Dead(reason=reason, detail=detail):
+            raise DeadLetterError(f"{reason}: {detail}")
+        case Crashed(reason=reason) if crashes >= max_crashes:
+            raise DeadLetterError(f"crash: {reason}")
+        case Crashed():
+            return rq.Retry(max=UNLIMITED, interval=int(CRASH_DELAY_SECONDS * crashes))
+    return None
