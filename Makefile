@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 
-.PHONY: help install demo run test test-peers bench format lint types tests manifests lock clean
+.PHONY: help install demo run test test-peers bench format lint types tests test-containers test-monitoring manifests lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 install: $(VENV)/.installed ## build .venv from the lock file, with .venv/bin/causeway
 
@@ -37,6 +37,17 @@ format: install ## format the code
 test-peers: install ## against Postfix and swaks: needs root, and apt install postfix swaks
 	@command -v postfix swaks smtp-source >/dev/null || { echo "apt install postfix swaks"; exit 1; }
 	$(BIN)/pytest -s tests/peers
+
+test-containers: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and our images
+	@command -v podman >/dev/null || { echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
+	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || { echo "install kubectl 1.27 or kustomize 5, or later"; exit 1; }
+	@(for image in redis:8 causeway/ingress causeway/transform causeway/egress; do podman image exists $$image || exit 1; done) || { \
+		echo "pull redis:8, and for each service: podman build --target ingress --tag causeway/ingress ."; exit 1; }
+	$(BIN)/pytest tests/containers
+
+test-monitoring: install ## rules, alerts and dashboard in a real Prometheus: needs apt install prometheus (its service may stay off)
+	@command -v prometheus promtool >/dev/null || { echo "apt install prometheus"; exit 1; }
+	$(BIN)/pytest -s tests/unit/deploy/test_monitoring.py tests/monitoring
 
 bench: install ## Causeway against Postfix, end to end: needs root, and apt install postfix
 	@command -v postfix >/dev/null || { echo "apt install postfix"; exit 1; }

@@ -1,4 +1,4 @@
-"""`causeway check`: everything that can be known before start, one line for each fault."""
+"""`causeway check`: everything that can be known before start, one line for each fault; `--probe` asks every peer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import sys
 
 from services.console.options import Commands, add_command, add_config, add_json
 from services.console.output import print_json
+from services.console.probe import Answers, ask, print_answers
 from shared.errors import ConfigurationError
 from shared.operations import check, configuration
+from shared.operations.check import located
 
 
 def add(commands: Commands) -> None:
     """Register the command."""
     parser = add_command(commands, "check", "validate everything that can be known before start", run)
+    parser.add_argument(
+        "--probe", action="store_true", help="connect to every smart host and to Redis; tell what each says"
+    )
     add_config(parser)
     add_json(parser)
 
@@ -23,15 +28,23 @@ def run(options: argparse.Namespace) -> int:
     config = configuration.find(options.config)
     faults: list[str] = []
     warnings: list[str] = []
+    answers: Answers | None = None
     try:
         settings = configuration.load(config)
         faults = check.check(settings, config)
         warnings = [*check.warnings(settings, config), *check.surroundings(settings, config)]
+        if options.probe:
+            answers = ask(settings)
+            faults += located(config, answers.faults())
+            warnings += located(config, answers.warnings(settings))
     except ConfigurationError as error:
-        faults = list(error.faults)
+        faults += error.faults
     if options.json:
-        print_json({"file": config and str(config), "faults": faults, "warnings": warnings})
+        asked = {"probe": answers} if answers else {}
+        print_json({"file": config and str(config), "faults": faults, "warnings": warnings, **asked})
     else:
+        if answers:
+            print_answers(answers)
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
         print("\n".join(faults) if faults else "ok", file=sys.stderr if faults else sys.stdout)

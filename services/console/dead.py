@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from services.console import operations
 from services.console.letter import print_letter
 from services.console.operations import Causeway
 from services.console.options import Commands, UsageError, add_command, add_json, add_spool, count, moment, system_named
-from services.console.output import print_json, print_table, when
+from services.console.output import print_json, print_table, printable, when
 from shared.errors import CausewayError
 from shared.spool import keys
 from shared.spool.dead_letters import DeadLetter, Filter
@@ -35,7 +37,7 @@ examples:
   causeway dead list --system exchange --since 2h
   causeway dead replay --reason expired --dry-run
   causeway dead replay 0199a3b4c5d6e7f80912ab          as it was converted
-  causeway dead replay --all --from start              converted again
+  causeway dead replay --all --from start --rate 10    converted again, ten a second
 """
 
 
@@ -55,13 +57,14 @@ def add(commands: Commands) -> None:
     replay.add_argument(
         "--from", dest="start", choices=("start", "delivery"), default="delivery", help="convert again, or only deliver"
     )
+    replay.add_argument("--rate", type=count, metavar="N", help="at most so many a second: spare a host that is back")
     replay.add_argument("--dry-run", action="store_true", help="say what would be done")
 
     discard = add_command(kinds, "discard", "remove dead letters for good", run_discard)
     _add_choice(discard)
     discard.add_argument("--dry-run", action="store_true", help="say what would be done")
 
-    about = "write dead letters into a folder, each as .eml (the original, not converted) and .json (the rest)"
+    about = "write dead letters into a folder: .eml (the original), .converted.eml (where it was) and .json (the rest)"
     export = add_command(kinds, "export", about, run_export)
     _add_choice(export)
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder")
@@ -141,12 +144,36 @@ def run_show(options: argparse.Namespace) -> int:
 
 
 def run_replay(options: argparse.Namespace) -> int:
-    """Replay, and print what was done with each."""
+    """Replay, and print what was done with each, as it is done."""
+    rate = None if options.dry_run else options.rate
+    done = []
     with operations.opened(options.config, options.data) as causeway:
         letters = _chosen(causeway, options)
-        done = list(causeway.replay(letters, options.start, dry_run=options.dry_run))
-    _print_done(done, options)
+        for letter, word in causeway.replay(_paced(letters, rate), options.start, dry_run=options.dry_run):
+            done.append((letter, word))
+            if not options.json:
+                _print_one(letter, word, options)
+                _print_who_has_it(letter)
+    if options.json or not done:
+        _print_done(done, options)
     return 1 if any(what not in ("convert", "deliver") for _, what in done) else 0
+
+
+def _paced(letters: Sequence[DeadLetter], rate: int | None) -> Iterator[DeadLetter]:
+    """Yield the letters, at most `rate` a second."""
+    for place, letter in enumerate(letters):
+        if place and rate:
+            time.sleep(1 / rate)
+        yield letter
+
+
+def _print_who_has_it(letter: DeadLetter) -> None:
+    """Print whom a replay leaves out, and who may get the message twice."""
+    for one in letter.delivery.recipients if letter.delivery else ():
+        if one.state == "delivered":
+            print(printable(f"    {one.address} has it already, and does not get it again"))
+        elif one.ambiguous:
+            print(printable(f"    {one.address} may have it already: the connection broke before {one.host} answered"))
 
 
 def run_discard(options: argparse.Namespace) -> int:
@@ -166,7 +193,11 @@ def _print_done(done: list[tuple[DeadLetter, str]], options: argparse.Namespace)
     if not done:
         print("0 dead letters match")
     for letter, word in done:
-        print(f"{letter.id}: {DONE[word]}{' (dry run, nothing was done)' if options.dry_run else ''}")
+        _print_one(letter, word, options)
+
+
+def _print_one(letter: DeadLetter, word: str, options: argparse.Namespace) -> None:
+    print(f"{letter.id}: {DONE[word]}{' (dry run, nothing was done)' if options.dry_run else ''}", flush=True)
 
 
 def run_export(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from services.console.data import DataFolder
 from services.console.output import jsonable
 from services.console.private import write_private
 from shared.errors import CausewayError, SpoolUnavailable
-from shared.mail.edits import Edits
+from shared.mail.edits import Edits, apply
 from shared.operations import configuration
 from shared.operations.check import redis_away
 from shared.operations.gauges import queues
@@ -86,11 +86,15 @@ class Causeway:
     def export(self, letters: Sequence[DeadLetter], folder: Path) -> Iterator[Path]:
         """Write the original of each letter as .eml and all that is known of it as .json; yield the .eml files.
 
-        Raises FileExistsError rather than overwrite a file.
+        Where it was converted, .converted.eml is what the hosts were offered. Raises FileExistsError rather than
+        overwrite a file.
         """
         for letter in letters:
             message, record = folder / f"{letter.id}.eml", folder / f"{letter.id}.json"
-            write_private(message, self.content(letter.message_id))
+            content = self.content(letter.message_id)
+            write_private(message, content)
+            if letter.delivery:
+                write_private(folder / f"{letter.id}.converted.eml", apply(content, letter.edits))
             write_private(record, json.dumps(jsonable(letter), indent=2, ensure_ascii=False).encode() + b"\n")
             yield message
 

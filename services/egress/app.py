@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+from collections.abc import Coroutine
 from random import SystemRandom
 
 import uvloop
@@ -14,6 +15,8 @@ from services.egress.courier import Courier
 from services.egress.health import Backoff, HealthBoard
 from services.egress.mx import Resolver
 from services.egress.pool import Context, Pool
+from services.egress.probe import Probed as Probed  # noqa: PLC0414 (who calls `probe` names it)
+from services.egress.probe import probe_entry
 from services.egress.session import Timeouts
 from services.egress.worker import Worker
 from shared.errors import ConfigurationError
@@ -82,6 +85,28 @@ def _contexts(system: System) -> Context:
         return tls.context() if tls else None
 
     return context
+
+
+def probe(settings: Settings) -> list[Probed]:
+    """Connect to every smart host as a delivery would, without one; return what each said, in the order of the file.
+
+    Raises ConfigurationError for unusable TLS files.
+    """
+    return asyncio.run(_probe(settings))
+
+
+async def _probe(settings: Settings) -> list[Probed]:
+    egress, resolver = settings.egress, Resolver()
+    patience = egress.connect_timeout.total_seconds()
+    timeouts = Timeouts(connect=patience, command=patience, data=patience)
+    probes: list[Coroutine[None, None, list[Probed]]] = []
+    for system in settings.systems:
+        context = _contexts(system)
+        probes += [
+            probe_entry(system.name, one, resolver, hostname=settings.hostname, context=context, timeouts=timeouts)
+            for one in system.smart_hosts
+        ]
+    return [probed for found in await asyncio.gather(*probes) for probed in found]
 
 
 def next_hops(settings: Settings, system: str) -> tuple[Tier, ...] | Reply:

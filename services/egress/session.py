@@ -153,6 +153,11 @@ class Session:
         """Whether the connection still stands, as far as is known."""
         return self._protocol.is_connected
 
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The encryption of the connection: its version and cipher, the host's certificate."""
+        return self._protocol.tls
+
     async def greet(self) -> None:
         """Read the greeting and say EHLO. Raises _Broken."""
         self.encrypted = self._protocol.is_encrypted
@@ -292,9 +297,14 @@ class _Protocol(SMTPProtocol):
         self._more_replies = False
 
     @property
+    def tls(self) -> ssl.SSLObject | None:
+        """What is written now goes through; None in the clear."""
+        return cast("ssl.SSLObject | None", self.transport.get_extra_info("ssl_object")) if self.transport else None
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether what is written now goes through TLS."""
-        return self.transport is not None and self.transport.get_extra_info("ssl_object") is not None
+        return self.tls is not None
 
     def data_received(self, data: bytes) -> None:
         """Keep what follows a reply while further ones are awaited; aiosmtplib would drop it.

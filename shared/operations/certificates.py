@@ -20,9 +20,12 @@ from shared.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the first certificate of a PEM file says. names: its DNS names and IP addresses. Times are in UTC."""
+    """What a certificate says: the first of a PEM file, or a peer's, without a file.
 
-    file: Path
+    names: its DNS names and IP addresses. Times are in UTC.
+    """
+
+    file: Path | None
     subject: str
     issuer: str
     names: tuple[str, ...]
@@ -51,6 +54,15 @@ def inspect(file: Path) -> Certificate:
         raise ConfigurationError(
             f"{file}: holds no certificate in PEM form: give one that begins with BEGIN CERTIFICATE"
         ) from None
+    return _told(loaded, file)
+
+
+def shown(der: bytes) -> Certificate:
+    """Return what a certificate says that a peer showed in a handshake. Raises ValueError where it is none."""
+    return _told(x509.load_der_x509_certificate(der), None)
+
+
+def _told(loaded: x509.Certificate, file: Path | None) -> Certificate:
     return Certificate(
         file,
         loaded.subject.rfc4514_string(),

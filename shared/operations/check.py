@@ -53,7 +53,7 @@ def check(settings: Settings, path: Path | None = None, now: datetime | None = N
 
 def warnings(settings: Settings, path: Path | None = None, now: datetime | None = None) -> list[str]:
     """Return what works but is hardly meant, such as a certificate for another name, or a name nobody can prove."""
-    return _located(path, doubts.doubts(settings, now or datetime.now(UTC)))
+    return located(path, doubts.doubts(settings, now or datetime.now(UTC)))
 
 
 def surroundings(settings: Settings, path: Path | None = None) -> list[str]:
@@ -61,7 +61,7 @@ def surroundings(settings: Settings, path: Path | None = None) -> list[str]:
 
     It may be a gateway of ours that has the ports, so these are warnings. Takes two seconds where DNS is silent.
     """
-    return _located(path, [*ports.unavailable(settings, _services_here(settings)), *names.unknown(settings)])
+    return located(path, [*ports.unavailable(settings, _services_here(settings)), *names.unknown(settings)])
 
 
 def _services_here(settings: Settings) -> int:
@@ -71,10 +71,11 @@ def _services_here(settings: Settings) -> int:
 
 def _faults(path: Path | None, settings: Settings, found: Iterable[str]) -> list[str]:
     """Return the faults; without file and systems there is one, whatever was found."""
-    return _located(path, found) if path or settings.systems else [NO_FILE]
+    return located(path, found) if path or settings.systems else [NO_FILE]
 
 
-def _located(path: Path | None, found: Iterable[str]) -> list[str]:
+def located(path: Path | None, found: Iterable[str]) -> list[str]:
+    """Return the lines with the file before them."""
     return [f"{path}: {fault}" if path else fault for fault in found]
 
 

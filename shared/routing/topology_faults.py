@@ -100,9 +100,9 @@ def _envelope_domains(systems: Sequence[System]) -> Iterator[str]:
     for index, system in enumerate(systems):
         domain = domain_key(system.envelope_domain or "")
         for other in systems:
-            theirs = {*map(domain_key, other.domains), domain_key(other.envelope_domain or "")}
-            if system.public_domain is None or domain != domain_key(system.public_domain):
-                theirs.add(domain_key(other.public_domain or ""))
+            theirs = {*map(domain_key, other.domains)}
+            if domain != domain_key(system.public_domain or ""):  # in a single namespace, all accept the public one
+                theirs |= {domain_key(other.envelope_domain or ""), domain_key(other.public_domain or "")}
             if domain and other is not system and domain in theirs:
                 yield (
                     f"systems[{index}].envelope_domain: {domain} belongs to {other.name}; "

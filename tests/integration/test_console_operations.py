@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from services.console.main import main
-from shared.mail.delivery import Delivery
-from shared.mail.edits import Edit
+from shared.mail.delivery import Delivery, DeliveryRecipient
+from shared.mail.edits import Edit, apply
 from shared.mail.envelope import Message, new_message_id
 from shared.mail.reply import Reply
 from shared.operations.settings import RedisSettings
@@ -48,8 +48,8 @@ class Gateway:
     def json(self, *arguments: str, code: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code))
 
-    def accept(self) -> Message:
-        made = message()
+    def accept(self, *recipients: str) -> Message:
+        made = message(*recipients)
         self.spool.run(accept(made))
         return made
 
@@ -59,7 +59,8 @@ class Gateway:
         self.spool.run(settle([Dead(leased.lease, reason, "ValueError: no")]))
         return made
 
-    def dead_delivery(self, reason: str = "refused") -> Delivery:
+    def dead_delivery(self, reason: str = "refused", *more: DeliveryRecipient) -> Delivery:
+        """Park a delivery to one refused recipient, and more whose state is given."""
         made = delivery(self.accept().envelope)
         made = replace(made, recipients=tuple(replace(one, public="public@example.com") for one in made.recipients))
         (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
@@ -67,7 +68,7 @@ class Gateway:
         (taken,) = self.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
         (one,) = made.recipients
         tried = replace(one, state="refused", host="mx.example.com:25", reply=Reply(550, "no such user", "5.1.1"))
-        made = replace(made, recipients=(tried,), attempts=1)
+        made = replace(made, recipients=(tried, *more), attempts=1)
         self.spool.run(settle([Dead(taken.lease, reason, "550 5.1.1 no such user", made)]))
         return made
 
@@ -226,6 +227,26 @@ def test_dead_replay_takes_what_the_filters_mean_and_nothing_without_a_choice(ga
     assert ids(gateway.json("dead", "list")) == [crashed.envelope.id]
 
 
+def test_dead_replay_says_who_has_it_and_who_may_have_it(gateway: Gateway) -> None:
+    (one,) = gateway.dead_delivery().recipients
+    gateway.run("dead", "discard", "--all")
+    has = replace(one, address="has@example.com", state="delivered")
+    may_have = replace(one, address="may@example.com", state="expired", ambiguous=True)
+    made = gateway.dead_delivery("expired", has, may_have)
+    told = gateway.run("dead", "replay", made.id, "--dry-run")
+    assert "has@example.com has it already, and does not get it again\n" in told
+    assert "may@example.com may have it already: the connection broke before mx.example.com:25 answered\n" in told
+    assert one.address not in told
+
+
+def test_dead_replay_keeps_to_its_rate_and_tells_each_as_it_goes(gateway: Gateway) -> None:
+    made = [gateway.dead_delivery().id for _ in range(4)]
+    began = time.monotonic()
+    told = gateway.run("dead", "replay", "--all", "--rate", "10")
+    assert time.monotonic() - began >= 0.3
+    assert [line.partition(":")[0] for line in told.splitlines()] == made
+
+
 def test_dead_discard_removes_for_good(gateway: Gateway) -> None:
     made = gateway.dead_delivery()
     assert "is discarded (dry run" in gateway.run("dead", "discard", "--all", "--dry-run")
@@ -235,11 +256,14 @@ def test_dead_discard_removes_for_good(gateway: Gateway) -> None:
     assert gateway.run("dead", "discard", code=2).startswith("which?")
 
 
-def test_dead_export_writes_the_original_and_all_that_is_known(gateway: Gateway, tmp_path: Path) -> None:
+def test_dead_export_writes_the_original_what_became_of_it_and_all_that_is_known(
+    gateway: Gateway, tmp_path: Path
+) -> None:
     made = gateway.dead_delivery()
     out = tmp_path / "new" / "folder"
     assert gateway.json("dead", "export", "--all", "--out", str(out)) == [str(out / f"{made.id}.eml")]
     assert (out / f"{made.id}.eml").read_bytes() == CONTENT
+    assert (out / f"{made.id}.converted.eml").read_bytes() == apply(CONTENT, EDITS)
     record = json.loads((out / f"{made.id}.json").read_text())
     assert record["reason"] == "refused"
     assert record["envelope"]["id"] == made.message_id

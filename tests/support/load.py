@@ -15,13 +15,17 @@ BODY = "Kind regards\r\n" * 300
 
 @dataclass
 class Load:
-    """`total` messages over `clients` connections to 127.0.0.1:port, from the address that stands for Domino."""
+    """`total` messages over `clients` connections to 127.0.0.1:port, from the address that stands for Domino.
+
+    It ends before `total` once `enough` is set.
+    """
 
     port: int
     total: int
     clients: int = 8
     source: str = "127.0.1.1"
     deadline_seconds: float = 120
+    enough: threading.Event = field(default_factory=threading.Event)
     acknowledged: set[str] = field(default_factory=set)
     attempts: Counter[str] = field(default_factory=Counter)
 
@@ -58,7 +62,7 @@ class Load:
 
     def _next(self) -> str | None:
         with self._lock:
-            return next(self._tags, None)
+            return None if self.enough.is_set() else next(self._tags, None)
 
     def _connect(self) -> smtplib.SMTP:
         return smtplib.SMTP("127.0.0.1", self.port, source_address=(self.source, 0), timeout=20)

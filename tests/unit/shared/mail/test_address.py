@@ -17,7 +17,7 @@ from shared.mail.address import MAX_OCTETS, Address, address_key, domain_key, qu
         ("x@[IPv6:2001:db8::1]", "x", "[ipv6:2001:db8::1]"),
         ("用户@例子.广告", "用户", "例子.广告"),
         ("John_Doe/Sales/Acme%Acme@example.com", "John_Doe/Sales/Acme%Acme", "example.com"),
-        ("a..b.docomo.example", "a..b.", "docomo.example"),
+        ("a..b.@docomo.example", "a..b.", "docomo.example"),
         ("x@ACME", "x", "acme"),
     ],
 )

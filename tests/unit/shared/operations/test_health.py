@@ -146,7 +146,8 @@ def test_readiness_and_metrics_follow_redis(settings: Settings, redis_client: re
         assert ask(server, "/readyz") == (200, "ok\n")
         told = samples(ask(server, "/metrics")[1])
         assert told['causeway_durability{level="fsync"}'] == "1.0"
-        assert float(told["causeway_spool_bytes"]) > 0
+        assert 0 < float(told["causeway_spool_bytes"]) < float(told["causeway_spool_max_bytes"])
+        assert told["causeway_spool_ready"] == "1.0"
         for stage in ("transform", "egress.notes", "egress.exchange"):
             assert told[f'causeway_queue_depth{{stage="{stage}"}}'] == "0.0"
             assert told[f'causeway_dead_letters{{stage="{stage}"}}'] == "0.0"
@@ -160,6 +161,7 @@ def test_readiness_and_metrics_follow_redis(settings: Settings, redis_client: re
             "0.0",
             "1.0",
         )
+        assert told["causeway_spool_ready"] == "0.0"
     gauges.close()
 
 
@@ -187,5 +189,7 @@ def test_metrics_are_there_without_redis(settings: Settings, tmp_path: Path) -> 
         assert reason.count("\n") == 1
         told = samples(ask(server, "/metrics")[1])
         assert {value for name, value in told.items() if name.startswith("causeway_durability")} == {"0.0"}
+        assert told["causeway_spool_ready"] == "0.0"
+        assert told["causeway_spool_bytes"] == "NaN"
         assert told['causeway_queue_depth{stage="transform"}'] == "NaN"
     gauges.close()

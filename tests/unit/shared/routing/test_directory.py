@@ -155,8 +155,8 @@ def test_recipients_go_where_they_live(address: str, source: str, expected: tupl
         ),
         *("joe@partner.example@ACME", "x%ACME@partner.example", '"joe@partner.example"@elsewhere.example'),
         *(
-            "joe%partner.example@notes.example.com",
-            "joe%partner.example.notes.example.com",
+            "joe%partner.example.@notes.example.com",
+            "joe%partner.example.@notes.example.com",
             '"joe@partner.example"@notes.example.com',
             '"joe%partner.example "@example.com',
             "partner.example!joe@notes.example.com",
@@ -205,6 +205,14 @@ def test_the_envelope_domain_replaces_the_domains_of_its_system_and_no_others() 
     assert routed("joe@partner.example", "notes", directory) == ("exchange", "joe@partner.example")
     assert directory.public("m1@mail.example.net") == "mary@example.com"
     assert directory.public("any@mail.example.net") == "any@example.com"
+
+
+def test_in_a_single_namespace_routing_domains_end_at_the_gateway() -> None:
+    notes, exchange = (one.model_copy(update={"envelope_domain": "example.com"}) for one in (NOTES, EXCHANGE))
+    directory = Directory([notes, exchange], MAP)
+    assert routed("any@exchange.example.com", "notes", directory) == ("exchange", "any@example.com")
+    assert routed("any@notes.example.com", "exchange", directory) == ("notes", "any@example.com")
+    assert routed("any@example.com", "notes", directory) == ("exchange", "any@example.com")
 
 
 def test_a_mapped_address_keeps_its_domain_where_the_envelope_domain_would_confuse_two_people() -> None:

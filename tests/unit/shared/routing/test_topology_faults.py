@@ -44,6 +44,11 @@ def test_a_single_namespace_may_live_in_one_of_its_systems() -> None:
     assert faults(systems({}, {"domains": ["example.com"], "envelope_domain": "example.com"})) == []
 
 
+def test_in_a_single_namespace_all_systems_may_take_recipients_in_the_public_domain() -> None:
+    public = {"envelope_domain": "example.com"}
+    assert faults(systems(public, public)) == []
+
+
 @pytest.mark.parametrize(
     ("given", "fault"),
     [

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import recurring_ical_events
-from icalendar import Calendar, use_zoneinfo
+
+from tests.support.icalendar_reader import read_fresh
 
 FIRST, LAST = datetime(1995, 1, 1, tzinfo=UTC), datetime(2033, 1, 1, tzinfo=UTC)
 
@@ -14,8 +15,7 @@ Moment = date | datetime
 
 def occurrences(text: str, until: datetime = LAST) -> set[tuple[Moment, Moment]]:
     """Return start and end of each, instants in UTC or dates. An entry without UID is one of its own."""
-    use_zoneinfo()  # forgets the zones of calendars read before, which the library goes by otherwise
-    calendar = Calendar.from_ical(text)
+    calendar = read_fresh(text)
     for number, event in enumerate(calendar.walk("VEVENT")):
         if "UID" not in event:
             event["UID"] = f"number {number}"

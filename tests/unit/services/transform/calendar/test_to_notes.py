@@ -11,7 +11,6 @@ import pytest
 from dateutil.rrule import rrulestr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from icalendar import Calendar
 
 from services.transform.calendar.ical import read_calendars, text_of, write_calendar
 from services.transform.calendar.to_notes.convert import ForNotes, for_notes
@@ -19,6 +18,7 @@ from services.transform.calendar.to_notes.known import Situation, again_uid, fir
 from services.transform.calendar.zones.find import zone_of
 from services.transform.calendar.zones.write import windows_timezone
 from shared.spool.memory import Memory
+from tests.support.icalendar_reader import read_fresh
 from tests.unit.services.transform.calendar.oracle import occurrences
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -84,7 +84,7 @@ def text_after(result: ForNotes) -> str:
 
 
 def events_of(result: ForNotes) -> list[Any]:
-    return list(Calendar.from_ical(text_after(result)).walk("VEVENT"))
+    return list(read_fresh(text_after(result)).walk("VEVENT"))
 
 
 def value(component: Any, name: str) -> str:

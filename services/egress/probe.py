@@ -1,0 +1,74 @@
+"""What a smart host says for itself when nothing is to be delivered: TLS, certificate, extensions, or why not."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+
+from services.egress.balance import Host
+from services.egress.mx import Resolver
+from services.egress.pool import Context
+from services.egress.session import Session, Timeouts, open_session
+from shared.mail.reply import Reply
+from shared.operations.certificates import Certificate, shown
+from shared.operations.settings import SmartHost
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """One smart host. fault: why no mail would go there now, or None.
+
+    host: host:port, or the MX name that led nowhere. encryption: version and cipher, None in the clear. certificate:
+    the host's, which only `verify` checks. extensions: keyword to parameters (RFC 5321 section 4.1.1.1), after TLS.
+    """
+
+    system: str
+    host: str
+    fault: str | None = None
+    encryption: str | None = None
+    certificate: Certificate | None = None
+    extensions: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def max_message_bytes(self) -> int | None:
+        """The largest message that the host says it takes (RFC 1870); None where it names no limit."""
+        size = dict(self.extensions).get("size", "")
+        return int(size) or None if size.isdecimal() else None
+
+
+async def probe_entry(
+    system: str, entry: SmartHost, resolver: Resolver, *, hostname: str, context: Context, timeouts: Timeouts
+) -> list[Probed]:
+    """Connect to every host that a configured smart host stands for, as a delivery would."""
+    hosts = await resolver.hosts([entry])
+    if isinstance(hosts, Reply):
+        return [Probed(system, entry.host or entry.mx or "", fault=str(hosts))]
+    return list(await asyncio.gather(*(_probe(system, host, hostname, context, timeouts) for host in hosts)))
+
+
+async def _probe(system: str, host: Host, hostname: str, context: Context, timeouts: Timeouts) -> Probed:
+    session = await open_session(host, hostname=hostname, context=context(host), timeouts=timeouts)
+    if isinstance(session, Reply):
+        return Probed(system, host.key, fault=str(session))
+    found = _told(system, session)
+    await session.quit()
+    return found
+
+
+def _told(system: str, session: Session) -> Probed:
+    extensions = tuple((name.lower(), parameters) for name, parameters in session.extensions.items())
+    tls = session.tls
+    if tls is None:
+        return Probed(system, session.host.key, extensions=extensions)
+    cipher = tls.cipher()
+    encryption = f"{tls.version()} {cipher[0] if cipher else ''}".strip()
+    return Probed(system, session.host.key, None, encryption, _certificate(tls), extensions)
+
+
+def _certificate(tls: ssl.SSLObject) -> Certificate | None:
+    der = tls.getpeercert(binary_form=True)
+    try:
+        return shown(der) if der else None
+    except ValueError:  # one that OpenSSL takes and a stricter reader does not
+        return None
