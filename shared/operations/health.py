@@ -39,15 +39,22 @@ class Health:
         self._live_seconds = live_seconds
         self._probe = probe
         self._beat_file = beat_file
-        self._beaten_at = -1.0
-        self.beat()
+        self._beaten_at = time.monotonic()
+        self._touched_at = float("-inf")
+        self._has_begun = False
 
     def beat(self) -> None:
-        """Say that the loop is alive. Cheap enough for every turn of a loop."""
+        """Say that the work has begun and its loop is alive. Cheap enough for every turn of a loop."""
         now = time.monotonic()
-        if self._beat_file and now - self._beaten_at >= 1:
+        if self._beat_file and now - self._touched_at >= 1:
             self._beat_file.touch()
+            self._touched_at = now
         self._beaten_at = now
+        self._has_begun = True
+
+    def has_begun(self) -> bool:
+        """Return whether the service is at work: ingress listens, a worker leases."""
+        return self._has_begun
 
     def drain(self) -> None:
         """Say that no more work is taken: not ready from now on, alive still."""
@@ -65,7 +72,9 @@ class Health:
 
     def ready(self) -> str:
         """Return "" when the service can take mail, else why not."""
-        return "draining" if self.draining else self.live() or self._probe()
+        if self.draining:
+            return "draining"
+        return self.live() or ("" if self.has_begun() else "starting") or self._probe()
 
 
 class GroupHealth(Health):
@@ -75,6 +84,10 @@ class GroupHealth(Health):
         super().__init__(probe, live_seconds=live_seconds)
         self._beat_files = beat_files
         self._since = time.time()
+
+    def has_begun(self) -> bool:
+        """Return whether every child is at work."""
+        return all(file.exists() for file in self._beat_files)
 
     def silent_seconds(self) -> float:
         """Return how long ago the quietest child was heard of; a child has as long to start."""

@@ -15,7 +15,7 @@ import redis
 from prometheus_client import CollectorRegistry, Gauge
 
 from shared.operations.gauges import Gauges
-from shared.operations.health import LIVE_SECONDS, GroupHealth, Health, HealthServer
+from shared.operations.health import LIVE_SECONDS, GroupHealth, Health, HealthServer, Probe
 from shared.operations.settings import IngressSettings, IngressTls, RedisSettings, Settings, System
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
@@ -46,8 +46,23 @@ def ask(server: HealthServer, path: str, host: str = "127.0.0.1", method: str = 
         connection.close()
 
 
+def at_work(probe: Probe = lambda: "") -> Health:
+    health = Health(probe)
+    health.beat()
+    return health
+
+
+def test_a_service_is_alive_and_not_ready_until_its_work_has_begun() -> None:
+    health = Health()
+    with answering(health) as server:
+        assert ask(server, "/livez") == (200, "ok\n")
+        assert ask(server, "/readyz") == (503, "starting\n")
+        health.beat()
+        assert ask(server, "/readyz") == (200, "ok\n")
+
+
 def test_a_service_that_beats_is_alive_and_ready() -> None:
-    with answering(Health()) as server:
+    with answering(at_work()) as server:
         assert ask(server, "/livez") == (200, "ok\n")
         assert ask(server, "/readyz?verbose") == (200, "ok\n")
         assert ask(server, "/readyz", method="HEAD") == (200, "")
@@ -81,7 +96,7 @@ def test_a_draining_service_is_alive_and_not_ready() -> None:
 
 
 def test_readiness_tells_the_reason_of_its_probe() -> None:
-    with answering(Health(lambda: "Redis is away")) as server:
+    with answering(at_work(lambda: "Redis is away")) as server:
         assert ask(server, "/readyz") == (503, "Redis is away\n")
 
 
@@ -117,10 +132,10 @@ def test_a_taken_port_is_an_error() -> None:
 def test_a_group_is_as_alive_as_its_quietest_child(tmp_path: Path) -> None:
     files = [tmp_path / "beat-0", tmp_path / "beat-1"]
     group = GroupHealth(files)
-    assert group.live() == ""
+    assert (group.live(), group.ready()) == ("", "starting")
     for file in files:
-        Health(beat_file=file)
-    assert group.live() == ""
+        Health(beat_file=file).beat()
+    assert (group.live(), group.ready()) == ("", "")
     long_ago = time.time() - 2 * LIVE_SECONDS
     os.utime(files[1], (long_ago, long_ago))
     assert "not heard of" in group.live()
@@ -142,7 +157,7 @@ def samples(text: str) -> dict[str, str]:
 
 def test_readiness_and_metrics_follow_redis(settings: Settings, redis_client: redis.Redis) -> None:
     gauges = Gauges(settings)
-    with answering(Health(gauges.ready), refresh=gauges.refresh) as server:
+    with answering(at_work(gauges.ready), refresh=gauges.refresh) as server:
         assert ask(server, "/readyz") == (200, "ok\n")
         told = samples(ask(server, "/metrics")[1])
         assert told['causeway_durability{level="fsync"}'] == "1.0"
@@ -170,7 +185,7 @@ def test_mail_that_waits_for_a_retry_is_measured(settings: Settings) -> None:
     spool.run(accept(message()))
     (leased,) = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
     spool.run(settle([Retry(leased.lease, 60)]))
-    with answering(Health(gauges.ready), refresh=gauges.refresh) as server:
+    with answering(at_work(gauges.ready), refresh=gauges.refresh) as server:
         told = samples(ask(server, "/metrics")[1])
     assert told['causeway_queue_depth{stage="transform"}'] == "0.0"
     assert told['causeway_queue_scheduled{stage="transform"}'] == "1.0"
@@ -182,7 +197,7 @@ def test_mail_that_waits_for_a_retry_is_measured(settings: Settings) -> None:
 def test_metrics_are_there_without_redis(settings: Settings, tmp_path: Path) -> None:
     nowhere = settings.model_copy(update={"redis": RedisSettings(url=f"unix://{tmp_path}/none.sock")})
     gauges = Gauges(nowhere)
-    with answering(Health(gauges.ready), refresh=gauges.refresh) as server:
+    with answering(at_work(gauges.ready), refresh=gauges.refresh) as server:
         assert ask(server, "/livez")[0] == 200
         status, reason = ask(server, "/readyz")
         assert status == 503
