@@ -1,0 +1,379 @@
+"""The manifests of deploy/k8s: valid, restricted, and in step with the program that they run.
+
+What stands in the files is always tried. What kustomize makes of them is tried where kubectl or kustomize is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+import kubernetes_validate
+import pytest
+import yaml
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.operations import configuration, metrics
+from shared.operations.check import faults_before_start
+from shared.operations.service import Name, drain_seconds
+from shared.operations.settings import Settings
+from tests.support.manifests import (
+    OVERLAYS,
+    ROOT,
+    WORKLOADS,
+    Object,
+    environment,
+    files,
+    labels_of,
+    octets,
+    of_kind,
+    pod_of,
+    render,
+    render_with,
+    renderer,
+    selects,
+    title,
+    written,
+)
+
+SERVICES = get_args(Name)
+RELEASES = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
+OTHERS_KINDS = {"Certificate", "PodMonitor", "PrometheusRule", "ScaledObject"}
+"""Kinds that Kubernetes itself does not know."""
+MIB = 2**20
+
+SCALERS = [[], ["autoscaling-keda"], ["autoscaling-hpa"]]
+SPOOLS = [[], ["external-redis"], ["sentinel"]]
+ALWAYS = [
+    "network-policies",
+    "disruption-budgets",
+    "mx-pair",
+    "cert-manager",
+    "prometheus-operator",
+    "../../monitoring",
+]
+COMBINATIONS = [
+    *([name] for name in ALWAYS),
+    *(one for one in (*SCALERS, *SPOOLS) if one),
+    *([*ALWAYS, *scaler, *spool] for scaler, spool in product(SCALERS, SPOOLS)),
+]
+
+needs_renderer = pytest.mark.skipif(renderer() is None, reason="needs kubectl 1.27 or kustomize 5, or later, on PATH")
+
+
+@cache
+def overlay(name: str) -> list[Object]:
+    return render(ROOT / "overlays" / name)
+
+
+@pytest.fixture(params=["+".join(one) for one in COMBINATIONS])
+def combination(request: pytest.FixtureRequest, tmp_path: Path) -> list[Object]:
+    return render_with(request.param.split("+"), tmp_path)
+
+
+def base(service: str) -> Object:
+    found: Object = yaml.safe_load((ROOT / "base" / service / "deployment.yaml").read_text())
+    return found
+
+
+def settings_in(overlay_name: str, service: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings that a container of the service has, with the configuration of an overlay."""
+    for name, value in environment(base(service)).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CAUSEWAY_REDIS__URL", "redis://redis:6379/0")
+    return configuration.load(ROOT / "overlays" / overlay_name / "causeway.yaml")
+
+
+@cache
+def schema_fault(written_as_json: str, release: str) -> str:
+    try:
+        kubernetes_validate.validate(json.loads(written_as_json), release, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{release}: {'.'.join(map(str, error.path))}: {error.message}"
+    return ""
+
+
+def assert_valid(one: Object) -> None:
+    if one["kind"] in OTHERS_KINDS:
+        return
+    faults = [schema_fault(json.dumps(one, sort_keys=True), release) for release in RELEASES]
+    assert not any(faults), f"{title(one)}: {faults}"
+
+
+def assert_restricted(workload: Object) -> None:
+    """Pod Security Standard "restricted", and what we ask beyond it."""
+    pod, name = pod_of(workload), title(workload)
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys(), name
+    allowed = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+    assert all(volume.keys() <= allowed for volume in pod.get("volumes", [])), name
+    assert pod["securityContext"]["runAsNonRoot"] is True, name
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == 10001, name
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+    assert pod["automountServiceAccountToken"] is False, name
+    for container in [*pod["containers"], *pod.get("initContainers", [])]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), name
+        assert {"cpu", "memory"} <= container["resources"]["limits"].keys(), name
+        assert {"readinessProbe", "livenessProbe"} <= container.keys(), name
+
+
+def assert_joined(objects: list[Object]) -> None:
+    """Whatever an object points at is there, and whose pods are whose is never in doubt."""
+    workloads = of_kind(objects, *WORKLOADS)
+    for workload in workloads.values():
+        takers = [other for other in workloads.values() if selects(other["spec"]["selector"], labels_of(workload))]
+        assert takers == [workload], title(workload)
+        pod = pod_of(workload)
+        assert pod.get("serviceAccountName", "default") in {"default", *of_kind(objects, "ServiceAccount")}
+        for volume in pod.get("volumes", []):
+            assert volume.get("configMap", {}).get("name", "addresses") in of_kind(objects, "ConfigMap"), volume
+            assert volume.get("secret", {}).get("secretName", "ingress-tls") == "ingress-tls", volume
+        for source in pod["containers"][0].get("envFrom", []):
+            if "configMapRef" in source:
+                assert source["configMapRef"]["name"] in of_kind(objects, "ConfigMap")
+    for service in of_kind(objects, "Service").values():
+        found = [one for one in workloads.values() if selects(service["spec"]["selector"], labels_of(one))]
+        assert len(found) == 1, title(service)
+        ports = {port["name"] for port in pod_of(found[0])["containers"][0]["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports, title(service)
+    for policy in of_kind(objects, "NetworkPolicy", "PodDisruptionBudget").values():
+        selector = policy["spec"].get("podSelector") or policy["spec"].get("selector") or {}
+        assert any(selects(selector, labels_of(one)) for one in workloads.values()), title(policy)
+    for scaler in of_kind(objects, "ScaledObject", "HorizontalPodAutoscaler").values():
+        assert "replicas" not in workloads[scaler["spec"]["scaleTargetRef"]["name"]]["spec"], title(scaler)
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_file_is_yaml(file: Path) -> None:
+    assert all(isinstance(document, dict | list) for document in yaml.safe_load_all(file.read_text()))
+
+
+@pytest.mark.parametrize("one", [pytest.param(one, id=f"{file}:{one['kind']}") for file, one in written()])
+def test_every_object_written_is_valid_in_the_newest_releases(one: Object) -> None:
+    assert_valid(one)
+
+
+def test_a_misspelt_key_is_no_valid_object() -> None:
+    deployment = base("ingress")
+    deployment["spec"]["template"]["spec"]["terminationGracePeriod"] = 5
+    with pytest.raises(AssertionError, match="terminationGracePeriod"):
+        assert_valid(deployment)
+
+
+WRITTEN_WORKLOADS = [pytest.param(one, id=title(one)) for _, one in written() if one["kind"] in WORKLOADS]
+
+
+@pytest.mark.parametrize("workload", WRITTEN_WORKLOADS)
+def test_every_pod_is_restricted(workload: Object) -> None:
+    assert_restricted(workload)
+
+
+def test_a_pod_that_may_write_its_root_is_not_restricted() -> None:
+    deployment = base("egress")
+    pod_of(deployment)["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = False
+    with pytest.raises(AssertionError):
+        assert_restricted(deployment)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_rollout_never_takes_a_pod_before_its_successor_is_ready(service: str) -> None:
+    spec = base(service)["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert spec["minReadySeconds"] >= 5
+    assert pod_of(base(service))["containers"][0]["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_grace_period_outlasts_the_longest_drain(service: Name, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_in(name, service, monkeypatch)
+    pod = pod_of(base(service))
+    waits = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    assert pod["terminationGracePeriodSeconds"] >= waits + drain_seconds(settings, service)
+
+
+def test_a_stop_waits_as_long_as_a_peer_may_take_over_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    ingress = settings_in("production", "ingress", monkeypatch).ingress
+    assert ingress.shutdown_timeout >= ingress.data_timeout
+    egress = settings_in("production", "egress", monkeypatch).egress
+    assert egress.shutdown_timeout >= egress.data_timeout
+
+
+@pytest.mark.parametrize("service", ["ingress", "egress"])
+def test_memory_holds_twice_what_may_be_in_flight(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = getattr(settings_in("production", service, monkeypatch), service)
+    limit = pod_of(base(service))["containers"][0]["resources"]["limits"]["memory"]
+    assert octets(limit) >= 2 * section.max_bytes_in_flight + 128 * MIB
+
+
+def test_redis_has_memory_for_the_rewrite_of_its_file_and_never_forgets() -> None:
+    redis = yaml.safe_load((ROOT / "base" / "redis" / "stateful-set.yaml").read_text())
+    container = pod_of(redis)["containers"][0]
+    options = dict(zip(container["args"][::2], container["args"][1::2], strict=True))
+    assert (options["--appendonly"], options["--appendfsync"]) == ("yes", "always")
+    assert options["--maxmemory-policy"] == "noeviction"
+    maxmemory = int(options["--maxmemory"].removesuffix("gb")) * 2**30
+    assert octets(container["resources"]["limits"]["memory"]) >= 2 * maxmemory + 128 * MIB
+    assert redis["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "data"
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_configuration_is_what_the_service_can_start_with(
+    service: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(name, service, monkeypatch)
+    here = settings.model_copy(update={"addresses": settings.addresses.model_copy(update={"map": None})})
+    faults = faults_before_start(here)
+    assert [fault for fault in faults if "/tls/tls." not in fault] == []
+    assert bool(faults) == (service == "ingress"), "the certificate, which is not on this machine, is ingress's alone"
+
+
+@needs_renderer
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_is_valid_restricted_and_whole(name: str) -> None:
+    for one in overlay(name):
+        assert_valid(one)
+        assert one["kind"] == "Namespace" or one["metadata"]["namespace"] == "causeway", title(one)
+    for workload in of_kind(overlay(name), *WORKLOADS).values():
+        assert_restricted(workload)
+    assert_joined(overlay(name))
+
+
+@needs_renderer
+def test_every_combination_is_valid_restricted_and_whole(combination: list[Object]) -> None:
+    for one in combination:
+        assert_valid(one)
+    for workload in of_kind(combination, *WORKLOADS).values():
+        assert_restricted(workload)
+    assert_joined(combination)
+
+
+@needs_renderer
+def test_production_names_a_release_of_every_image_of_ours() -> None:
+    images = [
+        container["image"]
+        for workload in of_kind(overlay("production"), *WORKLOADS).values()
+        for container in pod_of(workload)["containers"]
+    ]
+    ours = [image for image in images if "causeway" in image]
+    assert len(ours) == 4
+    assert all(re.fullmatch(r"registry\.example\.com/causeway/\w+:[0-9.]+", image) for image in ours)
+
+
+@needs_renderer
+def test_the_namespace_takes_restricted_pods_only() -> None:
+    for name in OVERLAYS:
+        (namespace,) = of_kind(overlay(name), "Namespace").values()
+        assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@needs_renderer
+def test_mx_10_and_mx_20_are_two_balancers_with_pods_of_their_own() -> None:
+    balancers = {
+        name: service["spec"]
+        for name, service in of_kind(overlay("production"), "Service").items()
+        if service["spec"].get("type") == "LoadBalancer"
+    }
+    assert balancers.keys() == {"ingress", "ingress-mx20"}
+    assert all(spec["externalTrafficPolicy"] == "Local" for spec in balancers.values())
+    deployments = of_kind(overlay("production"), "Deployment")
+    for name, spec in balancers.items():
+        taken = {other for other, one in deployments.items() if selects(spec["selector"], labels_of(one))}
+        assert taken == {name}
+        spread = pod_of(deployments[name])["topologySpreadConstraints"]
+        zones = [one for one in spread if one["whenUnsatisfiable"] == "DoNotSchedule"]
+        assert [one["topologyKey"] for one in zones] == ["topology.kubernetes.io/zone"]
+        assert all(selects(zones[0]["labelSelector"], labels_of(deployments[other])) for other in balancers)
+
+
+@needs_renderer
+def test_who_may_speak_to_whom() -> None:
+    objects = overlay("production")
+    pods = {name: labels_of(one) for name, one in of_kind(objects, *WORKLOADS).items()}
+    policies = [one["spec"] for one in of_kind(objects, "NetworkPolicy").values()]
+
+    def ports(pod: str, direction: str) -> set[Any]:
+        rules = [
+            rule
+            for policy in policies
+            if selects(policy["podSelector"], pods[pod])
+            for rule in policy.get(direction, [])
+        ]
+        return {port["port"] for rule in rules for port in rule["ports"]}
+
+    assert {pod: ports(pod, "egress") for pod in pods} == {
+        "ingress": {53, 6379},
+        "ingress-mx20": {53, 6379},
+        "transform": {53, 6379},
+        "egress": {53, 6379, 25, 465},
+        "redis": set(),
+    }
+    assert {pod: ports(pod, "ingress") for pod in pods} == {
+        "ingress": {"smtp", "http"},
+        "ingress-mx20": {"smtp", "http"},
+        "transform": {"http"},
+        "egress": {"http"},
+        "redis": {"redis"},
+    }
+    assert {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} in policies, "what is not named is denied"
+
+
+@needs_renderer
+@pytest.mark.parametrize("component", ["external-redis", "sentinel"])
+def test_with_a_redis_elsewhere_nothing_of_ours_is_left(component: str, tmp_path: Path) -> None:
+    objects = render_with(["network-policies", component], tmp_path)
+    assert not [title(one) for one in objects if one["metadata"]["name"] == "redis"]
+    (policy,) = (one for one in objects if title(one) == "NetworkPolicy/to-redis")
+    assert all("to" not in rule for rule in policy["spec"]["egress"])
+
+
+@needs_renderer
+def test_the_sentinels_are_settings_that_the_program_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = render_with(["sentinel"], tmp_path)
+    (spool,) = (one for name, one in of_kind(objects, "ConfigMap").items() if name.startswith("spool-"))
+    for name, value in {**environment(base("egress")), **spool["data"]}.items():
+        monkeypatch.setenv(name, value)
+    settings = configuration.load(tmp_path / "causeway.yaml")
+    assert settings.redis.durability == "replicated"
+    assert settings.redis.sentinel
+    here = settings.model_copy(update={"addresses": settings.addresses.model_copy(update={"map": None})})
+    assert faults_before_start(here) == []
+
+
+@needs_renderer
+def test_scalers_ask_for_metrics_that_exist() -> None:
+    known = {one._name for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)}
+    queries = [
+        trigger["metadata"]["query"]
+        for scaler in of_kind(overlay("production"), "ScaledObject").values()
+        for trigger in scaler["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    assert len(queries) == 4
+    assert {name for query in queries for name in re.findall(r"causeway_\w+", query)} <= known
+
+
+def test_the_rules_are_those_of_the_monitoring() -> None:
+    """`make manifests` writes them anew."""
+    rules = yaml.safe_load((ROOT.parent / "monitoring" / "rules.yaml").read_text())
+    made = yaml.safe_load((ROOT / "components" / "prometheus-operator" / "prometheus-rule.yaml").read_text())
+    assert made["spec"] == rules
+
+
+def test_the_jobs_are_those_of_the_rules() -> None:
+    monitor = yaml.safe_load((ROOT / "components" / "prometheus-operator" / "pod-monitor.yaml").read_text())
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    (job,) = endpoint["relabelings"]
+    assert job["sourceLabels"] == ["__meta_kubernetes_pod_label_app_kubernetes_io_component"]
+    made = {job["replacement"].replace("$1", labels_of(base(one))["app.kubernetes.io/component"]) for one in SERVICES}
+    rules = (ROOT.parent / "monitoring" / "rules.yaml").read_text()
+    assert made == set(re.findall(r'absent\(up\{job="([^"]+)"\}\)', rules))
