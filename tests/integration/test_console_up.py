@@ -56,7 +56,13 @@ class Up:
         self.data = folder / "data"
         self.log = folder / "log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(self.command(*arguments), stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.command(*arguments),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, "TMPDIR": str(folder)},  # a process that is killed leaves its temporary files
+            )
 
     def command(self, *arguments: str) -> list[str]:
         program = [sys.executable, "-m", "services.console.main", "up"]
