@@ -12,7 +12,7 @@ from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from math import gcd
 
@@ -207,8 +207,3 @@ def _is_readable_day(rule: vRecur, given: set[str], days: list[str], start: Mome
     if given == {"BYDAY", "BYSETPOS"}:
         return frozenset(days) in _DAY_SETS and [int(one) for one in rule["BYSETPOS"]] in ([1], [2], [3], [4], [-1])
     return False
-
-
-def date_of(moment: Moment) -> date:
-    """Return the day of a local time or a date."""
-    return moment.date() if isinstance(moment, datetime) else moment
