@@ -40,6 +40,23 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _PHRASE = re.compile(rf"[{ATEXT}]+(?: [{ATEXT}]+)*")
 _SILENT = ("blank", "comment")
 
+# A mailbox as nearly all are written, up to the comma or the end: `Anna Schmidt <a@b>`, `"Schmidt, Anna" <a@b>`, `a@b`.
+_ATOM = rb"[A-Za-z0-9!#$%&'*+/^_`{|}~.\-]++"
+_PLAIN = re.compile(
+    rb"[ \t\r\n]*+(?:"
+    rb"(?P<name>"
+    + _ATOM
+    + rb"(?: "
+    + _ATOM
+    + rb")*+|\"[ !#-<>-\[\]-~]*+\")?[ \t]*+<(?P<address>"
+    + _ATOM
+    + rb"@(?P<domain>"
+    + _ATOM
+    + rb"))>"
+    rb"|(?P<bare>" + _ATOM + rb"@(?P<bare_domain>" + _ATOM + rb"))"
+    rb")[ \t\r\n]*+(?:,|\Z)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
@@ -70,6 +87,29 @@ class _Token(NamedTuple):
 
 def read_addresses(content: bytes, start: int = 0, end: int | None = None) -> tuple[Mailbox, ...]:
     """Return the mailboxes in `content[start:end]`, the value of an address field, in order. Never fails."""
+    end = len(content) if end is None else min(end, len(content))
+    plain: list[Mailbox] = []
+    while start < end and (found := _PLAIN.match(content, start, end)):
+        plain.append(_plain_mailbox(found))
+        start = found.end()
+    return (*plain, *_read_any(content, start, end)) if start < end else tuple(plain)
+
+
+def _plain_mailbox(found: re.Match[bytes]) -> Mailbox:
+    """Return what `_PLAIN` matched; every form of it reads the same in `_read_any`."""
+    which, domain = ("bare", "bare_domain") if found["address"] is None else ("address", "domain")
+    name = found["name"]
+    return Mailbox(
+        found[which].decode(),
+        found.span(which),
+        found.span(domain),
+        _BLANKS.sub(" ", name.strip(b'"').decode()).strip(" ") if name else "",
+        found.span("name") if name else None,
+    )
+
+
+def _read_any(content: bytes, start: int, end: int) -> tuple[Mailbox, ...]:
+    """Return the mailboxes of a list in any form, token by token."""
     tokens = list(_tokens(content[start:end].decode("latin-1"), start))  # an octet a character: offsets stay true
     found: list[Mailbox | None] = []
     group: str | None = None
@@ -182,7 +222,7 @@ def _domain(tokens: Sequence[_Token]) -> Span | None:
 def _address(tokens: Sequence[_Token]) -> str:
     text = "".join(" " if token.kind == "blank" else token.text for token in tokens if token.kind != "comment")
     text = _decoded(text)
-    if "=?" in text and not _CONTROL.search(words := decode_words(text)):
+    if "=?" in text and (words := decode_words(text)).strip() and not _CONTROL.search(words):
         text = words
     local, at, domain = text.rpartition("@")
     return f"{local.rstrip(' ')}@{domain.replace(' ', '')}" if at else text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.errors import MalformedMessage
 from shared.mail.encoded_words import decode_words, encode_words
@@ -19,10 +19,11 @@ _LINE_LENGTH = 78  # RFC 5322 section 2.1.1: should
 _MAX_LINE_LENGTH = 998  # and must, both without CRLF
 
 _FIELD = re.compile(
-    rb"([!-9;-~]*+)[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
+    rb"([!-9;-~]*+)[ \t]*+(:)[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
 )  # blanks before the colon: section 4.5.8
 _CONTINUATION = re.compile(rb"(?:[ \t][^\n]*+\n)++")
 _MBOX_LINE = re.compile(rb">?From [^\n]*+\n")
+_HYPHEN = ord("-")
 _LINE_END = re.compile(rb"\r?\n")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _PIECE = re.compile(rb".{1,990}(?![\x80-\xbf])", re.DOTALL)  # of a word that fits no line, between characters
@@ -30,8 +31,7 @@ _PIECE = re.compile(rb".{1,990}(?![\x80-\xbf])", re.DOTALL)  # of a word that fi
 _FOLDABLE = re.compile(r'[ \t]*+(?:"(?:[^"\\]++|\\.)*+"?|[^ \t"])++')
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One header field: `content[start:end]`, from its name up to and with its last line end.
 
     name: in lower case. value_start: just after the colon. Only a field that ends the content can lack its line end.
@@ -73,16 +73,16 @@ def read_fields(
         position = found.end()
     fields: list[Field] = []
     while position < limit:
-        if found := _LINE_END.match(content, position):
-            return tuple(fields), found.end()
-        if content.startswith(b"--", position) and is_delimiter(position):
+        if content[position] == _HYPHEN and content.startswith(b"--", position) and is_delimiter(position):
             break
         if not (found := _FIELD.match(content, position, limit)):
+            if end := _LINE_END.match(content, position):
+                return tuple(fields), end.end()
             break
+        end_of_field = found.end()
         if name := found[1]:
-            colon = content.index(b":", found.end(1))
-            fields.append(Field(name.decode().lower(), found.start(), colon + 1, found.end()))
-        position = found.end()
+            fields.append(Field(name.decode().lower(), position, found.end(2), end_of_field))
+        position = end_of_field
     if position - start > max_bytes:
         raise MalformedMessage(f"the header at offset {start} is longer than {max_bytes} octets")
     return tuple(fields), position

@@ -1,7 +1,8 @@
 import time
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.mail.address_list import Mailbox, read_addresses, write_name
@@ -93,6 +94,7 @@ SHARDS = st.sampled_from(
 
 
 @given(st.one_of(st.binary(max_size=200), st.lists(SHARDS, max_size=80).map(b"".join)), st.integers(0, 5))
+@example(b"=?utf?q??=", 0)  # encoded words that say nothing stay as they are
 def test_any_octets_are_a_list_whose_spans_are_ordered_and_nested(content: bytes, start: int) -> None:
     position = min(start, len(content))
     for mailbox in read_addresses(content, start):
@@ -114,6 +116,32 @@ def test_a_name_that_is_written_is_read_again(name: str, quoted: bool) -> None:
     (mailbox,) = read_addresses(write_name(name, quoted) + b" <a@x>")
     assert mailbox.name.split() == name.split()
     assert mailbox.address == "a@x"
+
+
+PIECES = st.sampled_from(
+    b'Anna|Anna Schmidt|"Schmidt, Anna"|"" |" x  y "|<a@b.example>|c@d.example|John/O|mailto:|team:|=?utf-8?q?a?='
+    b'|(x)|[1.2.3.4]| |\t|\r\n |"|<|>|,|;|:|@|=|\\|.|\x00|\xc3\xa4'.split(b"|")
+)
+
+
+@given(st.lists(PIECES, max_size=10).map(b"".join))
+def test_a_plain_list_reads_the_same_as_token_by_token(value: bytes) -> None:
+    """What begins with a comment, which belongs to nobody, is not plain: all of it is read token by token."""
+    by_tokens = [_without_comment(mailbox) for mailbox in read_addresses(b"()" + value)]
+    assert list(read_addresses(value)) == by_tokens
+
+
+def _without_comment(mailbox: Mailbox) -> Mailbox:
+    def moved(span: tuple[int, int] | None) -> tuple[int, int] | None:
+        return span and (span[0] - 2, span[1] - 2)
+
+    address_span = mailbox.address_span[0] - 2, mailbox.address_span[1] - 2
+    return replace(
+        mailbox,
+        address_span=address_span,
+        domain_span=moved(mailbox.domain_span),
+        name_span=moved(mailbox.name_span),
+    )
 
 
 @pytest.mark.parametrize(
