@@ -15,9 +15,9 @@ from services.egress.pool import Pool
 from services.egress.session import Session
 from services.egress.transaction import Transaction
 from services.egress.verdict import Result
-from services.egress.wire import canonical
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.edits import Edits, apply
+from shared.mail.line_ends import normalize
 from shared.mail.outcome import Outcome
 from shared.mail.reply import Reply
 from shared.operations.settings import SmartHost
@@ -48,7 +48,7 @@ class Courier:
         hosts = await self._resolver.hosts(self._smart_hosts)
         if isinstance(hosts, Reply):
             return tuple(outcome(address, hosts, None) for address in left)
-        outgoing = canonical(apply(content, edits))
+        outgoing = normalize(apply(content, edits))
         outcomes: list[Outcome] = []
         last: tuple[Reply, Host] | None = None
         for host in order(hosts, self._board.usable, self._random):

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from services.ingress import replies
 from services.ingress.admission import Load, admit, admit_hops, admit_size
-from services.ingress.content import has_bare_newline, normalize
 from services.ingress.received import loops, received
 from services.ingress.replies import Refusal
 from shared.errors import SpoolFull, SpoolTooWeak, SpoolUnavailable
 from shared.mail.envelope import Envelope, Message
+from shared.mail.line_ends import has_bare_newline, normalize
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit

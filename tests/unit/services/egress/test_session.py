@@ -20,8 +20,8 @@ from services.egress.classify import Trouble
 from services.egress.session import Session, Timeouts, open_session
 from services.egress.transaction import Transaction
 from services.egress.verdict import Result
-from services.egress.wire import canonical
 from shared.mail.delivery import Delivery
+from shared.mail.line_ends import normalize
 from shared.mail.outcome import Deferred, Delivered, Refused
 from shared.mail.reply import Reply
 from shared.operations.settings import SmartHost
@@ -111,7 +111,7 @@ def test_a_missing_final_line_end_is_added_as_data_demands(run: Run, delivery: D
 def test_a_bare_line_end_never_leaves(run: Run, delivery: Delivery, attack: bytes) -> None:
     smuggled = b"Subject: x\r\n\r\na" + attack + b"MAIL FROM:<evil@example.com>\r\n"
     with SmartHostServer() as server:
-        run(carry(host(server, tls="none"), delivery, canonical(smuggled)))
+        run(carry(host(server, tls="none"), delivery, normalize(smuggled)))
         [arrived] = server.messages
         assert arrived.content.count(b"\r") == arrived.content.count(b"\n") == arrived.content.count(b"\r\n")
         assert b"evil" in arrived.content

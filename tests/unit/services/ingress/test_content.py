@@ -1,4 +1,4 @@
-"""The end of DATA, dot-stuffing and bare newlines."""
+"""The end of DATA and dot-stuffing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingress.content import Data, has_bare_newline, normalize
+from services.ingress.content import Data
 
 pieces = st.lists(st.sampled_from([b"\r", b"\n", b".", b"a", b"\0", b"\r\n", b"\r\n.", b"bc"]), max_size=40)
 octets = pieces.map(b"".join)
@@ -82,17 +82,3 @@ def test_a_bare_cr_before_the_end_makes_it_doubtful(before: bytes, doubtful: boo
     data = Data()
     assert data.feed(before + b"\r\n.\r\n") == b""
     assert data.has_doubtful_end is doubtful
-
-
-@given(octets)
-def test_a_bare_newline_is_one_that_no_pair_holds(content: bytes) -> None:
-    left = content.replace(b"\r\n", b"")
-    assert has_bare_newline(content) == (b"\r" in left or b"\n" in left)
-
-
-@given(octets)
-def test_normalising_leaves_no_bare_newline_and_nothing_else_changed(content: bytes) -> None:
-    normal = normalize(content)
-    assert not has_bare_newline(normal)
-    assert re.sub(rb"[\r\n]", b"", normal) == re.sub(rb"[\r\n]", b"", content)
-    assert normalize(normal) == normal
