@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 from services.ingress import replies
 from services.ingress.admission import Load, admit, admit_hops, admit_size
+from services.ingress.group_commit import GroupCommit
 from services.ingress.received import loops, received
 from services.ingress.replies import Refusal
 from shared.errors import SpoolFull, SpoolTooWeak, SpoolUnavailable
@@ -18,11 +19,8 @@ from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.settings import IngressSettings, RedisSettings
-from shared.spool.accept import accept
+from shared.spool.accept import accept_all
 from shared.spool.operation import AsyncSpool
-
-WRITES_AT_ONCE = 64
-"""More would only wait inside Redis, each on a connection of its own."""
 
 
 def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes | Refusal:
@@ -47,13 +45,12 @@ class Acceptance:
         settings: IngressSettings,
         redis: RedisSettings,
     ) -> None:
-        self._spool = spool
         self._load = load
         self._hostname = hostname
         self._settings = settings
         self._redis = redis
-        self._replicas = redis.replicas if redis.durability == "replicated" else 0
-        self._writes = asyncio.Semaphore(WRITES_AT_ONCE)
+        replicas = redis.replicas if redis.durability == "replicated" else 0
+        self._commit = GroupCommit(spool, partial(accept_all, replicas=replicas))
 
     def refusal(self) -> Refusal | None:
         """Return why no mail can be taken now, if so."""
@@ -66,17 +63,16 @@ class Acceptance:
         if isinstance(examined, Refusal):
             return examined
         trace = received(envelope, self._hostname, extended=extended)
-        async with self._writes:
-            if refusal := self.refusal():
-                return refusal
-            try:
-                if not await self._spool.run(accept(Message(envelope, trace + examined), replicas=self._replicas)):
-                    raise SpoolUnavailable("the id is taken: chance made it twice")
-            except SpoolFull:
-                return replies.SPOOL_FULL
-            except (SpoolUnavailable, SpoolTooWeak) as error:
-                emit("spool.away", envelope.id, level=logging.ERROR, cause=str(error))
-                return replies.SPOOL_AWAY
+        if refusal := self.refusal():
+            return refusal
+        try:
+            if not await self._commit.write(Message(envelope, trace + examined)):
+                raise SpoolUnavailable("the id is taken: chance made it twice")
+        except SpoolFull:
+            return replies.SPOOL_FULL
+        except (SpoolUnavailable, SpoolTooWeak) as error:
+            emit("spool.away", envelope.id, level=logging.ERROR, cause=str(error))
+            return replies.SPOOL_AWAY
         metrics.messages_accepted.labels(envelope.source).inc()
         metrics.stage_seconds.labels("ingress").observe(time.monotonic() - began)
         emit(

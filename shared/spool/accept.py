@@ -1,16 +1,20 @@
-"""Accepting a message: the one write after which a 250 may be sent."""
+"""Accepting messages: the one write after which a 250 may be sent."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from shared.errors import SpoolTooWeak
 from shared.mail.envelope import Envelope, Message
-from shared.spool.operation import Batch, Command, Operation, Script
+from shared.spool import keys
+from shared.spool.operation import Argument, Batch, Command, Operation, Script
 
 WAIT_MILLISECONDS = 5000
 """How long a write may take to reach the replicas before the client is asked to try again."""
+CONTENT_SECONDS = 60
+"""How long a content waits for its record, of which only a broken connection or a full Redis can keep it."""
 
 
 def accepted_event(envelope: Envelope, size: int) -> str:
@@ -28,26 +32,34 @@ def accepted_event(envelope: Envelope, size: int) -> str:
 
 
 def accept(message: Message, *, replicas: int = 0) -> Operation[bool]:
-    """Write record, content, history and transform job at once; durable as Redis is when it returns.
+    """Write one message as `accept_all` does; return whether it is new."""
+    (is_new,) = yield from accept_all([message], replicas=replicas)
+    return is_new
 
-    Returns False, having changed nothing, where the id is that of a message which is here already. With `replicas`,
-    waits until so many have the write and raises SpoolTooWeak where they do not in WAIT_MILLISECONDS (the message may
-    still be delivered).
+
+def accept_all(messages: Sequence[Message], *, replicas: int = 0) -> Operation[list[bool]]:
+    """Write content, record, history and transform job of all messages, or of none; durable as Redis is on return.
+
+    Returns for each whether it is new: one whose id is that of a message which is here already changes nothing. With
+    `replicas`, waits until so many have the writes and raises SpoolTooWeak where they do not in WAIT_MILLISECONDS (the
+    messages may still be delivered).
+
+    The contents go ahead of the script, which would only copy them, and stay by themselves for no longer than
+    CONTENT_SECONDS.
     """
+    requests: list[Command | Script] = [
+        Command("SET", (keys.content(one.envelope.id), one.content, "NX", "EX", CONTENT_SECONDS)) for one in messages
+    ]
+    requests.append(Script("accept", tuple(part for one in messages for part in _described(one))))
+    if replicas:
+        requests.append(Command("WAIT", (replicas, WAIT_MILLISECONDS)))
+    answers: list[Any] = yield Batch(requests)
+    confirmed = answers.pop() if replicas else replicas
+    if confirmed < replicas:
+        raise SpoolTooWeak(f"{confirmed} of {replicas} replicas confirmed the write")
+    return [bool(is_new) for is_new in answers[-1]]
+
+
+def _described(message: Message) -> tuple[Argument, ...]:
     envelope, size = message.envelope, len(message.content)
-    write = Script(
-        "accept",
-        (
-            envelope.id,
-            json.dumps(envelope.to_json()),
-            message.content,
-            size,
-            accepted_event(envelope, size),
-        ),
-    )
-    if not replicas:
-        return bool((yield write))
-    answers: list[Any] = yield Batch((write, Command("WAIT", (replicas, WAIT_MILLISECONDS))))
-    if answers[1] < replicas:
-        raise SpoolTooWeak(f"{answers[1]} of {replicas} replicas confirmed the write")
-    return bool(answers[0])
+    return envelope.id, json.dumps(envelope.to_json()), size, accepted_event(envelope, size)

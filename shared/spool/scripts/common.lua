@@ -47,12 +47,12 @@ local function message_of(queue, id)
   return redis.call('HGET', DELIVERY .. id, 'message')
 end
 
--- A message that was never here before, with its job.
-local function accept(id, envelope, content, size, event, now)
+-- A message that was never here before, with its job. Its content is there, and stays from here on.
+local function accept(id, envelope, size, event, now)
   if redis.call('EXISTS', MESSAGE .. id) == 1 then return 0 end
   redis.call('HSET', MESSAGE .. id, 'schema', 1, 'envelope', envelope, 'size', size, 'state', 'waiting',
     'crashes', 0, 'open', 0)
-  redis.call('SET', CONTENT .. id, content)
+  redis.call('PERSIST', CONTENT .. id)
   note(id, event)
   enqueue(TRANSFORM, id, now)
   return 1

@@ -106,7 +106,8 @@ for _, one in ipairs(settlements) do
     end
     settle[one.kind](one)
     for _, report in ipairs(one.reports) do
-      accept(report.id, binary(report.envelope), binary(report.content), report.size, binary(report.event), now)
+      redis.call('SET', CONTENT .. report.id, binary(report.content), 'NX')
+      accept(report.id, binary(report.envelope), report.size, binary(report.event), now)
     end
   end
 end

@@ -1,0 +1,66 @@
+"""Writes together what comes in at the same time: one request, one script and one fsync for a group of messages.
+
+While one group is on its way to the disk the next one gathers, so the groups grow with the load, and nobody waits for a
+timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from shared.mail.envelope import Message
+from shared.spool.operation import AsyncSpool, Operation
+
+GROUPS_AT_ONCE = 4
+"""On their way to Redis, each on a connection of its own: a large message holds up no small one."""
+GROUP_MESSAGES = 64
+GROUP_OCTETS = 1_048_576
+"""A message above it goes alone."""
+
+Write = Callable[[Sequence[Message]], Operation[list[bool]]]
+
+
+class GroupCommit:
+    """One for all sessions of a process. write: the operation that makes a group durable, or none of it."""
+
+    def __init__(self, spool: AsyncSpool, write: Write) -> None:
+        self._spool = spool
+        self._write = write
+        self._waiting: deque[tuple[Message, asyncio.Future[bool]]] = deque()
+        self._writers: set[asyncio.Task[None]] = set()
+
+    async def write(self, message: Message) -> bool:
+        """Return once the message is durable; False where its id was taken. Raises SpoolError for its whole group."""
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((message, written))
+        if len(self._writers) < GROUPS_AT_ONCE:
+            writer = asyncio.create_task(self._write_groups())
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+        return await written
+
+    async def _write_groups(self) -> None:
+        while self._waiting:
+            group = self._next_group()
+            try:
+                answers = await self._spool.run(self._write([message for message, _ in group]))
+            except Exception as error:  # noqa: BLE001 (each session tells its client)
+                for _, written in group:
+                    if not written.cancelled():
+                        written.set_exception(error)
+            else:
+                for (_, written), is_new in zip(group, answers, strict=True):
+                    if not written.cancelled():
+                        written.set_result(is_new)
+
+    def _next_group(self) -> list[tuple[Message, asyncio.Future[bool]]]:
+        group = [self._waiting.popleft()]
+        octets = len(group[0][0].content)
+        while self._waiting and len(group) < GROUP_MESSAGES:
+            octets += len(self._waiting[0][0].content)
+            if octets > GROUP_OCTETS:
+                break
+            group.append(self._waiting.popleft())
+        return group
