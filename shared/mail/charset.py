@@ -72,7 +72,8 @@ def recognise(octets: bytes) -> str | None:
     order that no Western text has.
     """
     if octets.isascii():
-        return "iso-2022-jp" if _JIS_ESCAPE.search(octets) and _decodes(octets, "iso2022_jp") else None
+        is_japanese = b"\x1b" in octets and _JIS_ESCAPE.search(octets) and _decodes(octets, "iso2022_jp")
+        return "iso-2022-jp" if is_japanese else None
     if _decodes(octets, "utf_8"):
         return "utf-8"
     return "windows-1252" if not _NOT_WESTERN.search(octets) and _decodes(octets, "cp1252") else None

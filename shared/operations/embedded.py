@@ -58,6 +58,8 @@ def command(binary: Path, directory: Path, socket: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "always",
         "maxmemory-policy": "noeviction",
+        "rdbcompression": "no",  # of the rewritten append-only file: mail is mostly encoded, and soon gone
+        "auto-aof-rewrite-min-size": "256mb",
         "save": "",
         "daemonize": "no",
         "loglevel": "warning",
