@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.mail.envelope import BodyType, Notify
+from shared.mail.envelope import BodyType, Notify, as_json
 from shared.mail.reply import Reply
 
 RecipientState = Literal["pending", "delivered", "refused", "expired"]
@@ -64,7 +64,8 @@ class Delivery:
 
     def to_json(self) -> dict[str, Any]:
         """Return the delivery as JSON-ready data; `from_json` restores an equal value."""
-        return asdict(self)
+        recipients = [{**as_json(one), "reply": one.reply and as_json(one.reply)} for one in self.recipients]
+        return {**as_json(self), "recipients": recipients}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Delivery:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 BodyType = Literal["7BIT", "8BITMIME", "BINARYMIME"]
@@ -15,6 +15,11 @@ def new_message_id(now: float | None = None) -> str:
     """Return a spool id: 12 hex digits of milliseconds since the epoch, then 10 random ones; sorts by time."""
     milliseconds = int((time.time() if now is None else now) * 1000)
     return f"{milliseconds:012x}{secrets.token_hex(5)}"
+
+
+def as_json(value: Any) -> dict[str, Any]:
+    """Return the fields of a value with slots by name; what they hold stays as it is (`asdict` copies all of it)."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ class Envelope:
 
     def to_json(self) -> dict[str, Any]:
         """Return the envelope as JSON-ready data; `from_json` restores an equal value."""
-        return asdict(self)
+        recipients = [as_json(recipient) for recipient in self.recipients]
+        return {**as_json(self), "recipients": recipients, "client": as_json(self.client)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Envelope:

@@ -36,6 +36,7 @@ class _JsonLines(logging.Formatter):
 
 def configure(service: str, level: str = "info") -> None:
     """Send every log record of this process to standard error as JSON lines, named after `service`."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of them
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
@@ -46,4 +47,6 @@ def emit(event: str, id: str | None = None, *, level: int = logging.INFO, bug: b
     if not _log.isEnabledFor(level):
         return
     data = {"id": id, **fields} if id else fields
-    _log.log(level, event, extra={"event_fields": data}, exc_info=bug)
+    error = sys.exc_info() if bug else None
+    # As `_log.log` would, without looking for the line of code that called: no line tells of that either.
+    _log.handle(_log.makeRecord(_log.name, level, "", 0, event, (), error, extra={"event_fields": data}))
