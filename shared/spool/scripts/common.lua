@@ -18,11 +18,12 @@ local function record_key(queue, id)
   return DELIVERY .. id
 end
 
+-- A job that RQ knows already only changes its status.
 local function put_job(queue, id, status)
+  if redis.call('HSET', RQ_JOB .. id, 'status', status) == 0 then return end
   local data = EGRESS_JOB
   if queue == TRANSFORM then data = TRANSFORM_JOB end
-  redis.call('HSET', RQ_JOB .. id, 'status', status, 'origin', queue, 'data', data,
-    'timeout', 3600, 'result_ttl', 0, 'failure_ttl', -1)
+  redis.call('HSET', RQ_JOB .. id, 'origin', queue, 'data', data, 'timeout', 3600, 'result_ttl', 0, 'failure_ttl', -1)
 end
 
 local function wake(queue)
