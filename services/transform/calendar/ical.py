@@ -31,7 +31,7 @@ from icalendar import (
     TimezoneStandard,
     Todo,
 )
-from icalendar.parser import Parameters
+from icalendar.parser import Contentline, Parameters
 from icalendar.prop import vDDDLists, vDDDTypes
 
 from services.transform.calendar.content_line import content_lines, split_line
@@ -60,6 +60,7 @@ PRODID = "-//Causeway//Calendar 1.0//EN"
 
 MAX_CHARACTERS = 4 * 1024 * 1024
 MAX_DEPTH = 8
+MAX_LINE_OCTETS = 75  # RFC 5545 section 3.1
 
 _CLASSES: dict[str, type[Component]] = {
     one.name: one
@@ -147,7 +148,12 @@ def read_calendars(text: str) -> tuple[Calendar, ...]:
 
 def write_calendar(calendar: Component) -> bytes:
     """Return the text of a calendar in UTF-8, with CRLF, in lines of at most 75 octets."""
-    return bytes(calendar.to_ical())
+    return b"".join(_folded(line) + b"\r\n" for line in calendar.content_lines() if line)
+
+
+def _folded(line: Contentline) -> bytes:
+    """Fold a line where it is too long; the library looks at every character for that."""
+    return line.encode() if len(line) < MAX_LINE_OCTETS and line.isascii() else bytes(line.to_ical())
 
 
 def values_of(component: Component, name: str) -> list[Any]:

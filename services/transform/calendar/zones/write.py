@@ -63,7 +63,9 @@ def _changes(zone: ZoneInfo, years: Years) -> Iterator[_Change]:
             yield _Change(instant, local, before, after, bool(instant.astimezone(zone).dst()))
 
 
+@lru_cache(maxsize=256)
 def _timezone(zone: ZoneInfo, years: Years, name: str, first_year: int) -> Timezone:
+    """Return the component, which several calendars may hold: nobody changes it."""
     timezone = Timezone()
     timezone.add("TZID", name)
     for change, day in _parts(zone, years, first_year):
