@@ -43,14 +43,17 @@ def _of_parts(count: int) -> bytes:
 
 
 def _seconds(content: bytes, source: str) -> float:
-    """Return the least of a few times that conversion and applying its edits took. Raises RuntimeError if it fails."""
+    """Return the least processor time of a few tries to convert a message and to apply the edits.
+
+    Raises RuntimeError where a step fails.
+    """
     took = []
     for _ in range(REPEATS):
         about = context(source)
-        began = time.perf_counter()
+        began = time.process_time()
         conversion = convert(content, about, ORDER)
         apply(content, conversion.edits)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
         if failures := [report for report in conversion.reports if report.failure]:
             raise RuntimeError(f"a message of {len(content)} octets is not converted: {failures[0]}")
     return min(took)

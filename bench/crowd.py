@@ -31,12 +31,13 @@ def run(options: Options) -> Result:
     with (
         room(options, "crowd") as place,
         systems.sink(place, options.made) as (sink_port, _),
-        systems.causeway(place, sink_port, options.made) as port,
+        systems.up(place, systems.configured(sink_port, options.made)) as port,
     ):
         [ingress] = systems.pids(place)["ingress"]
         before = resident_bytes(ingress)
         told = uvloop.run(_send(port, sessions))
         peak = peak_bytes(ingress)
+        told_faults = Counter(str(fault["event"]) for fault in systems.faults(place))
     return {
         "sessions": sessions,
         "size": SIZE,
@@ -44,6 +45,7 @@ def run(options: Options) -> Result:
         "peak_bytes": peak,
         "in_flight_bytes": IngressSettings().max_bytes_in_flight,
         "replies": told,
+        "faults": told_faults,
     }
 
 
@@ -86,6 +88,7 @@ def table_of(result: Result) -> str:
         ("at most", f"{result['peak_bytes'] / 1e6:,.0f} MB"),
         ("max_bytes_in_flight", f"{result['in_flight_bytes'] / 1e6:,.0f} MB"),
         ("replies", replies),
+        ("errors in the log", ", ".join(f"{count} × {event}" for event, count in result["faults"].items()) or "none"),
     ]
     return table((f"ingress, {result['sessions']} sessions of {sized(result['size'])}", ""), rows)
 

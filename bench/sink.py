@@ -3,8 +3,8 @@
     python -m bench.sink --port 2600 --certificate tls.crt --key tls.key --count count.txt
 
 The number of messages taken so far stands in the file `count`, renewed every twentieth of a second. `--arrivals`
-appends "number seconds" of each message to a file before it is counted (seconds: of the machine's monotonic clock, number: of
-its `X-Bench-Number`); `--keep` keeps the messages in a folder, by number.
+appends "number seconds" of each message to a file before it is counted (number: of its `X-Bench-Number`; seconds: of
+the machine's monotonic clock); `--keep` keeps the messages in a folder, by number.
 """
 
 from __future__ import annotations

@@ -99,9 +99,8 @@ def causeway(directory: Path, sink_port: int, made: certificates.SelfSigned, **p
     """
     with up(directory, configured(sink_port, made), **processes) as port:
         yield port
-        for event in _events(directory):
-            if event["level"] == "error":
-                raise RuntimeError(f"Causeway met a fault: {event}")
+        if found := faults(directory):
+            raise RuntimeError(f"Causeway met a fault: {found[0]}")
 
 
 @contextmanager
@@ -137,6 +136,11 @@ def pids(directory: Path) -> dict[str, list[int]]:
     for name, pid in newest.items():
         found[name.partition("-")[0]].append(pid)
     return dict(found)
+
+
+def faults(directory: Path) -> list[dict[str, Any]]:
+    """Return the errors that a Causeway that runs in `directory` has told of."""
+    return [event for event in _events(directory) if event["level"] == "error"]
 
 
 def _events(directory: Path) -> Iterator[dict[str, Any]]:
