@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.operations.tether import tethered
 
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 90
 TICKS = os.sysconf("SC_CLK_TCK")
 

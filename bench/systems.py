@@ -79,15 +79,21 @@ def write_configuration(directory: Path, content: dict[str, Any]) -> Path:
 
 @contextmanager
 def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[int]:
-    """Run a configured Causeway, so many processes of each service; yields its port."""
+    """Run a configured Causeway, so many processes of each service; yields its port. Raises RuntimeError."""
     config = write_configuration(directory, content)
     command = [sys.executable, "-m", "services.console.main", "up", "--config", str(config)]
     command += ["--data", str(directory / "data")]
     for name, count in processes.items():
         command += ["--processes", f"{name}={count}"]
     settings = configuration.load(config)
-    with running(command, _log(directory)):
-        wait_for(lambda: gateway.is_ready(settings), "Causeway")
+    with running(command, _log(directory)) as process:
+        try:
+            wait_for(lambda: gateway.is_ready(settings) or process.poll() is not None, "Causeway")
+            if process.returncode is not None:
+                raise RuntimeError(f"Causeway ended with {process.returncode}")
+        except RuntimeError as error:
+            last = _log(directory).read_text().splitlines()[-3:]
+            raise RuntimeError("\n".join((f"{error}; its last words:", *last))) from None
         yield int(settings.ingress.listen[0].rpartition(":")[2])
 
 
