@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -88,8 +89,8 @@ def run_all(options: argparse.Namespace, directory: Path) -> int:
         began = time.monotonic()
         try:
             result = BENCHMARKS[name].run(chosen)
-        except (RuntimeError, OSError) as error:  # the others may still run
-            print(f"\n## {name}: failed: {error}", flush=True)
+        except Exception:  # noqa: BLE001 the others may still run
+            print(f"\n## {name}: failed\n\n{traceback.format_exc()}", flush=True)
             failed = True
             continue
         targets: list[Target] = BENCHMARKS[name].targets(result)
