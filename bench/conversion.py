@@ -19,8 +19,8 @@ SIZES = [1_000 * 2**power for power in range(16)] + [50_000_000]
 PARTS = [2**power for power in range(1, 14)] + [10_000]
 """As the reader counts them: the multipart is one."""
 M_MMAP_THRESHOLD, FRESH_BYTES = -3, 131_072
-"""Every copy from this size on gets fresh pages of the kernel, which cost more than the copying. By default glibc does so
-only above some 32 MB, and reuses what it has below: a step that would look as if our work grew."""
+"""Every copy from this size on gets fresh pages of the kernel, which cost more than the copying. By default glibc does
+so only above some 32 MB, and reuses what it has below: a step that would look as if our work grew."""
 QUICK = 5
 REPEATS = 5
 GROWTH = 1.25

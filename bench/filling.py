@@ -12,9 +12,9 @@ from services.transform.settlement import settlement_of
 from shared.mail.envelope import Client, Envelope, Message, Recipient, new_message_id
 from shared.operations.settings import Settings
 from shared.routing.directory import Directory
-from shared.spool.accept import accept
+from shared.spool.accept import accept_all
 from shared.spool.lease import LeasedMessage, lease_deliveries, lease_messages
-from shared.spool.operation import Batch, Operation, Spool
+from shared.spool.operation import Spool
 from shared.spool.settle import NewDelivery, Retry, Transformed, settle
 
 AT_ONCE = 500
@@ -24,20 +24,17 @@ SMALL = (messages.EXCHANGE_HEADER + f"\r\n{messages.text(500, random.Random(0))}
 """A small message from Exchange's side; how long it is, is what a waiting message's content takes."""
 
 
-def _accept_all(contents: list[bytes]) -> Operation[None]:
-    now = time.time()
-    john, anna = messages.INTERNAL_JOHN, Recipient("anna.schmidt@example.com")
-    client = Client("127.0.2.1", "exchange.example.com")
-    envelopes = [Envelope(new_message_id(now), john, (anna,), "exchange", client, now) for _ in contents]
-    accepted = [accept(Message(envelope, content)) for envelope, content in zip(envelopes, contents, strict=True)]
-    yield Batch([next(operation) for operation in accepted])  # type: ignore[misc] # (each asks once, for a script)
-
-
 def accept_many(spool: Spool, count: int) -> None:
     """Let so many small messages from Exchange's side wait for transform."""
     for first in range(0, count, AT_ONCE):
-        numbers = range(first, min(first + AT_ONCE, count))
-        spool.run(_accept_all([messages.numbered(SMALL, number) for number in numbers]))
+        spool.run(accept_all([_small(number) for number in range(first, min(first + AT_ONCE, count))]))
+
+
+def _small(number: int) -> Message:
+    now = time.time()
+    recipient, client = Recipient("anna.schmidt@example.com"), Client("127.0.2.1", "exchange.example.com")
+    envelope = Envelope(new_message_id(now), messages.INTERNAL_JOHN, (recipient,), "exchange", client, now)
+    return Message(envelope, messages.numbered(SMALL, number))
 
 
 def postpone_many(spool: Spool, settings: Settings, directory: Directory) -> None:
