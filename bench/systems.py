@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from redis.exceptions import RedisError
 
 from bench.processes import running, wait_for
 from services.console import demo_gateway, gateway
@@ -116,8 +117,15 @@ def redis(directory: Path) -> Iterator[tuple[str, int]]:
     with data.locked():
         command = embedded.command(embedded.find_redis_server(), data.path, data.socket)
         with running(command, directory / "redis.log") as process, opened(data.url) as spool:
-            wait_for(lambda: data.socket.exists() and spool.client.ping(), "Redis")
+            wait_for(lambda: _answers(spool), "Redis")
             yield data.url, process.pid
+
+
+def _answers(spool: Spool) -> bool:
+    try:
+        return bool(spool.client.ping())
+    except RedisError:
+        return False
 
 
 @contextmanager
