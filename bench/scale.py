@@ -177,12 +177,15 @@ def _redis_use(options: Options) -> Result:
 
 def _counted(spool: Spool) -> dict[str, float]:
     stats, persistence = spool.client.info("stats"), spool.client.info("persistence")
-    calls = {name: float(told["calls"]) for name, told in spool.client.info("commandstats").items()}
+    calls = {
+        name.removeprefix("cmdstat_").upper(): float(told["calls"])
+        for name, told in spool.client.info("commandstats").items()
+    }
     return {
         "octets in": stats["total_net_input_bytes"],
         "octets out": stats["total_net_output_bytes"],
         "octets in the append-only file": persistence["aof_current_size"],
-        "requests": float(stats["total_commands_processed"]),
+        "commands": float(stats["total_commands_processed"]),
         **calls,
     }
 
