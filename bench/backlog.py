@@ -37,7 +37,7 @@ def run(options: Options) -> Result:
     enough = few * AHEAD
     return {
         "waiting": options.waiting,
-        "drained": few,
+        "ready": max(options.waiting, enough),
         "through": {"empty": _through(options, 0), "full": _through(options, options.waiting)},
         "drain": {"empty": _drain(options, enough, few), "full": _drain(options, max(options.waiting, enough), few)},
     }
@@ -112,11 +112,10 @@ def _share(result: Result, name: str) -> float:
 
 def table_of(result: Result) -> str:
     """Return the figures for a person."""
-    waiting = f"{result['waiting']:,}"
     rows = []
     for name, shown in (
-        ("through", f"{waiting} deliveries waiting for a retry"),
-        ("drain", f"{waiting} messages ready"),
+        ("through", f"{result['waiting']:,} deliveries waiting for a retry"),
+        ("drain", f"{result['ready']:,} messages ready"),
     ):
         empty, full = (Spread.of(result[name][spool]["rates"]).told() for spool in ("empty", "full"))
         overhead = result[name]["full"]["overhead_bytes"]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shared.operations.tether import tethered
@@ -50,6 +50,18 @@ def cpu_seconds(pids: Iterable[int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / TICKS
+
+
+def family_cpu_seconds() -> float:
+    """Return the processor time that we, our children that have ended and all our living descendants have used."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    descendants, newest = set[int](), {os.getpid()}
+    while newest := {pid for pid, parent in parents.items() if parent in newest}:
+        descendants |= newest
+    return sum(os.times()[:4]) + cpu_seconds(descendants)
 
 
 def peak_bytes(pid: int) -> int:

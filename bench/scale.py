@@ -18,7 +18,7 @@ from typing import Any
 
 from bench import messages, systems
 from bench.figures import Spread, Target, table
-from bench.processes import TICKS, cpu_seconds, running, wait_for
+from bench.processes import cpu_seconds, family_cpu_seconds, running, wait_for
 from bench.runs import LIMIT_SECONDS, Options, Result, carry, room, send
 from shared.spool import keys
 from shared.spool.gauge import gauge_queue
@@ -116,24 +116,16 @@ def _middle(done: Callable[[], int], total: int) -> dict[str, float]:
 
 
 class Meter:
-    """Measures time, and the work of all processors, from its making."""
+    """Measures time, and the work of all our processes, from its making."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
-        self._busy = busy_seconds()
+        self._worked = family_cpu_seconds()
 
     def told(self, done: int) -> dict[str, float]:
-        """Return how many a second were done, and the processor seconds of the machine for each."""
+        """Return how many a second were done, and the processor seconds of all our processes for each."""
         seconds = time.perf_counter() - self._began
-        return {"per_second": done / seconds, "cpu_seconds": (busy_seconds() - self._busy) / done}
-
-
-def busy_seconds() -> float:
-    """Return how long the processors of this machine have worked, all together."""
-    user, nice, system, _idle, _iowait, irq, softirq, *_ = map(
-        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]
-    )
-    return (user + nice + system + irq + softirq) / TICKS
+        return {"per_second": done / seconds, "cpu_seconds": (family_cpu_seconds() - self._worked) / done}
 
 
 def _together(options: Options, replicas: int) -> dict[str, float]:
