@@ -49,9 +49,9 @@ test-monitoring: install ## rules, alerts and dashboard in a real Prometheus: ne
 	@command -v prometheus promtool >/dev/null || { echo "apt install prometheus"; exit 1; }
 	$(BIN)/pytest -s tests/unit/deploy/test_monitoring.py tests/monitoring
 
-bench: install ## Causeway against Postfix, end to end: needs root, and apt install postfix
+bench: install ## Causeway measured, and against Postfix; BENCH="latency --quick" for some: needs root, and apt install postfix
 	@command -v postfix >/dev/null || { echo "apt install postfix"; exit 1; }
-	$(BIN)/python -m bench.end_to_end
+	$(BIN)/python -m bench $(BENCH)
 
 manifests: ## write the alerting rules into the manifests of the Prometheus Operator
 	@{ printf '# Made by `make manifests` from deploy/monitoring/rules.yaml.\napiVersion: monitoring.coreos.com/v1\n'; \

@@ -1,100 +1,86 @@
-"""End to end: load → system → TLS sink. Causeway converts at `durability: fsync`, Postfix relays as it is.
+"""End to end: load → system → TLS sink. Causeway converts and syncs every write; so does Postfix with a content filter.
 
-Both systems run in one call, turn by turn on the same machine, against the same sink; medians and spread are printed
-as a table and written as JSON. Needs root and Debian's postfix.
-
-    python -m bench.end_to_end --size 5000 --messages 3000 --rounds 5
+Postfix alone relays as it is. All run in one call, turn by turn on the same machine against the same sink, after each
+was seen to convert what it should.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Any
+from bench import honesty, messages, postfix, systems
+from bench.figures import Spread, Target, sized, table
+from bench.runs import Options, Result, carry, room
 
-from bench import messages, systems
-from shared.operations import certificates
-
-LIMIT_SECONDS = 300
+MESSAGES = {5_000: 3000, 100_000: 800, 5_000_000: 60}
+QUICK_MESSAGES = {5_000: 300, 100_000: 60, 5_000_000: 10}
+WANTED = {("alone", 5_000): 2.0, ("filter", 5_000): 4.0, ("alone", 100_000): 1.5, ("alone", 5_000_000): 1.5}
+NAMES = {"causeway": "Causeway", "alone": "Postfix alone", "filter": "Postfix with filter"}
 
 
-def measure(port: int, count: Path, prepared: Path, total: int, sessions: int) -> dict[str, float]:
-    """Send `total` messages and wait until the sink has them; return messages a second and the accept latency."""
-    before = int(count.read_text())
-    command = [sys.executable, "-m", "bench.load", "--port", str(port), "--messages", str(prepared)]
-    command += ["--total", str(total), "--sessions", str(sessions)]
-    began = time.perf_counter()
-    sent = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=LIMIT_SECONDS).stdout)
-    while int(count.read_text()) - before < total:
-        if time.perf_counter() - began > LIMIT_SECONDS:
-            raise RuntimeError(f"only {int(count.read_text()) - before} of {total} messages arrived")
-        time.sleep(0.02)
-    return {"per_second": total / (time.perf_counter() - began), **sent}
+def starts(options: Options) -> dict[str, systems.Start]:
+    """Return how each system is started, by name."""
+    return {
+        "causeway": lambda place, sink_port: systems.causeway(place, sink_port, options.made),
+        "alone": postfix.alone,
+        "filter": lambda place, sink_port: postfix.with_filter(
+            place, sink_port, options.made, options.filter_processes
+        ),
+    }
 
 
-def compare(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
-    """Run every round of every system; return all figures."""
-    made = certificates.self_signed(directory / "tls", ["localhost", "127.0.0.1"])
-    mean = messages.write(directory / "messages", options.size)
-    rounds: dict[str, list[dict[str, float]]] = {"causeway": [], "postfix": []}
-    with systems.sink(directory, made) as (sink_port, count):
-        for number in range(options.rounds):
-            for name, found in rounds.items():
-                place = directory / f"{name}-{number}"
-                place.mkdir()
-                starts: dict[str, Callable[[], AbstractContextManager[int]]] = {
-                    "causeway": lambda place=place: systems.causeway(place, sink_port, made),  # type: ignore[misc]
-                    "postfix": lambda place=place: systems.postfix(place, sink_port),  # type: ignore[misc]
-                }
-                with starts[name]() as port:
-                    measure(port, count, directory / "messages", 200, options.sessions)  # warm
-                    found.append(measure(port, count, directory / "messages", options.messages, options.sessions))
-                shutil.rmtree(place)
-    return {"size": options.size, "mean_octets": mean, "messages": options.messages, "rounds": rounds}
+def run(options: Options) -> Result:
+    """Run every round of every system at every size."""
+    started = starts(options)
+    checked = {name: honesty.check(options, start, name, converts=name != "alone") for name, start in started.items()}
+    counts = QUICK_MESSAGES if options.quick else MESSAGES
+    sizes = [_compare(options, started, size, total) for size, total in counts.items()]
+    return {"converted": checked, "sessions": options.sessions, "sizes": sizes}
 
 
-def table(result: dict[str, Any]) -> str:
+def _compare(options: Options, started: dict[str, systems.Start], size: int, total: int) -> Result:
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in started}
+    names = list(started)
+    with room(options, f"end-to-end-{size}") as place:
+        prepared = place / "messages"
+        mean = messages.write(prepared, size)
+        with systems.sink(place, options.made) as (sink_port, count):
+            for number in range(options.rounds):
+                for name in names[number % len(names) :] + names[: number % len(names)]:
+                    with (
+                        room(options, f"end-to-end-{size}/{name}-{number}") as own,
+                        started[name](own, sink_port) as port,
+                    ):
+                        carry(port, count, prepared, max(total // 15, 20), options.sessions)  # warm
+                        found[name].append(carry(port, count, prepared, total, options.sessions))
+    return {"size": size, "mean_octets": mean, "messages": total, "rounds": found}
+
+
+def _ratios(sizes: Result, other: str) -> Spread:
+    pairs = zip(sizes["rounds"]["causeway"], sizes["rounds"][other], strict=True)
+    return Spread.of(ours["per_second"] / theirs["per_second"] for ours, theirs in pairs)
+
+
+def table_of(result: Result) -> str:
     """Return the figures for a person."""
-    lines = [f"{result['messages']} messages of {result['mean_octets']:,} octets; messages a second:"]
-    medians = {}
-    for name, found in result["rounds"].items():
-        rates = [one["per_second"] for one in found]
-        medians[name] = statistics.median(rates)
-        lines.append(f"  {name:<10} median {medians[name]:7.0f}   min {min(rates):7.0f}   max {max(rates):7.0f}")
-    pairs = zip(result["rounds"]["causeway"], result["rounds"]["postfix"], strict=True)
-    ratios = sorted(ours["per_second"] / theirs["per_second"] for ours, theirs in pairs)
-    lines.append(f"  ratio      median {statistics.median(ratios):7.2f}   min {ratios[0]:7.2f}   max {ratios[-1]:7.2f}")
-    return "\n".join(lines)
+    rows = []
+    for sizes in result["sizes"]:
+        for name, rounds in sizes["rounds"].items():
+            rate, p50, p99 = (
+                Spread.of(one[key] for one in rounds) for key in ("per_second", "accept_p50", "accept_p99")
+            )
+            ratio = "" if name == "causeway" else _ratios(sizes, name).told(2)
+            size = f"{sized(sizes['size'])}, {sizes['messages']} messages"
+            rows.append((size, NAMES[name], rate.told(), f"{p50.median * 1000:.1f}", f"{p99.median * 1000:.1f}", ratio))
+    head = ("size", "system", "messages/s", "accept p50 ms", "accept p99 ms", "Causeway is faster by")
+    return table(head, rows)
 
 
-def main() -> None:
-    """Read the options, compare, print."""
-    parser = argparse.ArgumentParser(prog="end_to_end", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--size", type=int, default=5000)
-    parser.add_argument("--messages", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sessions", type=int, default=20)
-    parser.add_argument("--json", type=Path, help="write every figure there")
-    options = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(prefix="causeway-bench-", dir="/var/tmp"))
-    directory.chmod(0o755)
-    try:
-        result = compare(options, directory)
-    finally:
-        shutil.rmtree(directory)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2))
-    print(table(result))
-
-
-if __name__ == "__main__":
-    main()
+def targets(result: Result) -> list[Target]:
+    """Return what was wanted beside what was found."""
+    by_size = {sizes["size"]: sizes for sizes in result["sizes"]}
+    return [
+        Target(
+            f"{sized(size)}: Causeway against {NAMES[other]}", _ratios(by_size[size], other).median, wanted, unit="×"
+        )
+        for (other, size), wanted in WANTED.items()
+        if size in by_size
+    ]

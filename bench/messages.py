@@ -1,91 +1,261 @@
-"""The mail that benchmarks send: 70 % plain with addresses to rewrite, 15 % encapsulated, 10 % calendar, 5 % TNEF."""
+"""The mail that benchmarks send: 70 % plain with addresses to rewrite, 15 % encapsulated, 10 % calendar, 5 % TNEF.
+
+Twenty messages make the mix. What is large in them is an attachment (of encapsulated mail half of it Notes' own data,
+which Exchange never sees), its octets random but always the same, so that nothing gains by compressing them. `NUMBER`
+stands where each sent message has a number of its own: in its Message-ID, in a meeting's UID, in the field that tells
+who sent what when.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import random
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-SENDER, RECIPIENT = "anna.schmidt@notes.example.com", "john.doe@example.com"
-HEADER = (
+from services.console.demo_gateway import CLIENTS
+from tests.support import tnef
+
+NUMBER = b"@NUMBER@"
+"""Eight octets that `numbered` replaces by eight hexadecimal digits."""
+NUMBER_FIELD = b"X-Bench-Number: "
+
+ANNA, JOHN, INTERNAL_JOHN = "anna.schmidt@notes.example.com", "john.doe@example.com", "john.doe@exchange.example.com"
+NOTES_HEADER = (
     'From: "Anna Schmidt/Sales/Acme" <anna.schmidt@notes.example.com>\r\n'
     "To: John Doe <john.doe@example.com>\r\n"
     "Cc: Peter Miller/IT/Acme@ACME\r\n"
-    "Subject: Figures of the week {number}\r\n"
+    "Subject: Figures of the week\r\n"
     "Date: Mon, 23 Nov 2026 09:12:44 +0100\r\n"
-    "Message-ID: <OF1A2B3C4D.5E6F7081-ONC1258A01.00329F1B-C1258A01.{number:08X}@notes.example.com>\r\n"
+    "Message-ID: <OF1A2B3C4D.5E6F7081-ONC1258A01.00329F1B-C1258A01.@NUMBER@@notes.example.com>\r\n"
+    "X-Bench-Number: @NUMBER@\r\n"
     "MIME-Version: 1.0\r\n"
     "X-Mailer: HCL Notes Release 12.0.2 November 03, 2022\r\n"
 )
-LINE = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod.\r\n"
+EXCHANGE_HEADER = (
+    'From: "Doe, John" <john.doe@exchange.example.com>\r\n'
+    "To: anna.schmidt@example.com\r\n"
+    "Subject: Figures of the week\r\n"
+    "Date: Mon, 23 Nov 2026 09:12:44 +0100\r\n"
+    "Message-ID: <0A1B2C3D4E5F60718293A4B5C6D7E8F9@NUMBER@@exchange.example.com>\r\n"
+    "X-Bench-Number: @NUMBER@\r\n"
+    "MIME-Version: 1.0\r\n"
+)
+WORDS = """
+    about above across after again agenda annual answer before between board budget build called change city copy
+    could customer date does down each early every figures file find first follow from give good great group have
+    help here
+""".split()  # noqa: SIM905 (a list takes a line a word)
+LONGEST_TEXT = 8000
+"""Octets of text in a message; what goes beyond is an attachment."""
 
 
-def text(size: int) -> str:
-    """Return about `size` octets of text."""
-    return LINE * max(1, size // len(LINE))
+def text(size: int, chance: random.Random) -> str:
+    """Return about `size` octets of text in lines, at most LONGEST_TEXT."""
+    words = " ".join(chance.choices(WORDS, k=max(1, min(size, LONGEST_TEXT) // 6)))
+    return "\r\n".join(textwrap.wrap(words, 72)) + "\r\n"
 
 
-def encoded(size: int) -> str:
-    """Return about `size` octets of base64."""
-    return base64.encodebytes(bytes(size * 3 // 4)).decode().replace("\n", "\r\n")
+def encoded(octets: bytes) -> str:
+    """Return base64 in lines."""
+    return base64.encodebytes(octets).decode().replace("\n", "\r\n")
 
 
-def plain(number: int, size: int) -> str:
+def data(size: int, chance: random.Random) -> bytes:
+    """Return octets that are about `size` as base64."""
+    return chance.randbytes(max(size, 0) * 54 // 74)
+
+
+def part(content_type: str, body: str) -> str:
+    """Return an entity; body: with the rest of its header."""
+    return f"Content-Type: {content_type}\r\n{body}"
+
+
+def multipart(subtype: str, boundary: str, *parts: str) -> str:
+    """Return an entity of other entities."""
+    inside = "".join(f"--{boundary}\r\n{one}" for one in parts)
+    return part(f'multipart/{subtype}; boundary="{boundary}"', f"\r\n{inside}--{boundary}--\r\n")
+
+
+def with_attachment(entity: str, size: int, chance: random.Random) -> str:
+    """Return the entity and an attachment so that both have about `size` octets; the entity alone where it has."""
+    missing = size - len(entity)
+    if missing < 500:
+        return entity
+    disposition = 'Content-Disposition: attachment; filename="figures.pdf"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    attachment = part('application/pdf; name="figures.pdf"', disposition + encoded(data(missing - 300, chance)))
+    return multipart("mixed", "=_mixed 0033AF72C1258A00_=", entity, attachment)
+
+
+def plain(size: int, chance: random.Random) -> str:
     """Return a memo."""
-    return HEADER.format(number=number) + "Content-Type: text/plain; charset=us-ascii\r\n\r\n" + text(size)
-
-
-def encapsulated(number: int, size: int) -> str:
-    """Return a memo with a text, an HTML and a Notes alternative."""
-    boundary = "=_alternative 0033AF72C1258A01_="
-    part = f"--{boundary}\r\nContent-Type: "
-    return (
-        f'{HEADER.format(number=number)}Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
-        f"{part}text/plain; charset=us-ascii\r\n\r\n{text(size // 4)}"
-        f"{part}text/html; charset=us-ascii\r\n\r\n<p>{text(size // 4)}</p>\r\n"
-        f'{part}application/X-Lotus-Encap2; name="encap2.ond"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
-        f"{encoded(size // 2)}--{boundary}--\r\n"
+    size -= len(NOTES_HEADER)
+    return NOTES_HEADER + with_attachment(
+        part("text/plain; charset=us-ascii", f"\r\n{text(size, chance)}"), size, chance
     )
 
 
-def meeting(number: int, size: int) -> str:
+def encapsulated(size: int, chance: random.Random) -> str:
+    """Return a memo with a text, an HTML and a Notes alternative, which is half of it."""
+    size -= len(NOTES_HEADER)
+    notes = f"Content-Transfer-Encoding: base64\r\n\r\n{encoded(data(size // 2, chance))}"
+    alternatives = multipart(
+        "alternative",
+        "=_alternative 0033AF72C1258A01_=",
+        part("text/plain; charset=us-ascii", f"\r\n{text(size // 5, chance)}"),
+        part("text/html; charset=us-ascii", f"\r\n<p>{text(size // 5, chance)}</p>\r\n"),
+        part('application/X-Lotus-Encap2; name="encap2.ond"', notes),
+    )
+    return NOTES_HEADER + with_attachment(alternatives, size, chance)
+
+
+CALENDAR = """BEGIN:VCALENDAR
+METHOD:REQUEST
+PRODID:-//Lotus Development Corporation//NONSGML Notes 8.5.2//EN_S
+VERSION:2.0
+BEGIN:VTIMEZONE
+TZID:Western/Central Europe
+BEGIN:STANDARD
+DTSTART:19501029T020000
+TZOFFSETFROM:+0200
+TZOFFSETTO:+0100
+RRULE:FREQ=YEARLY;BYMINUTE=0;BYHOUR=3;BYDAY=-1SU;BYMONTH=10
+END:STANDARD
+BEGIN:DAYLIGHT
+DTSTART:19500326T020000
+TZOFFSETFROM:+0100
+TZOFFSETTO:+0200
+RRULE:FREQ=YEARLY;BYMINUTE=0;BYHOUR=2;BYDAY=-1SU;BYMONTH=3
+END:DAYLIGHT
+END:VTIMEZONE
+BEGIN:VEVENT
+DTSTART;TZID="Western/Central Europe":20270111T090000
+DTEND;TZID="Western/Central Europe":20270111T100000
+TRANSP:OPAQUE
+RRULE:FREQ=WEEKLY;COUNT=5
+DTSTAMP:20261123T081244Z
+SEQUENCE:0
+ATTENDEE;ROLE=CHAIR;PARTSTAT=ACCEPTED;CN="Anna Schmidt/Sales/Acme";RSVP=FALSE:mailto:anna.schmidt@notes.example.com
+ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:john.doe@example.com
+CLASS:PUBLIC
+SUMMARY:Figures of the week
+ORGANIZER;CN="Anna Schmidt/Sales/Acme":mailto:anna.schmidt@notes.example.com
+UID:0123456789ABCDEF01234567@NUMBER@-Lotus_Notes_Generated
+X-LOTUS-NOTICETYPE:I
+X-LOTUS-APPTTYPE:3
+END:VEVENT
+END:VCALENDAR
+""".replace("\n", "\r\n")
+
+
+def meeting(size: int, chance: random.Random) -> str:
     """Return an invitation to a series as Notes writes it."""
-    boundary = "=_alternative 0033AF72C1258A02_="
-    calendar = (
-        "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nPRODID:-//Lotus Development Corporation//NONSGML Notes 8.5.2//EN_S\r\n"
-        "VERSION:2.0\r\nBEGIN:VTIMEZONE\r\nTZID:Western/Central Europe\r\nBEGIN:STANDARD\r\nDTSTART:19501029T020000\r\n"
-        "TZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nRRULE:FREQ=YEARLY;BYMINUTE=0;BYHOUR=3;BYDAY=-1SU;BYMONTH=10\r\n"
-        "END:STANDARD\r\nBEGIN:DAYLIGHT\r\nDTSTART:19500326T020000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\n"
-        "RRULE:FREQ=YEARLY;BYMINUTE=0;BYHOUR=2;BYDAY=-1SU;BYMONTH=3\r\nEND:DAYLIGHT\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\n"
-        'DTSTART;TZID="Western/Central Europe":20270111T090000\r\n'
-        'DTEND;TZID="Western/Central Europe":20270111T100000\r\n'
-        "TRANSP:OPAQUE\r\nRRULE:FREQ=WEEKLY;COUNT=5\r\nDTSTAMP:20261123T081244Z\r\nSEQUENCE:0\r\n"
-        'ATTENDEE;ROLE=CHAIR;PARTSTAT=ACCEPTED;CN="Anna Schmidt/Sales/Acme";RSVP=FALSE:'
-        "mailto:anna.schmidt@notes.example.com\r\n"
-        "ATTENDEE;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:john.doe@example.com\r\nCLASS:PUBLIC\r\n"
-        f'SUMMARY:Weekly {number}\r\nORGANIZER;CN="Anna Schmidt/Sales/Acme":mailto:anna.schmidt@notes.example.com\r\n'
-        f"UID:{number:032X}-Lotus_Notes_Generated\r\nX-LOTUS-NOTICETYPE:I\r\nX-LOTUS-APPTTYPE:3\r\n"
-        "END:VEVENT\r\nEND:VCALENDAR\r\n"
+    size -= len(NOTES_HEADER)
+    alternatives = multipart(
+        "alternative",
+        "=_alternative 0033AF72C1258A02_=",
+        part("text/plain; charset=us-ascii", f"\r\n{text(size - len(CALENDAR) - 300, chance)}"),
+        part("text/calendar; method=REQUEST; charset=us-ascii", f"\r\n{CALENDAR}"),
     )
-    part = f"--{boundary}\r\nContent-Type: "
-    return (
-        f'{HEADER.format(number=number)}Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
-        f"{part}text/plain; charset=us-ascii\r\n\r\n{text(max(size - len(calendar), 0))}"
-        f"{part}text/calendar; method=REQUEST; charset=us-ascii\r\n\r\n{calendar}--{boundary}--\r\n"
+    return NOTES_HEADER + with_attachment(alternatives, size, chance)
+
+
+def winmail(size: int, chance: random.Random) -> str:
+    """Return a message as Outlook sends it in its own format: the body and a file inside a winmail.dat."""
+    size -= len(EXCHANGE_HEADER) + 600
+    body = text(size // 4, chance)
+    written = body.replace("\r\n", "\\par\r\n")
+    held = tnef.message(
+        "IPM.Note",
+        [tnef.text(0x37, "Figures of the week"), tnef.rtf(b"{\\rtf1\\ansi\\ansicpg1252 %s}" % written.encode())],
+        [tnef.attachment(b"figures.pdf", data(size - 2 * len(body), chance))],
     )
+    stream = (
+        'Content-Disposition: attachment; filename="winmail.dat"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+        + encoded(held)
+    )
+    return EXCHANGE_HEADER + multipart(
+        "mixed",
+        "_000_TNEF_",
+        part("text/plain; charset=us-ascii", f"\r\n{body}"),
+        part('application/ms-tnef; name="winmail.dat"', stream),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of message. share: how many of twenty. step: the conversion that it is for.
+
+    gone and there: what a converted message holds no more, and what it holds instead.
+    """
+
+    name: str
+    share: int
+    make: Callable[[int, random.Random], str]
+    step: str
+    gone: tuple[bytes, ...]
+    there: tuple[bytes, ...]
+    source: str = "notes"
+    sender: str = ANNA
+    recipient: str = JOHN
+
+    def is_converted(self, content: bytes) -> bool:
+        """Whether a message of this kind is what the other side needs."""
+        return not any(one in content for one in self.gone) and all(one in content for one in self.there)
+
+
+INTERNAL, PUBLIC = (ANNA.encode(), b"/IT/Acme@ACME"), (b"<anna.schmidt@example.com>",)
+KINDS = (
+    Kind("plain", 14, plain, "addresses", INTERNAL, PUBLIC),
+    Kind("encapsulated", 3, encapsulated, "encapsulation", (*INTERNAL, b"X-Lotus-Encap"), PUBLIC),
+    Kind(
+        "calendar",
+        2,
+        meeting,
+        "calendar_to_exchange",
+        (*INTERNAL, b'TZID="Western/Central Europe"', b"X-LOTUS-NOTICETYPE"),
+        (*PUBLIC, b"BEGIN:VCALENDAR"),
+    ),
+    Kind(
+        "tnef",
+        1,
+        winmail,
+        "tnef",
+        (INTERNAL_JOHN.encode(), b"winmail.dat"),
+        (b"<john.doe@example.com>", b"figures.pdf"),
+        source="exchange",
+        sender=INTERNAL_JOHN,
+        recipient="anna.schmidt@example.com",
+    ),
+)
+SHARES = sum(kind.share for kind in KINDS)
+
+
+def mix() -> list[Kind]:
+    """Return the twenty kinds in a fixed order without runs of one kind where that can be."""
+    kinds = [kind for kind in KINDS for _ in range(kind.share)]
+    return [kinds[(number * 7) % SHARES] for number in range(SHARES)]
+
+
+def numbered(content: bytes, number: int) -> bytes:
+    """Return the message with its own number."""
+    return content.replace(NUMBER, b"%08X" % number)
 
 
 def write(folder: Path, size: int, kinds: str = "mix") -> int:
-    """Write a hundred messages of about `size` octets and their index; return their mean size."""
+    """Write twenty messages of about `size` octets and their index; return their mean size. kinds: mix, or one name."""
     folder.mkdir(parents=True)
-    mix = [plain] * 75 + [encapsulated] * 15 + [meeting] * 10
     index, octets = [], 0
-    for number in range(100):
-        make = mix[(number * 37) % 100] if kinds == "mix" else plain
-        content = make(number, size).encode()
+    for number, kind in enumerate(mix()):
+        made = kind if kinds == "mix" else next(one for one in KINDS if one.name == kinds)
+        content = made.make(size, random.Random(number)).encode()
         octets += len(content)
         name = f"{number:03d}.eml"
         (folder / name).write_bytes(content)
-        index.append({"sender": SENDER, "recipient": RECIPIENT, "file": name})
+        entry = {"kind": made.name, "source": made.source, "client": CLIENTS[made.source]}
+        index.append({**entry, "sender": made.sender, "recipient": made.recipient, "file": name})
     (folder / "index.json").write_text(json.dumps(index))
     return octets // len(index)

@@ -1,157 +1,167 @@
-"""The systems that are compared: Causeway, Postfix alone, Postfix with a content filter. All deliver to one sink."""
+"""Causeway as it is compared, and the sink that everything delivers to."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
+import json
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
+from redis.exceptions import RedisError
 
+from bench.processes import running, wait_for
 from services.console import demo_gateway, gateway
-from shared.operations import certificates, configuration
+from services.console.data import DataFolder
+from shared.operations import certificates, configuration, embedded
+from shared.operations.settings import RedisSettings
+from shared.spool.connect import open_spool
+from shared.spool.operation import Spool
 
-START_SECONDS = 30
+Start = Callable[[Path, int], AbstractContextManager[int]]
+"""How a system is run in a folder, given the sink's port: yields its own port."""
 
-
-@contextmanager
-def running(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program for as long as the context lasts."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(90)
-
-
-def wait_for(condition: Any, what: str) -> None:
-    """Wait until the condition holds. Raises RuntimeError after START_SECONDS."""
-    deadline = time.monotonic() + START_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{what} did not start")
-        time.sleep(0.05)
+SERVICES = ("ingress", "transform", "egress", "redis")
 
 
 @contextmanager
-def sink(directory: Path, made: certificates.SelfSigned) -> Iterator[tuple[int, Path]]:
-    """Run the sink; yields its port and the file with its count."""
+def sink(directory: Path, made: certificates.SelfSigned, *options: str) -> Iterator[tuple[int, Path]]:
+    """Run the sink; yields its port and the file with its count. options: further ones of its command line."""
     port, count = demo_gateway.free_port(), directory / "count"
     command = [sys.executable, "-m", "bench.sink", "--port", str(port), "--count", str(count)]
-    command += ["--certificate", str(made.certificate), "--key", str(made.key)]
+    command += ["--certificate", str(made.certificate), "--key", str(made.key), *options]
+    count.unlink(missing_ok=True)
     with running(command, directory / "sink.log"):
         wait_for(count.exists, "the sink")
         yield port, count
 
 
-def _system(name: str, kind: str, sink_port: int, made: certificates.SelfSigned, **more: Any) -> dict[str, Any]:
-    host = {"host": "localhost", "port": sink_port, "tls": "verify", "ca": str(made.ca)}
+def configured(
+    sink_port: int, made: certificates.SelfSigned, redis_url: str = "embedded", dead: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return a configuration between two systems that both deliver to the sink. dead: systems whose host is down."""
+    port, closed_port = demo_gateway.free_port(), demo_gateway.free_port()
+
+    def system(name: str, kind: str, **more: Any) -> dict[str, Any]:
+        host_port = closed_port if name in dead else sink_port
+        return {
+            "name": name,
+            "kind": kind,
+            "networks": [f"{demo_gateway.CLIENTS[name]}/32"],
+            "domains": [f"{name}.example.com"],
+            "public_domain": "example.com",
+            "default_route": demo_gateway.OTHER[name],
+            "smart_hosts": [{"host": "localhost", "port": host_port, "tls": "verify", "ca": str(made.ca)}],
+            **more,
+        }
+
     return {
-        "name": name,
-        "kind": kind,
-        "networks": [f"{demo_gateway.CLIENTS[name]}/32"],
-        "domains": [f"{name}.example.com"],
-        "public_domain": "example.com",
-        "default_route": demo_gateway.OTHER[name],
-        "smart_hosts": [host],
-        **more,
-    }
-
-
-@contextmanager
-def causeway(directory: Path, sink_port: int, made: certificates.SelfSigned, **processes: int) -> Iterator[int]:
-    """Run Causeway with an embedded Redis that syncs every write; yields its port."""
-    port = demo_gateway.free_port()
-    content = {
         "hostname": "causeway.example.com",
-        "redis": {"url": "embedded", "durability": "fsync"},
+        "redis": {"url": redis_url, "durability": "fsync"},
         "ingress": {"listen": [f"127.0.0.1:{port}"], "tls": {"mode": "none"}},
         "systems": [
-            _system("notes", "domino", sink_port, made, notes_domains=["ACME"]),
-            _system("exchange", "exchange", sink_port, made, encapsulation="strip"),
+            system("notes", "domino", notes_domains=["ACME"]),
+            system("exchange", "exchange", encapsulation="strip"),
         ],
         "addresses": {"map": str(Path(demo_gateway.__file__).parent / "samples" / "addresses.csv")},
         "http": {"listen": f"127.0.0.1:{demo_gateway.free_http_port()}"},
     }
+
+
+def write_configuration(directory: Path, content: dict[str, Any]) -> Path:
+    """Write a causeway.yaml; return its path."""
     config = directory / "causeway.yaml"
     config.write_text(yaml.safe_dump(content))
+    return config
+
+
+@contextmanager
+def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[int]:
+    """Run a configured Causeway, so many processes of each service; yields its port. Raises RuntimeError."""
+    config = write_configuration(directory, content)
     command = [sys.executable, "-m", "services.console.main", "up", "--config", str(config)]
     command += ["--data", str(directory / "data")]
     for name, count in processes.items():
         command += ["--processes", f"{name}={count}"]
     settings = configuration.load(config)
-    with running(command, directory / "causeway.log"):
-        wait_for(lambda: gateway.is_ready(settings), "Causeway")
-        yield port
-
-
-POSTFIX = """
-compatibility_level = 3.6
-queue_directory = {directory}/queue
-data_directory = {directory}/data
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = postfix.example.com
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
-mydestination =
-relayhost = [127.0.0.1]:{sink_port}
-smtp_tls_security_level = encrypt
-smtp_tls_connection_reuse = yes
-smtp_tls_session_cache_database =
-smtpd_recipient_restrictions = permit_mynetworks, reject
-smtpd_client_connection_count_limit = 0
-default_destination_concurrency_limit = 20
-message_size_limit = 104857600
-alias_maps =
-alias_database =
-maillog_file = {directory}/mail.log
-maillog_file_prefixes = /
-"""
-MASTER = """
-127.0.0.1:{port} inet n - n - 100 smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-tlsmgr unix - - n 1000? 1 tlsmgr
-tlsproxy unix - - n - 0 tlsproxy
-postlog unix-dgram n - n - 1 postlogd
-error unix - - n - - error
-retry unix - - n - - error
-"""
+    with running(command, _log(directory)) as process:
+        try:
+            wait_for(lambda: gateway.is_ready(settings) or process.poll() is not None, "Causeway")
+            if process.returncode is not None:
+                raise RuntimeError(f"Causeway ended with {process.returncode}")
+        except RuntimeError as error:
+            last = _log(directory).read_text().splitlines()[-3:]
+            raise RuntimeError("\n".join((f"{error}; its last words:", *last))) from None
+        yield int(settings.ingress.listen[0].rpartition(":")[2])
 
 
 @contextmanager
-def postfix(directory: Path, sink_port: int) -> Iterator[int]:
-    """Run Postfix alone, with TLS connection reuse; yields its port. Needs root."""
-    port = demo_gateway.free_port()
-    for folder in ("etc", "queue", "data"):
-        (directory / folder).mkdir(parents=True)
-    subprocess.run(["chown", "postfix", directory / "data"], check=True)
-    (directory / "etc" / "main.cf").write_text(POSTFIX.format(directory=directory, sink_port=sink_port))
-    (directory / "etc" / "master.cf").write_text(MASTER.format(port=port))
-    for shipped in ("postfix-files", "dynamicmaps.cf"):
-        subprocess.run(["cp", f"/etc/postfix/{shipped}", directory / "etc"], check=True)
-    command = ["postfix", "-c", str(directory / "etc")]
-    subprocess.run([*command, "start"], check=True, capture_output=True)
-    try:
-        wait_for(lambda: demo_gateway.listens(port), "Postfix")
+def causeway(directory: Path, sink_port: int, made: certificates.SelfSigned, **processes: int) -> Iterator[int]:
+    """Run Causeway with an embedded Redis that syncs every write; yields its port.
+
+    Raises RuntimeError where it told of an error, as of a message that it parked.
+    """
+    with up(directory, configured(sink_port, made), **processes) as port:
         yield port
+        if found := faults(directory):
+            raise RuntimeError(f"Causeway met a fault: {found[0]}")
+
+
+@contextmanager
+def redis(directory: Path) -> Iterator[tuple[str, int]]:
+    """Run the embedded Redis alone; yields its URL and process id."""
+    data = DataFolder(directory / "redis")
+    with data.locked():
+        command = embedded.command(embedded.find_redis_server(), data.path, data.socket)
+        with running(command, directory / "redis.log") as process, opened(data.url) as spool:
+            wait_for(lambda: _answers(spool), "Redis")
+            yield data.url, process.pid
+
+
+def _answers(spool: Spool) -> bool:
+    try:
+        return bool(spool.client.ping())
+    except RedisError:
+        return False
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Spool]:
+    """Yield the spool behind a URL."""
+    spool = open_spool(RedisSettings(url=url))
+    try:
+        yield spool
     finally:
-        subprocess.run([*command, "stop"], check=False, capture_output=True)
+        spool.close()
+
+
+def embedded_url(directory: Path) -> str:
+    """Return the URL of the Redis of a Causeway that runs in `directory`."""
+    return DataFolder(directory / "data").url
+
+
+def pids(directory: Path) -> dict[str, list[int]]:
+    """Return the processes of each service of a Causeway that runs in `directory`, as it told them in its log."""
+    newest = {one["process"]: one["pid"] for one in _events(directory) if one["event"] == "process.started"}
+    found: dict[str, list[int]] = defaultdict(list)
+    for name, pid in newest.items():
+        found[name.partition("-")[0]].append(pid)
+    return dict(found)
+
+
+def faults(directory: Path) -> list[dict[str, Any]]:
+    """Return the errors that a Causeway that runs in `directory` has told of."""
+    return [event for event in _events(directory) if event["level"] == "error"]
+
+
+def _events(directory: Path) -> Iterator[dict[str, Any]]:
+    for line in _log(directory).read_text().splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def _log(directory: Path) -> Path:
+    return directory / "causeway.log"

@@ -1,0 +1,72 @@
+"""Fills a spool with mail that waits, by the operations of the services themselves, many in one round trip."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bench import messages
+from services.transform.settlement import settlement_of
+from shared.mail.envelope import Client, Envelope, Message, Recipient, new_message_id
+from shared.operations.settings import Settings
+from shared.routing.directory import Directory
+from shared.spool.accept import accept_all
+from shared.spool.lease import LeasedMessage, lease_deliveries, lease_messages
+from shared.spool.operation import Spool
+from shared.spool.settle import NewDelivery, Retry, Transformed, settle
+
+AT_ONCE = 500
+LEASE_SECONDS = 60.0
+FAR_AWAY_SECONDS = 30 * 86_400.0
+SMALL = (messages.EXCHANGE_HEADER + f"\r\n{messages.text(500, random.Random(0))}").encode()
+"""A small message from Exchange's side; how long it is, is what a waiting message's content takes."""
+
+
+def accept_many(spool: Spool, count: int) -> None:
+    """Let so many small messages from Exchange's side wait for transform."""
+    for first in range(0, count, AT_ONCE):
+        spool.run(accept_all([_small(number) for number in range(first, min(first + AT_ONCE, count))]))
+
+
+def _small(number: int) -> Message:
+    now = time.time()
+    recipient, client = Recipient("anna.schmidt@example.com"), Client("127.0.2.1", "exchange.example.com")
+    envelope = Envelope(new_message_id(now), messages.INTERNAL_JOHN, (recipient,), "exchange", client, now)
+    return Message(envelope, messages.numbered(SMALL, number))
+
+
+def postpone_many(spool: Spool, settings: Settings, directory: Directory) -> None:
+    """Make a delivery of every message that waits for transform, and postpone it for a month, as one that was deferred.
+
+    The first is really converted; the others, which are like it, get its delivery and its edits.
+    """
+    history_seconds = settings.redis.history.total_seconds()
+    model: NewDelivery | None = None
+    for leased in _leased(spool):
+        model = model or _model(leased[0], settings, directory)
+        converted = [Transformed(one.lease, (_like(model, one),)) for one in leased]
+        spool.run(settle(converted, max_crashes=3, history_seconds=history_seconds))
+        deliveries = spool.run(
+            lease_deliveries("notes", "bench", max_jobs=len(leased), max_bytes=1 << 40, seconds=LEASE_SECONDS)
+        )
+        deferred = [Retry(one.lease, FAR_AWAY_SECONDS, replace(one.delivery, attempts=1)) for one in deliveries]
+        spool.run(settle(deferred, max_crashes=3, history_seconds=history_seconds))
+
+
+def _leased(spool: Spool) -> Iterator[list[LeasedMessage]]:
+    while leased := spool.run(lease_messages("bench", max_jobs=AT_ONCE, max_bytes=1 << 40, seconds=LEASE_SECONDS)):
+        yield leased
+
+
+def _model(leased: LeasedMessage, settings: Settings, directory: Directory) -> NewDelivery:
+    settlement = settlement_of(leased, messages.numbered(SMALL, 0), directory, settings, now=time.time())
+    if not isinstance(settlement, Transformed):
+        raise RuntimeError(f"the small message is not converted: {settlement}")
+    return settlement.deliveries[0]
+
+
+def _like(model: NewDelivery, leased: LeasedMessage) -> NewDelivery:
+    id = leased.lease.id
+    return replace(model, delivery=replace(model.delivery, id=f"{id}-notes", message_id=id))
