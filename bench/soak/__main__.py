@@ -128,7 +128,13 @@ def main() -> int:
     for name in options.scenario or BY_NAME:
         scenario = BY_NAME[name]
         directory = Path(tempfile.mkdtemp(prefix=f"causeway-soak-{name}-", dir="/var/tmp"))
-        accounts.append(soak(scenario, directory, options.minutes or scenario.minutes, options.rate, options.seed))
+        minutes = options.minutes or scenario.minutes
+        print(f"{name}: {scenario.fault}, {minutes:g} minutes and what it takes to drain", file=sys.stderr, flush=True)
+        try:
+            accounts.append(soak(scenario, directory, minutes, options.rate, options.seed))
+        except Exception as error:  # noqa: BLE001 (the other scenarios are to run, and what was found is to be told)
+            failed = f"the scenario itself failed: {type(error).__name__}: {error}"
+            accounts.append(Account(name, scenario.fault, minutes * 60, 0, wrong=[failed]))
         if accounts[-1].wrong:
             accounts[-1].remarks.append(f"logs and spool are kept in {directory}")
         else:

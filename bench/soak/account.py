@@ -118,8 +118,8 @@ def settle(trial: Trial, account: Account) -> None:
     account.may_double, account.faults = trial.may_double, len(trial.faults)
     account.recovery_seconds = [round(ledger.recovery_seconds(fault.at), 1) for fault in trial.faults]
     account.longest_gap_seconds = {
-        "acknowledged": longest_gap(list(ledger.acknowledged.values())),
-        "delivered": longest_gap([times[0] for times in ledger.delivered.values()]),
+        "acknowledged": longest_gap(at for at in ledger.acknowledged.values() if at >= trial.began),
+        "delivered": longest_gap(times[0] for times in ledger.delivered.values() if times[0] >= trial.began),
     }
     account.interruptions = dict(ledger.interruptions)
     account.facts = {"faults": dict(Counter(fault.what for fault in trial.faults)), **trial.facts}

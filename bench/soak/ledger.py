@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 
@@ -94,7 +95,7 @@ class Ledger:
         )
 
 
-def longest_gap(times: list[float]) -> float:
+def longest_gap(times: Iterable[float]) -> float:
     """Return the longest time in which nothing happened between the first and the last."""
     ordered = sorted(times)
     return max((later - earlier for earlier, later in pairwise(ordered)), default=0.0)

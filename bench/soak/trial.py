@@ -32,7 +32,8 @@ class Trial:
     """What a scenario acts on.
 
     seconds: how long it is to last. rate: messages a second, None where none was asked for. facts: what it found, for
-    the JSON. remarks: the same in words, for a person. wrong: what ought not to be so, one line each.
+    the JSON. remarks: the same in words, for a person. wrong: what ought not to be so, one line each. began: when its
+    load did, monotonic seconds.
     """
 
     gateway: Gateway
@@ -45,18 +46,18 @@ class Trial:
     facts: dict[str, Any] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    _until: float = 0.0
+    began: float = 0.0
 
     @contextmanager
     def load(self, rate: float, fates: tuple[str, ...] = FATES) -> Iterator[None]:
         """Send inside the block, at the rate that was asked for, else at `rate`; the time of the trial begins."""
         with self.peers.load(self.gateway.port, self.rate or rate, SESSIONS, fates):
-            self._until = time.monotonic() + self.seconds
+            self.began = time.monotonic()
             yield
 
     def pause(self, seconds: float) -> bool:
         """Wait; False where the time of the trial was up first."""
-        left = self._until - time.monotonic()
+        left = self.began + self.seconds - time.monotonic()
         time.sleep(max(0.0, min(seconds, left)))
         return left > seconds
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.soak.ledger import Ledger
 from bench.soak.trial import Scenario, Trial
 from bench.soak.vitals import Vitals, sample
 
@@ -16,6 +15,7 @@ BURST_MESSAGES = 3000
 BURST_SESSIONS = 20
 BURST_SECONDS = 300.0
 SAMPLE_SECONDS = 10.0
+LATENCY_FACTOR, LATENCY_SLACK_SECONDS = 2.0, 0.5
 HISTORY_SECONDS = 30
 """How long a finished message's history stays: the spool reaches its level after this, not after the usual day."""
 
@@ -32,8 +32,7 @@ class Gauge:
 
 def capacity(trial: Trial) -> float:
     """Return how many messages a second go through at full speed, from the first one's start to the last one's end."""
-    ledger, before = trial.ledger, trial.ledger.begun
-    began = time.monotonic()
+    ledger, before, began = trial.ledger, 0, 0.0
     for _ in range(2):  # the first warms
         before, began = ledger.begun, time.monotonic()
         trial.peers.burst(trial.gateway.port, BURST_MESSAGES, BURST_SESSIONS)
@@ -60,7 +59,7 @@ def inflict(trial: Trial) -> None:
         return
     trial.remarks.append(f"capacity {most:.0f} messages a second, sent {trial.facts['rate_per_second']:.0f}")
     _compare(trial, samples[:quarter], samples[-quarter:])
-    _compare_latencies(trial, trial.ledger, began, ended)
+    _compare_latencies(trial, began, ended)
 
 
 def _gauges(names: Sequence[str]) -> Iterator[Gauge]:
@@ -82,14 +81,17 @@ def _compare(trial: Trial, first: Sequence[Vitals], last: Sequence[Vitals]) -> N
             trial.wrong.append(f"{gauge.name} grew from {before:,.0f} to {after:,.0f}")
 
 
-def _compare_latencies(trial: Trial, ledger: Ledger, began: float, ended: float) -> None:
+def _compare_latencies(trial: Trial, began: float, ended: float) -> None:
     quarter = (ended - began) / 4
+    medians = []
     for name, since in (("first", began), ("last", ended - quarter)):
-        found = ledger.latencies(since, since + quarter)
-        if found:
-            p50, p99 = found[len(found) // 2], found[len(found) * 99 // 100]
-            trial.facts[f"latency_{name}_quarter"] = {"p50": p50, "p99": p99, "messages": len(found)}
-            trial.remarks.append(f"250 to delivery, {name} quarter: p50 {p50:.3f} s, p99 {p99:.3f} s")
+        found = trial.ledger.latencies(since, since + quarter) or [0.0]
+        p50, p99 = found[len(found) // 2], found[len(found) * 99 // 100]
+        trial.facts[f"latency_{name}_quarter"] = {"p50": p50, "p99": p99, "messages": len(found)}
+        trial.remarks.append(f"250 to delivery, {name} quarter: p50 {p50:.3f} s, p99 {p99:.3f} s")
+        medians.append(p50)
+    if medians[1] > medians[0] * LATENCY_FACTOR + LATENCY_SLACK_SECONDS:
+        trial.wrong.append(f"the median latency grew from {medians[0]:.3f} to {medians[1]:.3f} s")
 
 
 SCENARIO = Scenario(
