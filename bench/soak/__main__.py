@@ -81,6 +81,9 @@ def table(accounts: list[Account]) -> str:
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(one, widths, strict=True)).rstrip() for one in rows]
     lines.insert(1, "-+-".join("-" * width for width in widths))
     lines.append("duplicated: sent again by a client that got no answer + by the gateway")
+    lines.append(
+        "seconds to recover: at most, until all that was accepted before a fault was delivered; a lease is 30 s"
+    )
     for account in accounts:
         gaps = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in account.longest_gap_seconds.items())
         lines += [

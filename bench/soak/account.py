@@ -83,13 +83,13 @@ def _bugs(gateway: Gateway) -> list[str]:
     """Return a line for each kind of exception that was nobody's fault but ours."""
     found: Counter[str] = Counter()
     for log in gateway.logs():
-        for line in log.read_text(errors="replace").splitlines():
-            if not line.startswith("{"):
+        with log.open(errors="replace") as lines:
+            for line in lines:
                 if line.startswith("Traceback"):
                     found[f"{log.name}: a traceback"] += 1
-            elif '"traceback"' in line:
-                told = json.loads(line)
-                found[f"{log.name}: {told['event']}: {told['traceback'].strip().splitlines()[-1]}"] += 1
+                elif line.startswith("{") and '"traceback"' in line:
+                    told = json.loads(line)
+                    found[f"{log.name}: {told['event']}: {told['traceback'].strip().splitlines()[-1]}"] += 1
     return [f"{line} ({times} times)" for line, times in found.items()]
 
 
