@@ -87,10 +87,17 @@ def _bugs(gateway: Gateway) -> list[str]:
             for line in lines:
                 if line.startswith("Traceback"):
                     found[f"{log.name}: a traceback"] += 1
-                elif line.startswith("{") and '"traceback"' in line:
-                    told = json.loads(line)
-                    found[f"{log.name}: {told['event']}: {told['traceback'].strip().splitlines()[-1]}"] += 1
+                elif '"traceback"' in line:
+                    found[f"{log.name}: {_last_words(line)}"] += 1
     return [f"{line} ({times} times)" for line, times in found.items()]
+
+
+def _last_words(line: str) -> str:
+    try:
+        told = json.loads(line)
+    except ValueError:  # a process that was killed amid its line
+        return line[:200]
+    return f"{told['event']}: {told['traceback'].strip().splitlines()[-1]}"
 
 
 def settle(trial: Trial, account: Account) -> None:

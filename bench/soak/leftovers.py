@@ -57,7 +57,7 @@ def look(client: redis.Redis) -> Leftovers:
         name = key.removeprefix(prefix)
         is_of_dead = name in dead or (bool(dead) and prefix in (keys.DEAD, keys.rq_failed("")))
         may_be_of_dead = stays == OF_DEAD or prefix == keys.history("")
-        has_end = stays == EXPIRES and raw.ttl(key) != -1
+        has_end = raw.ttl(key) != -1  # a content too, whose client lost its connection before the record was written
         if not (has_end or stays == STAYS or (may_be_of_dead and is_of_dead)):
             found.wrong.append(f"{key} was left over")
     for prefix, _, stays in _KINDS:
