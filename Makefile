@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 
-.PHONY: help install demo run test test-peers bench format lint types tests test-containers test-monitoring manifests lock clean
+.PHONY: help install demo run test test-peers bench soak format lint types tests test-containers test-monitoring manifests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -52,6 +52,10 @@ test-monitoring: install ## rules, alerts and dashboard in a real Prometheus: ne
 bench: install ## Causeway measured, and against Postfix; BENCH="latency --quick" for some: needs root, and apt install postfix
 	@command -v postfix >/dev/null || { echo "apt install postfix"; exit 1; }
 	$(BIN)/python -m bench $(BENCH)
+
+SOAK ?=
+soak: install ## the gateway under load while things happen to it; SOAK="kill roll" MINUTES=10 RATE=50 JSON=soak.json choose
+	$(BIN)/python -m bench.soak $(SOAK) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json $(JSON))
 
 manifests: ## write the alerting rules into the manifests of the Prometheus Operator
 	@{ printf '# Made by `make manifests` from deploy/monitoring/rules.yaml.\napiVersion: monitoring.coreos.com/v1\n'; \

@@ -259,3 +259,9 @@ def write(folder: Path, size: int, kinds: str = "mix") -> int:
         index.append({**entry, "sender": made.sender, "recipient": made.recipient, "file": name})
     (folder / "index.json").write_text(json.dumps(index))
     return octets // len(index)
+
+
+def contents_from(folder: Path, source: str) -> list[bytes]:
+    """Return the written messages of one system, each with `NUMBER` in it."""
+    index = json.loads((folder / "index.json").read_text())
+    return [(folder / one["file"]).read_bytes() for one in index if one["source"] == source]

@@ -37,10 +37,10 @@ class LoadWatch:
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Read no more."""
-        if self._task:
+        """Read no more. It takes several tries where `wait_for` of Python 3.11, in the client, swallows one."""
+        while self._task and not self._task.done():
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=0.1)
 
     async def read(self) -> None:
         """Read now. A spool that cannot be read is a reading too."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
+from services.ingress import load
 from services.ingress.load import LoadWatch
 from shared.operations.settings import RedisSettings
 from shared.spool import keys
@@ -17,6 +20,24 @@ async def until(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it did not come to that within ten seconds")
+
+
+def test_a_stop_amid_a_reading_ends_the_watch(redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else ingress would drain, and then never end."""
+    monkeypatch.setattr(load, "PERIOD_SECONDS", 0)
+    asyncio.run(stop_amid_readings(redis_settings))
+
+
+async def stop_amid_readings(redis_settings: RedisSettings) -> None:
+    spool = open_async_spool(redis_settings)
+    for turns in range(30):
+        watch = LoadWatch(spool, redis_settings, [keys.TRANSFORM])
+        await watch.start()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await watch.stop()
+    await spool.aclose()
 
 
 def test_a_bug_in_one_reading_does_not_end_the_watch(redis_settings: RedisSettings) -> None:

@@ -110,8 +110,10 @@ def running(given: Settings) -> Iterator[Running]:
 class RawClient:
     """A socket that speaks exactly what it is told. A reply comes back as text, without its last CRLF."""
 
-    def __init__(self, port: int, prelude: bytes = b"") -> None:
-        self.socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port: int, prelude: bytes = b"", source: str = "127.0.0.1") -> None:
+        self.socket: socket.socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=10, source_address=(source, 0)
+        )
         self._buffer = b""
         if prelude:
             self.send(prelude)

@@ -1,0 +1,92 @@
+"""Clients that send one octet at a time: each of them is bounded, and nobody waits for them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import redis
+
+from shared.operations.settings import RedisSettings
+from tests.conftest import Certificates
+from tests.support.gateway import ingress_process
+from tests.support.ingress import RECIPIENT, SENDER, RawClient, running, settings, spooled
+
+PACE_SECONDS = 0.02
+CLIENTS = 20
+
+
+def dribble(client: RawClient, octet: bytes) -> str:
+    """Send the same octet again and again until the server says something; return it."""
+    client.socket.settimeout(PACE_SECONDS)
+    while True:
+        client.send(octet)
+        try:
+            return client.reply()
+        except TimeoutError:
+            continue
+
+
+def test_a_command_that_comes_octet_by_octet_is_ended_by_the_time_for_a_command(redis_settings: RedisSettings) -> None:
+    with running(settings(redis_settings, command_timeout=0.5)) as ingress, RawClient(ingress.port) as client:
+        client.greet()
+        assert dribble(client, b"N") == "421 4.4.2 Timed out"
+
+
+def test_content_that_comes_octet_by_octet_is_ended_by_the_time_for_a_session(
+    redis_settings: RedisSettings, redis_client: redis.Redis
+) -> None:
+    """Each octet is a sign of life; what bounds them all is the session's own limit."""
+    given = settings(redis_settings, data_timeout=10, session_timeout=0.5)
+    with running(given) as ingress, RawClient(ingress.port) as client:
+        client.greet().begin().open_data()
+        assert dribble(client, b"x") == "421 4.4.2 Timed out"
+    assert spooled(redis_client) == []
+
+
+def test_content_that_was_refused_gets_no_time_for_each_octet(redis_settings: RedisSettings) -> None:
+    given = settings(redis_settings, data_timeout=0.5, max_message_bytes=1024)
+    with running(given) as ingress, RawClient(ingress.port) as client:
+        client.greet().begin().open_data()
+        client.send(b"x" * 2000)
+        assert dribble(client, b"x") == "421 4.4.2 Timed out"
+
+
+def test_a_whole_session_octet_by_octet_is_served(redis_settings: RedisSettings, redis_client: redis.Redis) -> None:
+    commands = (f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{RECIPIENT}>", "DATA", "Subject: slow\r\n\r\nHello\r\n.")
+    with running(settings(redis_settings)) as ingress, RawClient(ingress.port) as client:
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.greet()
+        for command in commands:
+            for octet in f"{command}\r\n".encode():
+                client.send(bytes((octet,)))
+            assert client.reply()[0] in "23"
+    [(_, content)] = spooled(redis_client)
+    assert content == b"Subject: slow\r\n\r\nHello\r\n"
+
+
+def test_others_are_served_while_many_dribble(
+    redis_settings: RedisSettings, certificates: Certificates, tmp_path: Path
+) -> None:
+    enough = threading.Event()
+
+    def dribble_on(client: RawClient, octet: bytes) -> None:
+        while not enough.wait(PACE_SECONDS):
+            client.send(octet)
+
+    with ingress_process(tmp_path, redis_settings, certificates, shutdown_timeout="1s") as ingress:
+        clients = [RawClient(ingress.port).greet() for _ in range(CLIENTS)]
+        for client in clients[::2]:
+            client.begin().open_data()
+        senders = [threading.Thread(target=dribble_on, args=(client, b"x")) for client in clients]
+        for sender in senders:
+            sender.start()
+        try:
+            assert all(ingress.serves() for _ in range(20))
+        finally:
+            enough.set()
+            for sender in senders:
+                sender.join()
+            for client in clients:
+                client.close()
