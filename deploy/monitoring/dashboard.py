@@ -173,12 +173,21 @@ ROWS: dict[str, list[Panel]] = {
             "bool_yes_no",
             {"{{system}} {{host}}": highest("causeway_smart_host_usable", "system, host")},
             kind="state-timeline",
+            width=6,
         ),
         Panel(
             "Open connections",
             "Of all egress processes together.",
             "short",
             {"{{system}} {{host}}": f"sum by (system, host) (causeway_connections{{{OURS}}})"},
+            width=6,
+        ),
+        Panel(
+            "Waiting for a limit",
+            "Deliveries in hand while every smart host they may go to is at max_connections or messages_per_minute.",
+            "short",
+            {"{{system}}": f"sum by (system) (causeway_deliveries_waiting{{{OURS}}})"},
+            width=6,
         ),
         Panel(
             "Certificates: time left",
@@ -186,6 +195,7 @@ ROWS: dict[str, list[Panel]] = {
             "s",
             {"{{use}}": f"min by (use) (causeway_certificate_expiry_timestamp_seconds{{{OURS}}}) - time()"},
             kind="stat",
+            width=6,
         ),
         Panel(
             "Instances",

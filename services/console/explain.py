@@ -54,7 +54,10 @@ def _address(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One host that the mail would be offered to. share: its part of the mail within its preference while all live."""
+    """One host that the mail would be offered to. share: its part of the mail within its preference while all live.
+
+    max_connections, messages_per_minute: of all egress replicas together; None for no limit.
+    """
 
     host: str
     port: int
@@ -62,6 +65,15 @@ class Hop:
     weight: int
     share: float
     tls: str
+    max_connections: int | None
+    messages_per_minute: int | None
+
+    @property
+    def limits(self) -> str:
+        """The limits in words; "-" for none."""
+        connections = f"{self.max_connections} connections" if self.max_connections else ""
+        messages = f"{self.messages_per_minute} messages/min" if self.messages_per_minute else ""
+        return ", ".join(filter(None, (connections, messages))) or "-"
 
 
 def _hops(settings: Settings, system: str) -> tuple[list[Hop], str | None]:
@@ -79,6 +91,8 @@ def _hops(settings: Settings, system: str) -> tuple[list[Hop], str | None]:
             host.weight,
             _share(host.weight, [other.weight for other in tier]),
             host.settings.tls + (", implicit" if host.settings.implicit else ""),
+            host.settings.max_connections,
+            host.settings.messages_per_minute,
         )
         for tier in tiers
         for host in tier
@@ -110,6 +124,9 @@ def _print(explanation: Explanation, hops: list[Hop], no_hosts: str | None) -> N
     if hops:
         print("over")
         print_table(
-            ("  HOST", "PREFERENCE", "WEIGHT", "SHARE", "TLS"),
-            [(f"  {hop.host}:{hop.port}", hop.preference, hop.weight, f"{hop.share:.0%}", hop.tls) for hop in hops],
+            ("  HOST", "PREFERENCE", "WEIGHT", "SHARE", "TLS", "LIMITS"),
+            [
+                (f"  {hop.host}:{hop.port}", hop.preference, hop.weight, f"{hop.share:.0%}", hop.tls, hop.limits)
+                for hop in hops
+            ],
         )

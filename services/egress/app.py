@@ -13,10 +13,12 @@ import uvloop
 from services.egress.balance import Host, Tier, tiers
 from services.egress.courier import Courier
 from services.egress.health import Backoff, HealthBoard
+from services.egress.line import Line
 from services.egress.mx import Resolver
 from services.egress.pool import Context, Pool
 from services.egress.probe import Probed as Probed  # noqa: PLC0414 (who calls `probe` names it)
 from services.egress.probe import probe_entry
+from services.egress.quota import Quota
 from services.egress.session import Timeouts
 from services.egress.worker import Worker
 from shared.errors import ConfigurationError
@@ -60,6 +62,7 @@ async def _run(settings: Settings, health: Health) -> None:
 def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Courier:
     """Return a courier to one system, for the running event loop. Raises ConfigurationError for unusable TLS files."""
     egress, random = settings.egress, SystemRandom()
+    quota = Quota(system.smart_hosts, spool, Line(system.name, patience=egress.lease.total_seconds()))
     pool = Pool(
         system.name,
         hostname=settings.hostname,
@@ -71,9 +74,10 @@ def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Cour
         ),
         connections_per_host=egress.connections_per_host,
         reuse_seconds=egress.reuse_seconds,
+        quota=quota,
     )
     board = HealthBoard(system.name, spool, Backoff.of(egress), random)
-    return Courier(system.smart_hosts, Resolver(), pool, board, random)
+    return Courier(system.smart_hosts, Resolver(), pool, board, random, quota=quota)
 
 
 def _contexts(system: System) -> Context:

@@ -54,25 +54,41 @@ def choose(tier: Tier, usable: Callable[[Host], bool], random: Random) -> Host |
     return random.choices(candidates, [host.weight or _WEIGHT_OF_ZERO for host in candidates])[0]
 
 
-def order(hosts: Iterable[Host], usable: Callable[[Host], bool], random: Random) -> Iterator[Host]:
+def order(
+    hosts: Iterable[Host],
+    usable: Callable[[Host], bool],
+    random: Random,
+    *,
+    has_room: Callable[[Host], bool] = lambda _: True,
+    tried: set[Host] | None = None,
+) -> Iterator[Host | None]:
     """Yield the hosts to try for one message, at most MAX_HOSTS_PER_ATTEMPT, each once, asking `usable` each time.
 
     The next tier comes only when no host of the tier is left. Where every host is marked down, the marks are ignored
-    and the best tier is tried.
+    and the best tier is tried. None instead of a host: those left of the tier are usable but have no room (a limit of
+    ours), so wait, and go on. tried: the hosts that were yielded; take one out that had no room after all.
     """
-    ranked, tried = tiers(hosts), set[Host]()
+    ranked = tiers(hosts)
+    tried = set() if tried is None else tried
 
     def left(host: Host) -> bool:
         return host not in tried and usable(host)
 
-    while len(tried) < MAX_HOSTS_PER_ATTEMPT:
-        chosen = next((host for tier in ranked if (host := choose(tier, left, random))), None)
-        if chosen is None:
-            break
-        tried.add(chosen)
-        yield chosen
-    if tried or not ranked:
-        return
-    while len(tried) < MAX_HOSTS_PER_ATTEMPT and (marked := choose(ranked[0], lambda host: host not in tried, random)):
-        tried.add(marked)
-        yield marked
+    for ignoring_marks in (False, True):
+        among = ranked[:1] if ignoring_marks else ranked
+        is_left = (lambda host: host not in tried) if ignoring_marks else left
+        while len(tried) < MAX_HOSTS_PER_ATTEMPT and (tier := _first(among, is_left)):
+            chosen = choose(tier, has_room, random)
+            if chosen:
+                tried.add(chosen)
+            yield chosen
+        if tried:
+            return
+
+
+def _first(ranked: Sequence[Tier], is_left: Callable[[Host], bool]) -> Tier:
+    """Return what is left of the best tier that has anything left."""
+    for tier in ranked:
+        if among := [host for host in tier if is_left(host)]:
+            return among
+    return ()

@@ -1,7 +1,8 @@
 """What a reply, or the want of one, means for a recipient, a message and a host. Pure.
 
 Host trouble (no connection, no TLS, a bad greeting, 421) says nothing of the message: another host may take it, and the
-host is marked down. A session's temporary no (4yz to MAIL) sends the message to another host without a mark. Whatever
+host is marked down. A session's temporary no (4yz to MAIL) sends the message to another host without a mark, as does a
+host at its limit. Whatever
 follows RCPT belongs to the recipient, whatever follows DATA to the message. Anything unknown is temporary.
 """
 
@@ -22,6 +23,8 @@ class Trouble(Enum):
     """The host cannot be used: mark it down, go to the next."""
     SESSION = "session"
     """The host does not take this message now: go to the next, no mark."""
+    LIMIT = "limit"
+    """The host was not asked, since it may not be given more now: it stays a choice for this message."""
 
 
 SHUTTING_DOWN = 421

@@ -10,32 +10,47 @@ from services.egress.attempt import Attempt
 from services.egress.balance import Host, order, tiers
 from services.egress.classify import Trouble, outcome
 from services.egress.health import HealthBoard
+from services.egress.line import Place
 from services.egress.mx import Resolver
 from services.egress.pool import Pool
+from services.egress.quota import Quota
 from services.egress.session import Session
 from services.egress.transaction import Transaction
 from services.egress.verdict import Result
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.edits import Edits, apply
 from shared.mail.line_ends import normalize
-from shared.mail.outcome import Outcome
+from shared.mail.outcome import Deferred, Outcome
 from shared.mail.reply import Reply
 from shared.operations.settings import SmartHost
 
 MAX_TRANSACTIONS = 100
 """Transactions on one session for one message; each serves at least one of the recipients that are left."""
 
+AT_LIMIT = Reply(451, "every smart host that may take it is at its limit", "4.4.5")
+"""RFC 3463 section 3.5: congestion. Said by nobody but us."""
+RETRY_SECONDS = 10.0
+"""Until the next attempt of a delivery that has waited for a limit in vain."""
+
 
 class Courier:
     """Delivers to one system. Raises nothing for what hosts do: every recipient gets an outcome."""
 
     def __init__(
-        self, smart_hosts: Sequence[SmartHost], resolver: Resolver, pool: Pool, board: HealthBoard, random: Random
+        self,
+        smart_hosts: Sequence[SmartHost],
+        resolver: Resolver,
+        pool: Pool,
+        board: HealthBoard,
+        random: Random,
+        *,
+        quota: Quota,
     ) -> None:
         self._smart_hosts = smart_hosts
         self._resolver = resolver
         self._pool = pool
         self._board = board
+        self._quota = quota
         self._random = random
         self._probes: set[asyncio.Task[None]] = set()
 
@@ -43,7 +58,15 @@ class Courier:
         self, delivery: Delivery, content: bytes, edits: Edits, attempt: Attempt | None = None
     ) -> tuple[Outcome, ...]:
         """Attempt the pending recipients; return an outcome for each. attempt: is told of each step as it is made."""
-        attempt = attempt or Attempt()
+        place = Place(self._quota.line)
+        try:
+            return await self._deliver(delivery, content, edits, attempt or Attempt(), place)
+        finally:
+            place.leave()
+
+    async def _deliver(
+        self, delivery: Delivery, content: bytes, edits: Edits, attempt: Attempt, place: Place
+    ) -> tuple[Outcome, ...]:
         left = {recipient.address: recipient for recipient in delivery.pending}
         hosts = await self._resolver.hosts(self._smart_hosts)
         if isinstance(hosts, Reply):
@@ -51,9 +74,21 @@ class Courier:
         outgoing = normalize(apply(content, edits))
         outcomes: list[Outcome] = []
         last: tuple[Reply, Host] | None = None
-        for host in order(hosts, self._board.usable, self._random):
+        tried = set[Host]()
+
+        def has_room(host: Host) -> bool:
+            return self._quota.has_room(host, connected=self._pool.is_connected(host), first=place.is_first)
+
+        for host in order(hosts, self._board.usable, self._random, has_room=has_room, tried=tried):
+            if host is None:
+                if await place.wait(self._quota.next_chance):
+                    continue
+                again = 0.0 if self._quota.line.is_hurried else RETRY_SECONDS
+                return (*outcomes, *(Deferred(address, AT_LIMIT, retry_seconds=again) for address in left))
             recipients = tuple(left.values())
-            result = await self._try(host, Transaction(delivery, recipients, outgoing), attempt)
+            result = await self._try(host, Transaction(delivery, recipients, outgoing), attempt, place)
+            if result.trouble is Trouble.LIMIT:
+                tried.remove(host)
             outcomes += result.outcomes
             for one in result.outcomes:
                 left.pop(one.recipient, None)
@@ -65,35 +100,60 @@ class Courier:
         temporary = reply if not (reply.is_permanent or reply.is_positive) else _softened(reply)
         return (*outcomes, *(outcome(address, temporary, where) for address in left))
 
-    async def _try(self, host: Host, transaction: Transaction, attempt: Attempt) -> Result:
+    async def _try(self, host: Host, transaction: Transaction, attempt: Attempt, place: Place) -> Result:
         """Carry the message to one host, over as many transactions as it wants, and note the host's health."""
         was_usable = self._board.usable(host)
         async with self._pool.slot(host):
             if was_usable and not self._board.usable(host):  # it went down while this message waited for its turn
                 return Result((), Trouble.SESSION)
-            result = await self._over_a_session(host, transaction, attempt, fresh=False)
+            result = await self._over_a_session(host, transaction, attempt, place, fresh=False)
         if result.trouble is Trouble.HOST:
             await self._board.note(host, "failed", cause=str(result.reply))
         elif result.outcomes or result.trouble is None:
             await self._board.note(host, "delivered")
         return result
 
-    async def _over_a_session(self, host: Host, transaction: Transaction, attempt: Attempt, *, fresh: bool) -> Result:
+    async def _over_a_session(
+        self, host: Host, transaction: Transaction, attempt: Attempt, place: Place, *, fresh: bool
+    ) -> Result:
+        """fresh: on a new connection, and the turn that was taken for a dead one counts."""
         session = await self._pool.take(host, fresh=fresh)
+        if session is None:
+            return Result((), Trouble.LIMIT)
         if isinstance(session, Reply):
             return Result((), Trouble.HOST, session)
         try:
-            result = await _converse(session, transaction, attempt)
+            if not fresh and not await self._quota.take_turn(host):
+                return Result((), Trouble.LIMIT)
+            place.leave()
+            result = await self._converse(session, transaction, attempt)
         finally:
             self._pool.give_back(session)
-        if not (session.reused and result.trouble) or session.is_open:
+        if not (session.reused and result.trouble) or session.is_open or result.trouble is Trouble.LIMIT:
             return result
         # It died while it was idle, or the host had enough of it: a new connection will show whether the host is well.
         known = {one.recipient for one in result.outcomes}
         left = tuple(one for one in transaction.recipients if one.address not in known)
         rest = Transaction(transaction.delivery, left, transaction.content)
-        again = await self._over_a_session(host, rest, attempt, fresh=True)
+        again = await self._over_a_session(host, rest, attempt, place, fresh=True)
         return Result((*result.outcomes, *again.outcomes), again.trouble, again.reply)
+
+    async def _converse(self, session: Session, transaction: Transaction, attempt: Attempt) -> Result:
+        """Send the message until no recipient is left that the host took no decision about."""
+        outcomes: list[Outcome] = []
+        left: dict[str, DeliveryRecipient] = {one.address: one for one in transaction.recipients}
+        for number in range(MAX_TRANSACTIONS):
+            if number and not await self._quota.take_turn(session.host):
+                return Result(tuple(outcomes), Trouble.LIMIT)
+            rest = Transaction(transaction.delivery, tuple(left.values()), transaction.content)
+            result = await session.send(rest, attempt.commit)
+            attempt.learn(result.outcomes)
+            outcomes += result.outcomes
+            for one in result.outcomes:
+                left.pop(one.recipient, None)
+            if result.trouble or not left or not result.outcomes or not session.is_open:
+                return Result(tuple(outcomes), result.trouble, result.reply)
+        return Result(tuple(outcomes))
 
     async def refresh(self) -> None:
         """Take over the other replicas' marks, close old connections, and probe hosts whose mark has run out.
@@ -122,8 +182,17 @@ class Courier:
                 self._pool.give_back(session)
         if isinstance(session, Session):
             await self._board.note(host, "answered", probed=True)
-        else:
+        elif session:
             await self._board.note(host, "failed", probed=True, cause=str(session))
+
+    @property
+    def room(self) -> int | None:
+        """How many more deliveries are worth leasing; None for as many as you like."""
+        return self._quota.room
+
+    def hurry(self) -> None:
+        """Let no delivery wait for a host at its limit any more: each is put off at once."""
+        self._quota.line.hurry()
 
     async def settle_probes(self) -> None:
         """Wait for the probes under way."""
@@ -135,22 +204,7 @@ class Courier:
             task.cancel()
         await asyncio.gather(*self._probes, return_exceptions=True)
         await self._pool.aclose()
-
-
-async def _converse(session: Session, transaction: Transaction, attempt: Attempt) -> Result:
-    """Send the message until no recipient is left that the host took no decision about."""
-    outcomes: list[Outcome] = []
-    left: dict[str, DeliveryRecipient] = {one.address: one for one in transaction.recipients}
-    for _ in range(MAX_TRANSACTIONS):
-        rest = Transaction(transaction.delivery, tuple(left.values()), transaction.content)
-        result = await session.send(rest, attempt.commit)
-        attempt.learn(result.outcomes)
-        outcomes += result.outcomes
-        for one in result.outcomes:
-            left.pop(one.recipient, None)
-        if result.trouble or not left or not result.outcomes or not session.is_open:
-            return Result(tuple(outcomes), result.trouble, result.reply)
-    return Result(tuple(outcomes))
+        await self._quota.aclose()
 
 
 def _softened(reply: Reply) -> Reply:

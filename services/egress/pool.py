@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 from services.egress.balance import Host
+from services.egress.quota import Quota
 from services.egress.session import Session, Timeouts, open_session
 from shared.mail.reply import Reply
 from shared.operations import metrics
+from shared.spool.host_quota import Slot
 
 Context = Callable[[Host], ssl.SSLContext | None]
 """The TLS context for the next handshake with a host; None for `tls: none`."""
 
 
 class Pool:
-    """Open sessions by host. connections_per_host bounds those in use and idle together."""
+    """Open sessions by host. connections_per_host bounds ours, in use and idle; quota, those of all replicas."""
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class Pool:
         timeouts: Timeouts,
         connections_per_host: int,
         reuse_seconds: float,
+        quota: Quota,
     ) -> None:
         self._system = system
         self._hostname = hostname
@@ -41,6 +44,8 @@ class Pool:
         self._reuse_seconds = reuse_seconds
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(connections_per_host))
         self._idle: defaultdict[str, deque[Session]] = defaultdict(deque)
+        self._quota = quota
+        self._shared: dict[Session, Slot] = {}
         self._quitting: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -49,9 +54,10 @@ class Pool:
         async with self._slots[host.key]:
             yield
 
-    async def take(self, host: Host, *, fresh: bool = False) -> Session | Reply:
+    async def take(self, host: Host, *, fresh: bool = False) -> Session | Reply | None:
         """Return a session, an idle one or a new one; a Reply says why there is none. To be called in a slot.
 
+        None: the replicas together have as many connections to the host as they may.
         One that another entry opened, which led to the same host by its MX records, may lack the TLS level of this one.
         """
         idle = self._idle[host.key]
@@ -61,6 +67,22 @@ class Pool:
                 session.reused = True
                 return session
             self._close(session)
+        if host.settings.max_connections is None:
+            return await self._open(host)
+        shared = await self._quota.take_slot(host)
+        if shared is None:  # one may have been given back meanwhile
+            return await self.take(host, fresh=fresh) if idle else None
+        session_or_reply = None
+        try:
+            session_or_reply = await self._open(host)
+        finally:
+            if isinstance(session_or_reply, Session):
+                self._shared[session_or_reply] = shared
+            else:
+                self._later(self._quota.let_go(shared))
+        return session_or_reply
+
+    async def _open(self, host: Host) -> Session | Reply:
         session_or_reply = await open_session(
             host, hostname=self._hostname, context=self._context(host), timeouts=self._timeouts
         )
@@ -68,17 +90,23 @@ class Pool:
             metrics.connections.labels(self._system, host.key).inc()
         return session_or_reply
 
+    def is_connected(self, host: Host) -> bool:
+        """Return whether a connection to the host is idle."""
+        return bool(self._idle[host.key])
+
     def give_back(self, session: Session) -> None:
         """Keep a session for the next message, or close it when its time is over."""
-        if self._may_be_used(session):
+        if self._may_be_used(session) and not self._is_wanted(session):
             self._idle[session.host.key].append(session)
+            if session in self._shared:
+                self._quota.line.wake()
         else:
             self._close(session)
 
     def close_old(self) -> None:
-        """Close the idle sessions whose time is over, or that the host has closed."""
+        """Close the idle sessions whose time is over, or that the host has closed, or another replica waits for."""
         for idle in self._idle.values():
-            for session in [session for session in idle if not self._may_be_used(session)]:
+            for session in [one for one in idle if not self._may_be_used(one) or self._is_wanted(one)]:
                 idle.remove(session)
                 self._close(session)
 
@@ -91,10 +119,22 @@ class Pool:
 
     def _may_be_used(self, session: Session) -> bool:
         age = asyncio.get_running_loop().time() - session.opened_at
-        return session.is_open and age < self._reuse_seconds
+        shared = self._shared.get(session)
+        return session.is_open and age < self._reuse_seconds and (shared is None or self._quota.holds(shared))
+
+    def _is_wanted(self, session: Session) -> bool:
+        return session in self._shared and self._quota.is_wanted(session.host.key)
 
     def _close(self, session: Session) -> None:
         metrics.connections.labels(self._system, session.host.key).dec()
-        task = asyncio.create_task(session.quit())
+        shared = self._shared.pop(session, None)
+        self._later(self._part(session, shared) if shared else session.quit())
+
+    async def _part(self, session: Session, shared: Slot) -> None:
+        await session.quit()
+        await self._quota.let_go(shared)
+
+    def _later(self, ending: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(ending)
         self._quitting.add(task)
         task.add_done_callback(self._quitting.discard)

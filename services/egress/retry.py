@@ -22,10 +22,13 @@ def next_attempt(attempts: int, begun_at: float, now: float, retry: RetrySetting
 
     The last attempt comes when `give_up` has passed, never later.
     """
+    return next_turn(wait_seconds(attempts, retry, random), begun_at, now, retry)
+
+
+def next_turn(wait: float, begun_at: float, now: float, retry: RetrySettings) -> float | None:
+    """Return when `wait` seconds are over, or `give_up` if that is earlier; None once it has passed."""
     deadline = begun_at + retry.give_up.total_seconds()
-    if now >= deadline:
-        return None
-    return min(now + wait_seconds(attempts, retry, random), deadline)
+    return None if now >= deadline else min(now + wait, deadline)
 
 
 def delay_is_worth_a_report(begun_at: float, now: float, retry: RetrySettings) -> bool:

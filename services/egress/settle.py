@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-from services.egress.retry import delay_is_worth_a_report, next_attempt
+from services.egress.retry import delay_is_worth_a_report, next_attempt, next_turn
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
 from shared.mail.report import Kind
@@ -66,9 +66,13 @@ def settle(
     """Return the delivery after an attempt, and what to do. A pending recipient without an outcome stays pending."""
     by_address = {outcome.recipient: outcome for outcome in outcomes}
     after = [_after(recipient, by_address.get(recipient.address)) for recipient in delivery.recipients]
-    attempts = delivery.attempts + 1
-    pending = any(recipient.state == "pending" for recipient in after)
-    next_at = next_attempt(attempts, delivery.created_at, now, policy.retry, random) if pending else None
+    pending = [recipient.address for recipient in after if recipient.state == "pending"]
+    held_back = _held_back([by_address.get(address) for address in pending])
+    attempts = delivery.attempts + (held_back is None)
+    if held_back is not None:
+        next_at = next_turn(held_back, delivery.created_at, now, policy.retry)
+    else:
+        next_at = next_attempt(attempts, delivery.created_at, now, policy.retry, random) if pending else None
     if next_at is None:
         after = [replace(one, state="expired") if one.state == "pending" else one for one in after]
     settled = replace(delivery, recipients=tuple(after), attempts=attempts, next_attempt_at=next_at)
@@ -76,6 +80,15 @@ def settle(
     if any(report.kind == "delayed" for report in reports):
         settled = replace(settled, delay_reported=True)
     return settled, (*reports, _end(settled, policy))
+
+
+def _held_back(outcomes: Sequence[Outcome | None]) -> float | None:
+    """Return after how many seconds to try again where nothing but a limit of ours stood in the way, else None.
+
+    That is no attempt: no host said anything, so the retry schedule stays where it is.
+    """
+    waits = [one.retry_seconds for one in outcomes if isinstance(one, Deferred) and one.retry_seconds is not None]
+    return max(waits) if waits and len(waits) == len(outcomes) else None
 
 
 def _after(recipient: DeliveryRecipient, outcome: Outcome | None) -> DeliveryRecipient:

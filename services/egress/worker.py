@@ -84,6 +84,8 @@ class Worker:
         """Lease no more, finish what is in hand, give back what cannot be finished in `shutdown_timeout`."""
         self._stopping.set()
         self._fewer_in_hand.set()
+        for courier in self._couriers.values():
+            courier.hurry()
 
     async def run(self) -> None:
         """Work until stopped. Raises what is a bug of ours, so that the process starts anew."""
@@ -132,7 +134,9 @@ class Worker:
         mine = [work.leased.delivery for work in self._in_hand.values() if work.leased.delivery.system == system]
         jobs = max(self._settings.egress.max_in_flight // share, 1)
         octets = max(self._settings.egress.max_bytes_in_flight // share, 1)
-        return jobs - len(mine), octets - sum(delivery.size for delivery in mine)
+        room = self._couriers[system].room
+        free = jobs - len(mine)
+        return free if room is None else min(free, room), octets - sum(delivery.size for delivery in mine)
 
     async def _until_fewer_in_hand(self) -> None:
         """Wait until something was settled, or a stop comes."""

@@ -26,12 +26,16 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not yet: try again. `ambiguous`: the connection broke after the final dot, so the host may have the message."""
+    """Not yet: try again. `ambiguous`: the connection broke after the final dot, so the host may have the message.
+
+    retry_seconds: when, where the message was held back by a limit of ours; None where the retry schedule says it.
+    """
 
     recipient: str
     reply: Reply
     host: str | None = None
     ambiguous: bool = False
+    retry_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

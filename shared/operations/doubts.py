@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from shared.errors import ConfigurationError
 from shared.operations.certificates import inspect
 from shared.operations.gauges import certificates
-from shared.operations.settings import Settings
+from shared.operations.settings import Settings, SmartHost
 
 WARN = timedelta(days=21)
 """A certificate with less left is told of: by then an automatic renewal should have happened."""
@@ -19,6 +19,7 @@ def doubts(settings: Settings, now: datetime) -> Iterator[str]:
     yield from _certificates(settings, now)
     yield from _senders(settings)
     yield from _ignored(settings)
+    yield from _differing_limits(settings)
 
 
 def _certificates(settings: Settings, now: datetime) -> Iterator[str]:
@@ -52,3 +53,15 @@ def _ignored(settings: Settings) -> Iterator[str]:
             for key in ("ca", "name"):
                 if getattr(host, key) and host.tls != "verify":
                     yield f"systems[{i}].smart_hosts[{j}].{key}: is ignored under tls {host.tls}: set tls to verify"
+
+
+def _differing_limits(settings: Settings) -> Iterator[str]:
+    """Yield a line for each host that is named again with other limits, since what goes there is counted together."""
+    first: dict[tuple[str, int], tuple[str, SmartHost]] = {}
+    for i, system in enumerate(settings.systems):
+        for j, host in enumerate(system.smart_hosts):
+            where = f"systems[{i}].smart_hosts[{j}]"
+            place, before = first.setdefault(((host.host or host.mx or "").lower(), host.port), (where, host))
+            for key in ("max_connections", "messages_per_minute"):
+                if getattr(host, key) != getattr(before, key):
+                    yield f"{where}.{key}: differs from {place}, which is the same host: give both the same"

@@ -41,6 +41,12 @@ smart_host_usable = Gauge(
 connections = Gauge(
     "causeway_connections", "Open connections to a smart host.", ["system", "host"], multiprocess_mode="livesum"
 )
+deliveries_waiting = Gauge(
+    "causeway_deliveries_waiting",
+    "Deliveries in hand that wait because every smart host they may go to is at its limit.",
+    ["system"],
+    multiprocess_mode="livesum",
+)
 spool_bytes = Gauge("causeway_spool_bytes", "Memory that Redis uses.", multiprocess_mode="mostrecent")
 spool_max_bytes = Gauge(
     "causeway_spool_max_bytes",

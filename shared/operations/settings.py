@@ -168,7 +168,8 @@ class SmartHost(Section):
     preference: lower is tried first (RFC 5321 section 5.1). weight: share within a preference (RFC 2782). tls: see
     `TlsLevel`; under `required` and `verify` nothing of a message is sent in the clear. implicit: TLS from the first
     byte (465). ca: trust anchors for `verify`, the system's where not given. name: the name the certificate must bear,
-    the host's where not given. certificate and key: shown to the smart host.
+    the host's where not given. certificate and key: shown to the smart host. max_connections, messages_per_minute: what
+    all replicas of egress together may do with the host, or with each host of the MX name.
     """
 
     host: str | None = None
@@ -182,6 +183,13 @@ class SmartHost(Section):
     name: str | None = None
     certificate: File | None = None
     key: File | None = None
+    max_connections: Annotated[int, Field(ge=1)] | None = None
+    messages_per_minute: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the replicas have to agree about what they do with it."""
+        return self.max_connections is not None or self.messages_per_minute is not None
 
     @model_validator(mode="after")
     def _one_of_host_and_mx(self) -> SmartHost:

@@ -61,6 +61,21 @@ def host_health(system: str) -> str:
     return f"{PREFIX}hosts:{system}"
 
 
+def host_slots(host: str) -> str:
+    """Return the sorted set of the connections to "host:port": member "replica/number", score when its lease ends."""
+    return f"{PREFIX}slots:{host}"
+
+
+def host_wanted(host: str) -> str:
+    """Return the sorted set of replicas that found no slot of "host:port" free: score until when they may ask again."""
+    return f"{PREFIX}wanted:{host}"
+
+
+def host_turn(host: str) -> str:
+    """Return the string that says when the next message to "host:port" would be due, were they evenly spread."""
+    return f"{PREFIX}turn:{host}"
+
+
 RQ_QUEUES = "rq:queues"
 RQ_SUSPENDED = "rq:suspended"
 RQ_WORKERS = "rq:workers"
@@ -122,6 +137,9 @@ LUA = {
     "LIVE": live(""),
     "WAKE": wake(""),
     "TICK": tick(""),
+    "SLOTS": host_slots(""),
+    "WANTED": host_wanted(""),
+    "TURN": host_turn(""),
     "RQ_QUEUES": RQ_QUEUES,
     "RQ_SUSPENDED": RQ_SUSPENDED,
     "RQ_QUEUE": rq_queue(""),

@@ -104,7 +104,8 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 def test_explain_tells_the_way_of_an_address(console: Console) -> None:
     console.edit(
         "smart_hosts:\n      - {host: exchange1",
-        "smart_hosts:\n      - {host: 127.0.0.1, weight: 3}\n      - {host: exchange1",
+        "smart_hosts:\n      - {host: 127.0.0.1, weight: 3, max_connections: 5, messages_per_minute: 90}\n"
+        "      - {host: exchange1",
     )
     out, _ = console.run("explain", "b@exchange.example.com", "--from", "notes", "--json")
     told: dict[str, Any] = json.loads(out)
@@ -118,7 +119,8 @@ def test_explain_tells_the_way_of_an_address(console: Console) -> None:
         ("exchange1.example.com", 0.25, "required"),
     }
     out, _ = console.run("explain", "b@exchange.example.com", "--from", "notes")
-    for text in ("b@example.com", "goes to", "exchange1.example.com:25", "75%"):
+    assert [hop["messages_per_minute"] for hop in told["hosts"]] == [90, None]
+    for text in ("b@example.com", "goes to", "exchange1.example.com:25", "75%", "5 connections, 90 messages/min"):
         assert text in out
 
 

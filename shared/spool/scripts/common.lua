@@ -115,3 +115,20 @@ local function count_crash(queue, id, max_crashes)
   return redis.call('HINCRBY', record_key(queue, id), 'crashes', 1) >= max_crashes
 end
 
+-- Forget what has run out, and let nothing last longer than it may from now: the clock may have gone back.
+local function bound_scores(key, now, seconds)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, now + seconds + 1, '+inf')) do
+    redis.call('ZADD', key, 'XX', now + seconds, member)
+  end
+end
+
+-- How many connections to a host each replica has.
+local function slots_by_replica(slots)
+  local held = {}
+  for _, slot in ipairs(redis.call('ZRANGE', slots, 0, -1)) do
+    local replica = string.match(slot, '^(.*)/')
+    held[replica] = (held[replica] or 0) + 1
+  end
+  return held
+end

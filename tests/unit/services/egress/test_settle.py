@@ -57,6 +57,29 @@ def test_a_recipient_without_an_outcome_waits(make: Callable[..., Delivery]) -> 
     assert isinstance(actions[-1], RetryAt)
 
 
+def test_a_limit_of_ours_is_no_attempt_and_waits_for_seconds(make: Callable[..., Delivery]) -> None:
+    before = make("a@x", "b@x", attempts=7)
+    held_back = Deferred("b@x", LATER, retry_seconds=10.0)
+    after, actions = attempt(before, delivered("a@x"), held_back, now=1000.0)
+    assert actions == (RetryAt(1010.0, str(LATER)),)
+    assert (after.attempts, after.next_attempt_at) == (7, 1010.0)
+
+
+def test_where_a_host_deferred_somebody_too_the_schedule_counts(make: Callable[..., Delivery]) -> None:
+    outcomes = (Deferred("a@x", LATER, "h:25"), Deferred("b@x", LATER, retry_seconds=10.0))
+    after, actions = attempt(make("a@x", "b@x"), *outcomes)
+    assert (after.attempts, actions) == (1, (RetryAt(300.0, str(LATER)),))
+
+
+def test_what_a_limit_holds_back_is_given_up_as_other_mail(make: Callable[..., Delivery]) -> None:
+    held_back = Deferred("a@x", LATER, retry_seconds=10.0)
+    _, actions = attempt(make("a@x"), held_back, now=5 * DAY - 1)
+    assert actions[-1] == RetryAt(5 * DAY, str(LATER))
+    after, actions = attempt(make("a@x"), held_back, now=5 * DAY)
+    assert after.recipients[0].state == "expired"
+    assert isinstance(actions[-1], DeadLetter)
+
+
 def test_two_recipients_with_one_address_share_its_outcome(make: Callable[..., Delivery]) -> None:
     both = (DeliveryRecipient("x@a", "x@a", "same@b"), DeliveryRecipient("y@a", "y@a", "same@b"))
     after, _ = attempt(replace(make(), recipients=both), delivered("same@b"))

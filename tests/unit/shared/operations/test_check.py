@@ -205,6 +205,18 @@ def test_what_is_ignored_is_a_warning(folder: Folder) -> None:
     assert folder.warnings() == ["systems[0].smart_hosts[0].ca: is ignored under tls required: set tls to verify"]
 
 
+def test_one_host_with_two_limits_is_a_warning(folder: Folder) -> None:
+    folder.write()
+    text = folder.file.read_text()
+    twice = "[{host: mx8.example.com, max_connections: 3}, {host: MX8.example.com, max_connections: 4}]"
+    folder.file.write_text(text.replace("[{host: mx2.example.com}]", twice, 1))
+    [warning] = folder.warnings()
+    assert warning.partition(" differs from ")[::2] == (
+        "systems[0].smart_hosts[1].max_connections:",
+        "systems[0].smart_hosts[0], which is the same host: give both the same",
+    )
+
+
 @pytest.mark.parametrize(
     ("listen", "host"),
     [("0.0.0.0:2525", "mx.example.com"), ("127.0.0.1:2525", "localhost"), ("10.0.0.1:2525", "10.0.0.1")],
