@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.mail.envelope import BodyType, Notify, as_json
+from shared.mail.compact_json import told, write_json
+from shared.mail.envelope import BodyType, Notify
 from shared.mail.reply import Reply
 
 RecipientState = Literal["pending", "delivered", "refused", "expired"]
@@ -62,16 +64,24 @@ class Delivery:
         """The recipients whose outcome is still open."""
         return tuple(recipient for recipient in self.recipients if recipient.state == "pending")
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the delivery as JSON-ready data; `from_json` restores an equal value."""
-        recipients = [{**as_json(one), "reply": one.reply and as_json(one.reply)} for one in self.recipients]
-        return {**as_json(self), "recipients": recipients}
+    def to_json(self) -> str:
+        """Return the delivery as JSON; `from_json` restores an equal value."""
+        return write_json({**told(self), "recipients": [_recipient_told(one) for one in self.recipients]})
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Delivery:
+    def from_json(cls, text: str | bytes) -> Delivery:
         """Restore a delivery written by `to_json`."""
-        recipients = tuple(
-            DeliveryRecipient(**{**r, "notify": tuple(r["notify"]), "reply": r["reply"] and Reply(**r["reply"])})
-            for r in data["recipients"]
-        )
-        return cls(**{**data, "recipients": recipients})
+        data = json.loads(text)
+        return cls(**{**data, "recipients": tuple(_recipient(one) for one in data["recipients"])})
+
+
+def _recipient_told(recipient: DeliveryRecipient) -> dict[str, Any]:
+    data = told(recipient)
+    if recipient.reply:
+        data["reply"] = told(recipient.reply)
+    return data
+
+
+def _recipient(data: dict[str, Any]) -> DeliveryRecipient:
+    reply = Reply(**data["reply"]) if data.get("reply") else None
+    return DeliveryRecipient(**{**data, "notify": tuple(data.get("notify", ())), "reply": reply})

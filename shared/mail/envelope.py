@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+from shared.mail.compact_json import told, write_json
 
 BodyType = Literal["7BIT", "8BITMIME", "BINARYMIME"]
 Notify = Literal["NEVER", "SUCCESS", "FAILURE", "DELAY"]
@@ -15,11 +18,6 @@ def new_message_id(now: float | None = None) -> str:
     """Return a spool id: 12 hex digits of milliseconds since the epoch, then 10 random ones; sorts by time."""
     milliseconds = int((time.time() if now is None else now) * 1000)
     return f"{milliseconds:012x}{secrets.token_hex(5)}"
-
-
-def as_json(value: Any) -> dict[str, Any]:
-    """Return the fields of a value with slots by name; what they hold stays as it is (`asdict` copies all of it)."""
-    return {name: getattr(value, name) for name in value.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +58,16 @@ class Envelope:
     ret: Literal["FULL", "HDRS"] | None = None
     envid: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the envelope as JSON-ready data; `from_json` restores an equal value."""
-        recipients = [as_json(recipient) for recipient in self.recipients]
-        return {**as_json(self), "recipients": recipients, "client": as_json(self.client)}
+    def to_json(self) -> str:
+        """Return the envelope as JSON; `from_json` restores an equal value."""
+        recipients = [told(recipient) for recipient in self.recipients]
+        return write_json({**told(self), "recipients": recipients, "client": told(self.client)})
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Envelope:
+    def from_json(cls, text: str | bytes) -> Envelope:
         """Restore an envelope written by `to_json`."""
-        recipients = tuple(Recipient(r["address"], tuple(r["notify"]), r["orcpt"]) for r in data["recipients"])
+        data = json.loads(text)
+        recipients = tuple(Recipient(**{**r, "notify": tuple(r.get("notify", ()))}) for r in data["recipients"])
         return cls(**{**data, "recipients": recipients, "client": Client(**data["client"])})
 
 

@@ -60,6 +60,7 @@ def command(binary: Path, directory: Path, socket: Path) -> list[str]:
         "maxmemory-policy": "noeviction",
         "rdbcompression": "no",  # of the rewritten append-only file: mail is mostly encoded, and soon gone
         "auto-aof-rewrite-min-size": "256mb",
+        "hash-max-ziplist-value": "1024",  # records stay compact: half the memory of a message that waits
         "save": "",
         "daemonize": "no",
         "loglevel": "warning",

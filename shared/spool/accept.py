@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from shared.errors import SpoolTooWeak
+from shared.mail.compact_json import write_json
 from shared.mail.envelope import Envelope, Message
 from shared.spool import keys
 from shared.spool.operation import Argument, Batch, Command, Operation, Script
@@ -28,7 +28,7 @@ def accepted_event(envelope: Envelope, size: int) -> str:
         "recipients": [recipient.address for recipient in envelope.recipients],
         "bytes": size,
     }
-    return json.dumps(event)
+    return write_json(event)
 
 
 def accept(message: Message, *, replicas: int = 0) -> Operation[bool]:
@@ -62,4 +62,4 @@ def accept_all(messages: Sequence[Message], *, replicas: int = 0) -> Operation[l
 
 def _described(message: Message) -> tuple[Argument, ...]:
     envelope, size = message.envelope, len(message.content)
-    return envelope.id, json.dumps(envelope.to_json()), size, accepted_event(envelope, size)
+    return envelope.id, envelope.to_json(), size, accepted_event(envelope, size)

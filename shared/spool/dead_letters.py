@@ -69,7 +69,7 @@ def show_dead(id: str) -> Operation[DeadLetter | None]:
         return None
     if of_message[0] is not None:
         reason, detail, parked_at, envelope = of_message
-        found = Envelope.from_json(json.loads(envelope))
+        found = Envelope.from_json(envelope)
         return DeadLetter(id, id, "transform", None, reason.decode(), detail.decode(), float(parked_at), found)
     reason, detail, parked_at, message, delivery, edits = of_delivery
     if reason is None:  # replayed or discarded while we looked
@@ -77,7 +77,7 @@ def show_dead(id: str) -> Operation[DeadLetter | None]:
     envelope = yield Command("HGET", (keys.message(message.decode()), "envelope"))
     if envelope is None:
         return None
-    restored = Delivery.from_json(json.loads(delivery))
+    restored = Delivery.from_json(delivery)
     return DeadLetter(
         id,
         message.decode(),
@@ -86,7 +86,7 @@ def show_dead(id: str) -> Operation[DeadLetter | None]:
         reason.decode(),
         detail.decode(),
         float(parked_at),
-        Envelope.from_json(json.loads(envelope)),
+        Envelope.from_json(envelope),
         restored,
         decode(edits),
     )

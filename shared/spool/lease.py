@@ -67,7 +67,7 @@ def reopen(delivery: Delivery, now: float) -> Delivery:
 
 def _message(row: Sequence[Any], token: str) -> LeasedMessage:
     id, crashes, size, envelope, again, _ = row
-    restored = Envelope.from_json(json.loads(envelope))
+    restored = Envelope.from_json(envelope)
     if again:
         wanted = set(json.loads(again))
         open_recipients = tuple(one for one in restored.recipients if one.address in wanted)
@@ -77,7 +77,7 @@ def _message(row: Sequence[Any], token: str) -> LeasedMessage:
 
 def _delivery(queue: str, row: Sequence[Any], token: str) -> LeasedDelivery:
     id, crashes, _, delivery, edits, reopening = row
-    restored = replace(Delivery.from_json(json.loads(delivery)), id=id.decode())
+    restored = replace(Delivery.from_json(delivery), id=id.decode())
     if reopening:
         restored = reopen(restored, time.time())
     return LeasedDelivery(Lease(queue, id.decode(), token, int(crashes)), restored, decode(edits))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.mail.compact_json import write_json
 from shared.mail.delivery import Delivery
 from shared.mail.edits import Edit, encode
 from shared.mail.envelope import Message
@@ -130,7 +131,7 @@ def _event(settlement: Settlement, now: float) -> str:
             event |= {"event": "given up", "reason": reason, "outcomes": _outcomes(parked)}
     if not isinstance(settlement, Crashed) and settlement.reports:
         event["reports"] = [report.envelope.id for report in settlement.reports]
-    return json.dumps(event)
+    return write_json(event)
 
 
 class _Arguments:
@@ -149,7 +150,7 @@ def _report(report: Message, arguments: _Arguments) -> dict[str, Any]:
     return {
         "id": report.envelope.id,
         "size": size,
-        "envelope": arguments.place(json.dumps(report.envelope.to_json())),
+        "envelope": arguments.place(report.envelope.to_json()),
         "content": arguments.place(report.content),
         "event": arguments.place(accepted_event(report.envelope, size)),
     }
@@ -167,7 +168,7 @@ def _written(settlement: Settlement, now: float, arguments: _Arguments) -> dict[
                     "id": new.delivery.id,
                     "queue": keys.egress(new.delivery.system),
                     "size": new.delivery.size,
-                    "delivery": arguments.place(json.dumps(new.delivery.to_json())),
+                    "delivery": arguments.place(new.delivery.to_json()),
                     "edits": arguments.place(encode(new.edits)),
                 }
                 for new in deliveries
@@ -190,7 +191,7 @@ def _written(settlement: Settlement, now: float, arguments: _Arguments) -> dict[
         case Dead(reason=reason, detail=detail):
             written |= {"kind": "dead", "reason": reason, "detail": detail}
     if isinstance(settlement, Retry | Dead) and settlement.delivery is not None:
-        written["delivery"] = arguments.place(json.dumps(settlement.delivery.to_json()))
+        written["delivery"] = arguments.place(settlement.delivery.to_json())
     if not isinstance(settlement, Crashed):
         written["reports"] = [_report(report, arguments) for report in settlement.reports]
     return written

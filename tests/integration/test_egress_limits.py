@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -231,7 +230,7 @@ def test_no_limit_sends_mail_to_the_next_tier(
         spool.client.zadd(keys.host_slots(f"127.0.0.1:{server.port}"), {"another/1": clock(spool.client) + 5})
         asyncio.run(scenario(server, backup))
         assert (server.messages, backup.connections) == ([], 0)
-    left = Delivery.from_json(json.loads(spool.client.hget(keys.delivery(id), "delivery") or b""))
+    left = Delivery.from_json(spool.client.hget(keys.delivery(id), "delivery") or b"")
     assert (left.attempts, left.recipients[0].reply) == (0, AT_LIMIT)
     due = spool.client.zscore(keys.rq_scheduled(QUEUE), id)
     assert due is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl
 import threading
@@ -189,5 +188,5 @@ def spooled(client: redis.Redis) -> list[tuple[Envelope, bytes]]:
         content = raw.get(keys.content(one.decode()))
         assert content.startswith(b"Received: ")
         end = content.index(b" +0000\r\n") + len(b" +0000\r\n")
-        found.append((Envelope.from_json(json.loads(raw.hget(keys.message(one.decode()), "envelope"))), content[end:]))
+        found.append((Envelope.from_json(raw.hget(keys.message(one.decode()), "envelope")), content[end:]))
     return found
