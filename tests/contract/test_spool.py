@@ -588,6 +588,23 @@ def test_a_full_redis_can_be_drained(run: Run, redis_client: redis.Redis) -> Non
     assert run(gauge_queue(keys.TRANSFORM)).scheduled == 1
 
 
+def test_what_redis_would_not_append_to_its_file_is_not_accepted(run: Run, redis_client: redis.Redis) -> None:
+    redis_client.config_set("appendonly", "no")
+    with pytest.raises(SpoolTooWeak):
+        run(accept(message(), durability="everysec"))
+    assert mail_keys(redis_client) == []
+    assert run(accept(message(), durability="memory"))
+
+
+def test_only_the_redis_whose_durability_was_read_takes_a_message(
+    run: Run, redis_client: redis.Redis, redis_settings: RedisSettings
+) -> None:
+    with pytest.raises(SpoolTooWeak):
+        run(accept(message(), server="0" * 40, durability="fsync"))
+    assert mail_keys(redis_client) == []
+    assert run(accept(message(), server=run(gauge_spool(redis_settings)).server, durability="fsync"))
+
+
 def test_too_few_replicas_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.spool.accept.WAIT_MILLISECONDS", 10)
     with pytest.raises(SpoolTooWeak):
