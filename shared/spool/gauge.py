@@ -78,8 +78,8 @@ def _problem(info: dict[str, Any], policies: dict[str, str], settings: RedisSett
         return f"durability everysec is declared, but Redis has appendfsync {fsync}: set appendfsync everysec"
     if declared == "replicated" and int(info["connected_slaves"]) < settings.replicas:
         return f"durability replicated needs {settings.replicas} replicas, {info['connected_slaves']} are connected"
-    if declared == "replicated" and int(policies["min-replicas-to-write"]) < settings.replicas:
-        return f"Redis may take writes that no replica has: set min-replicas-to-write {settings.replicas}"
+    if declared == "replicated" and not int(policies["min-replicas-to-write"]):
+        return "a Redis that lost its replicas, as an old primary, would still take writes: set min-replicas-to-write 1"
     return ""
 
 

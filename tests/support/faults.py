@@ -217,4 +217,5 @@ def under_load(directory: Path, redis: dict[str, Any], alter: Alter = lambda _co
             try:
                 yield trial
             finally:
+                trial.load.give_up()
                 trial.end()

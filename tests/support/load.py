@@ -40,6 +40,11 @@ class Load:
         for thread in threads:
             thread.join()
 
+    def give_up(self) -> None:
+        """Send no more, also of what is not acknowledged yet."""
+        self.enough.set()
+        self._end = 0.0
+
     def send_one(self, tag: str) -> None:
         """Send one message more, once. Raises what smtplib raises where it is not acknowledged."""
         with self._connect() as connection:
