@@ -323,6 +323,20 @@ def test_leases_end_in_time_after_the_clock_went_back(run: Run, redis_client: re
     assert (redis_client.zscore(keys.rq_started(keys.TRANSFORM), member) or 0) <= now + 32
 
 
+def test_retries_wait_no_longer_after_the_clock_went_back(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run, 2)
+    first, second = lease_all(run)
+    run(settle([Retry(first.lease, 0), Retry(second.lease, 3600)]))
+    now = float(redis_client.time()[0])
+    for id in (first.lease.id, second.lease.id):
+        redis_client.zincrby(keys.rq_scheduled(keys.TRANSFORM), 3600, id)  # as written by a clock an hour ahead
+    redis_client.hset(keys.tick(keys.TRANSFORM), mapping={"last": now + 3600, "since": now})
+    run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
+    due = redis_client.zscore(keys.rq_scheduled(keys.TRANSFORM), second.lease.id) or 0
+    assert now + 3590 < due < now + 3610
+    assert (redis_client.zscore(keys.rq_scheduled(keys.TRANSFORM), first.lease.id) or 0) < now + 10
+
+
 def test_a_record_without_a_job_gets_one(run: Run, redis_client: redis.Redis) -> None:
     """`rq empty` deletes jobs; a stock worker on two queues can lose one; neither loses mail."""
     accepted(run, 5)

@@ -18,7 +18,7 @@ Option = str | int
 
 
 class RedisServer:
-    """A durable Redis on 127.0.0.1:`port`; `with` starts it. What is in `directory` outlives it."""
+    """A durable Redis on 127.0.0.1:`port`; `with` starts and ends it. What is in `directory` outlives it."""
 
     def __init__(self, directory: Path, **options: Option) -> None:
         """`options`: of redis.conf, with _ for -."""
@@ -30,7 +30,8 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RedisServer:
-        self.start()
+        if self.has_ended():
+            self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
