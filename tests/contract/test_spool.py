@@ -602,11 +602,16 @@ def test_a_full_redis_can_be_drained(run: Run, redis_client: redis.Redis) -> Non
     assert run(gauge_queue(keys.TRANSFORM)).scheduled == 1
 
 
+def only_what_expires_by_itself(client: redis.Redis) -> bool:
+    """Whether no message is there: contents go ahead of their records, and leave soon without one."""
+    return all(client.ttl(key) > 0 for key in mail_keys(client))
+
+
 def test_what_redis_would_not_append_to_its_file_is_not_accepted(run: Run, redis_client: redis.Redis) -> None:
     redis_client.config_set("appendonly", "no")
     with pytest.raises(SpoolTooWeak):
         run(accept(message(), durability="everysec"))
-    assert mail_keys(redis_client) == []
+    assert only_what_expires_by_itself(redis_client)
     assert run(accept(message(), durability="memory"))
 
 
@@ -615,7 +620,7 @@ def test_only_the_redis_whose_durability_was_read_takes_a_message(
 ) -> None:
     with pytest.raises(SpoolTooWeak):
         run(accept(message(), server="0" * 40, durability="fsync"))
-    assert mail_keys(redis_client) == []
+    assert only_what_expires_by_itself(redis_client)
     assert run(accept(message(), server=run(gauge_spool(redis_settings)).server, durability="fsync"))
 
 
