@@ -20,7 +20,7 @@ def test_no_250_is_sent_from_when_the_file_is_turned_off_until_it_is_whole_again
             assert not trial.is_ready()
             assert trial.reply() == 451
 
-            server.client.config_set("rdb-key-save-delay", 100_000)  # microseconds for each key: a long rewrite
+            server.client.config_set("rdb-key-save-delay", 300_000)  # microseconds for each key: a long rewrite
             server.client.config_set("appendonly", "yes")
             acknowledged = trial.stand_still()
             assert not trial.is_ready()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import redis
@@ -68,10 +70,14 @@ class RedisServer:
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (largest_bytes, resource.RLIM_INFINITY))
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
+        """End it with SIGKILL, and its child that rewrites the file, which would outlive it."""
         assert self._process
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         self._process.kill()
         self._process.wait(10)
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
 
     def has_ended(self) -> bool:
         """Whether it runs no more."""
