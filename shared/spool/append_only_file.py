@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.operations.settings import Durability
 from shared.spool.gauge import SpoolGauge
 
-_NOT_WHOLE = "Redis is writing its append-only file for the first time: what it takes is durable once that is done"
+_NOT_WHOLE = "Redis is rewriting its append-only file, maybe since that is new: mail is taken once this is done"
 
 
 class AppendOnlyFile:
