@@ -114,6 +114,13 @@ class Trial:
         eventually(lambda: len(self.load.acknowledged) >= before + messages, 120)
         return first
 
+    def deliver_again(self) -> float:
+        """Wait until one more message arrives at Exchange; return the seconds."""
+        folder, began = self.gateway.caught("exchange"), time.monotonic()
+        before = len(list(folder.glob("*.json")))
+        eventually(lambda: len(list(folder.glob("*.json"))) > before, 120)
+        return time.monotonic() - began
+
     def reply(self) -> int:
         """Send one message more; return the code of its last reply."""
         self._told += 1
@@ -159,7 +166,7 @@ class Trial:
             account = self._count(spool)
         finally:
             spool.close()
-        sys.stdout.write(f"{scenario}: {account}, accepts again after {recovered_seconds:.1f} s\n")
+        sys.stdout.write(f"{scenario}: {account}, recovered in {recovered_seconds:.1f} s\n")
         return account
 
     def end(self) -> None:
