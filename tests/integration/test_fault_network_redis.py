@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.support.faults import under_load
+from tests.support.faults import short_leases, under_load
 from tests.support.line import Line
 from tests.support.processes import eventually
 from tests.support.redis_server import RedisServer
@@ -16,7 +16,7 @@ INTERRUPTIONS = 5
 def test_no_mail_is_lost_on_a_line_that_breaks_delays_and_falls_silent(tmp_path: Path) -> None:
     with RedisServer(tmp_path / "redis") as server, Line(server.port) as line:
         url = f"redis://127.0.0.1:{line.port}/0"
-        with under_load(tmp_path, {"url": url, "timeout": "2s"}) as trial:
+        with under_load(tmp_path, {"url": url, "timeout": "2s"}, short_leases) as trial:
             trial.go_on()
             line.cut()
             trial.stand_still()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.faults import under_load
+from tests.support.faults import short_leases, under_load
 from tests.support.processes import eventually
 from tests.support.redis_server import RedisServer
 
@@ -12,7 +12,7 @@ from tests.support.redis_server import RedisServer
 def test_no_250_is_sent_from_when_the_file_is_turned_off_until_it_is_whole_again(tmp_path: Path) -> None:
     """Turned on again, Redis calls it on at once, but nothing of it survives until its first rewrite has ended."""
     with RedisServer(tmp_path / "redis") as server:
-        with under_load(tmp_path, {"url": server.url}) as trial:
+        with under_load(tmp_path, {"url": server.url}, short_leases) as trial:
             trial.go_on()
             server.client.config_set("appendonly", "no")
             acknowledged = len(trial.load.acknowledged)

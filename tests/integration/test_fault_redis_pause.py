@@ -6,24 +6,17 @@ import os
 import time
 from pathlib import Path
 
-from tests.support.faults import under_load
+from tests.support.faults import short_leases, under_load
 from tests.support.processes import eventually
 from tests.support.redis_server import RedisServer
 
 PAUSE_SECONDS = float(os.environ.get("CAUSEWAY_FAULT_PAUSE_SECONDS", "12"))
-LEASE = "11s"
 
 
 def test_a_redis_that_pauses_beyond_every_lease_costs_no_mail_and_no_second_copy(tmp_path: Path) -> None:
     """Who held a lease when it paused may renew it before anybody takes it away, and settles what was done."""
-
-    def shorten(configuration: dict[str, dict[str, str]]) -> None:
-        configuration["egress"]["lease"] = LEASE
-        configuration["transform"] = {"lease": LEASE}
-
-    redis = {"timeout": "2s"}
     with RedisServer(tmp_path / "redis") as server:
-        with under_load(tmp_path, {"url": server.url, **redis}, shorten) as trial:
+        with under_load(tmp_path, {"url": server.url, "timeout": "2s"}, short_leases) as trial:
             trial.go_on()
             server.pause()
             until = time.monotonic() + PAUSE_SECONDS

@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from email import message_from_bytes
 from functools import partial
@@ -205,13 +206,18 @@ def is_drained(client: redis.Redis) -> bool:
         return False
 
 
+def short_leases(configuration: dict[str, Any]) -> None:
+    """Alter a configuration: what was in hand is given back soon, and a pause of eleven seconds is seen to be one."""
+    configuration["egress"]["lease"] = configuration.setdefault("transform", {})["lease"] = "11s"
+
+
 @contextmanager
 def under_load(directory: Path, redis: dict[str, Any], alter: Alter = lambda _configuration: None) -> Iterator[Trial]:
     """Run a gateway on the given Redis (a `redis` section), and send to it inside the block."""
     ours = demo_gateway.configuration_text
 
     def altered(*values: Any) -> str:
-        content = {**yaml.safe_load(ours(*values)), **IMPATIENT, "redis": redis}
+        content = {**yaml.safe_load(ours(*values)), **deepcopy(IMPATIENT), "redis": redis}
         alter(content)
         return str(yaml.safe_dump(content))
 
