@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 
-.PHONY: help install demo run test test-peers bench soak format lint types tests test-containers test-monitoring manifests lock clean
+.PHONY: help install demo run test test-peers bench soak format lint types tests test-containers test-monitoring test-clock test-loss manifests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -48,6 +48,14 @@ test-containers: install ## the manifests' pods, for real: needs root, podman, k
 test-monitoring: install ## rules, alerts and dashboard in a real Prometheus: needs apt install prometheus (its service may stay off)
 	@command -v prometheus promtool >/dev/null || { echo "apt install prometheus"; exit 1; }
 	$(BIN)/pytest -s tests/unit/deploy/test_monitoring.py tests/monitoring
+
+test-clock: install ## the clock steps under Redis too: needs apt install faketime
+	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || { echo "apt install faketime"; exit 1; }
+	$(BIN)/pytest -s tests/clock
+
+test-loss: install ## packets are lost on every line: needs root, and apt install iproute2 nftables
+	@command -v ip nft unshare >/dev/null || { echo "apt install iproute2 nftables util-linux"; exit 1; }
+	unshare --net $(BIN)/pytest -s tests/loss
 
 bench: install ## Causeway measured, and against Postfix; BENCH="latency --quick" for some: needs root, and apt install postfix
 	@command -v postfix >/dev/null || { echo "apt install postfix"; exit 1; }

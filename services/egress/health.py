@@ -67,8 +67,19 @@ def next_health(health: HostHealth, what: What, now: float, backoff: Backoff, ra
         case "probing":
             return HostHealth(health.failures, now + backoff.probe)
         case "failed":
-            wait = min(backoff.first * 2.0 ** min(health.failures, 32), backoff.longest)
+            wait = _wait_seconds(health.failures + 1, backoff)
             return HostHealth(health.failures + 1, now + wait * random.uniform(1 - JITTER, 1 + JITTER))
+
+
+def _wait_seconds(failures: int, backoff: Backoff) -> float:
+    """Return how long a host is marked down after so many failures in a row (1, 2, …), less its jitter."""
+    return min(backoff.first * 2.0 ** min(max(failures, 1) - 1, 32), backoff.longest)
+
+
+def has_run_out(health: HostHealth, now: float, backoff: Backoff) -> bool:
+    """Return whether a mark is over. One with more time left than any has was made by another clock. Pure."""
+    longest = max(_wait_seconds(health.failures, backoff) * (1 + JITTER), backoff.probe)
+    return not 0 < health.down_until - now <= longest
 
 
 def is_usable(health: HostHealth) -> bool:
@@ -114,7 +125,7 @@ class HealthBoard:
     async def claim_probe(self, host: Host) -> bool:
         """Return whether the host's mark has run out and this replica, of all, is to probe it."""
         before, now = self._known.get(host.key, WELL), time.time()
-        if is_usable(before) or now < before.down_until:
+        if is_usable(before) or not has_run_out(before, now, self._backoff):
             return False
         return await self._write(host, before, next_health(before, "probing", now, self._backoff, self._random))
 

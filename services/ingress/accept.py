@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 
 from services.ingress import replies
 from services.ingress.admission import Load, admit, admit_hops, admit_size
@@ -20,7 +19,7 @@ from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.settings import IngressSettings, RedisSettings
 from shared.spool.accept import accept_all
-from shared.spool.operation import AsyncSpool
+from shared.spool.operation import AsyncSpool, Operation
 
 
 def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes | Refusal:
@@ -49,8 +48,8 @@ class Acceptance:
         self._hostname = hostname
         self._settings = settings
         self._redis = redis
-        replicas = redis.replicas if redis.durability == "replicated" else 0
-        self._commit = GroupCommit(spool, partial(accept_all, replicas=replicas))
+        self._replicas = redis.replicas if redis.durability == "replicated" else 0
+        self._commit = GroupCommit(spool, self._write)
 
     def refusal(self) -> Refusal | None:
         """Return why no mail can be taken now, if so."""
@@ -86,3 +85,7 @@ class Acceptance:
             recipients=[recipient.address for recipient in envelope.recipients],
         )
         return replies.queued(envelope.id)
+
+    def _write(self, messages: Sequence[Message]) -> Operation[list[bool]]:
+        server, durability = self._load().server, self._redis.durability
+        return accept_all(messages, server=server, durability=durability, replicas=self._replicas)

@@ -16,13 +16,14 @@ STALE_SECONDS = 10.0
 class Load:
     """The spool as it was read. at: monotonic seconds. problem: why it is away or too weak, "" when it is neither.
 
-    memory_fraction: of what Redis may use. depth: ready jobs of all stages.
+    memory_fraction: of what Redis may use. depth: ready jobs of all stages. server: the run id of the Redis it is of.
     """
 
     at: float
     problem: str
     memory_fraction: float = 0.0
     depth: int = 0
+    server: str = ""
 
 
 def admit(load: Load, now: float, settings: RedisSettings) -> Refusal | None:

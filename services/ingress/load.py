@@ -6,11 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from services.ingress.admission import Load
 from shared.errors import SpoolError
 from shared.operations.events import emit
 from shared.operations.settings import RedisSettings
+from shared.spool.append_only_file import AppendOnlyFile
 from shared.spool.gauge import gauge_queue, gauge_spool
 from shared.spool.operation import AsyncSpool
 
@@ -24,6 +26,7 @@ class LoadWatch:
         self._spool = spool
         self._settings = settings
         self._queues = queues
+        self._file = AppendOnlyFile(settings.durability)
         self._load = Load(time.monotonic(), "not read yet")
         self._task: asyncio.Task[None] | None = None
 
@@ -48,9 +51,10 @@ class LoadWatch:
         try:
             gauge = await self._spool.run(gauge_spool(self._settings))
             depth = sum([(await self._spool.run(gauge_queue(queue))).depth for queue in self._queues])
-            self._load = Load(time.monotonic(), gauge.problem, gauge.used_bytes / gauge.max_bytes, depth)
+            problem = self._file.problem(gauge)
+            self._load = Load(time.monotonic(), problem, gauge.used_bytes / gauge.max_bytes, depth, gauge.server)
         except SpoolError as error:
-            self._load = Load(time.monotonic(), str(error) or "away")
+            self._load = replace(self._load, at=time.monotonic(), problem=str(error) or "away")
         if self._load.problem and self._load.problem != before:
             emit("spool.away", level=logging.ERROR, cause=self._load.problem)
 
@@ -61,4 +65,4 @@ class LoadWatch:
                 await self.read()
             except Exception:  # noqa: BLE001 (a watch that ended unheard would refuse all mail for ever)
                 emit("load.failed", level=logging.ERROR, bug=True)
-                self._load = Load(time.monotonic(), "cannot be read")
+                self._load = replace(self._load, at=time.monotonic(), problem="cannot be read")

@@ -13,6 +13,7 @@ from shared.operations import metrics
 from shared.operations.certificates import inspect
 from shared.operations.settings import Durability, Settings
 from shared.spool import keys
+from shared.spool.append_only_file import AppendOnlyFile
 from shared.spool.connect import open_spool
 from shared.spool.gauge import QueueGauge, gauge_queue, gauge_spool
 
@@ -58,11 +59,12 @@ class Gauges:
         self._settings = settings
         self._redis = settings.redis.model_copy(update={"timeout": PATIENCE})
         self._spool = open_spool(self._redis)
+        self._file = AppendOnlyFile(self._redis.durability)
 
     def ready(self) -> str:
         """Return "" while Redis is reachable and as durable as declared, else the reason in one line."""
         try:
-            return self._spool.run(gauge_spool(self._redis)).problem
+            return self._file.problem(self._spool.run(gauge_spool(self._redis)))
         except SpoolError as error:
             return str(error)
 
@@ -88,7 +90,7 @@ class Gauges:
                 self._tell_queue(queue, None)
             return
         self._tell_durability(gauge.durability)
-        metrics.spool_ready.set(not gauge.problem)
+        metrics.spool_ready.set(not self._file.problem(gauge))
         metrics.spool_bytes.set(gauge.used_bytes)
         metrics.spool_max_bytes.set(gauge.max_bytes)
         for one in measured:

@@ -8,6 +8,7 @@ from typing import Any
 from shared.errors import SpoolTooWeak
 from shared.mail.compact_json import write_json
 from shared.mail.envelope import Envelope, Message
+from shared.operations.settings import Durability
 from shared.spool import keys
 from shared.spool.operation import Argument, Batch, Command, Operation, Script
 
@@ -31,18 +32,24 @@ def accepted_event(envelope: Envelope, size: int) -> str:
     return write_json(event)
 
 
-def accept(message: Message, *, replicas: int = 0) -> Operation[bool]:
+def accept(
+    message: Message, *, server: str = "", durability: Durability = "memory", replicas: int = 0
+) -> Operation[bool]:
     """Write one message as `accept_all` does; return whether it is new."""
-    (is_new,) = yield from accept_all([message], replicas=replicas)
+    (is_new,) = yield from accept_all([message], server=server, durability=durability, replicas=replicas)
     return is_new
 
 
-def accept_all(messages: Sequence[Message], *, replicas: int = 0) -> Operation[list[bool]]:
+def accept_all(
+    messages: Sequence[Message], *, server: str = "", durability: Durability = "memory", replicas: int = 0
+) -> Operation[list[bool]]:
     """Write content, record, history and transform job of all messages, or of none; durable as Redis is on return.
 
-    Returns for each whether it is new: one whose id is that of a message which is here already changes nothing. With
-    `replicas`, waits until so many have the writes and raises SpoolTooWeak where they do not in WAIT_MILLISECONDS (the
-    messages may still be delivered).
+    Returns for each whether it is new: one whose id is that of a message which is here already changes nothing. Raises
+    SpoolTooWeak, having accepted none, where Redis has no append-only file that it can write and `durability` needs
+    one, or is another than the one whose durability was read, `server` (SpoolGauge.server). With `replicas`, waits
+    until so many have the writes and raises SpoolTooWeak where they do not in WAIT_MILLISECONDS (the messages may still
+    be delivered).
 
     The contents go ahead of the script, which would only copy them, and stay by themselves for no longer than
     CONTENT_SECONDS.
@@ -50,11 +57,14 @@ def accept_all(messages: Sequence[Message], *, replicas: int = 0) -> Operation[l
     requests: list[Command | Script] = [
         Command("SET", (keys.content(one.envelope.id), one.content, "NX", "EX", CONTENT_SECONDS)) for one in messages
     ]
-    requests.append(Script("accept", tuple(part for one in messages for part in _described(one))))
+    demands = (server, int(durability != "memory"))
+    requests.append(Script("accept", (*demands, *(part for one in messages for part in _described(one)))))
     if replicas:
         requests.append(Command("WAIT", (replicas, WAIT_MILLISECONDS)))
     answers: list[Any] = yield Batch(requests)
     confirmed = answers.pop() if replicas else replicas
+    if messages and not answers[-1]:
+        raise SpoolTooWeak("Redis was replaced, or its append-only file turned off, since its durability was read")
     if confirmed < replicas:
         raise SpoolTooWeak(f"{confirmed} of {replicas} replicas confirmed the write")
     return [bool(is_new) for is_new in answers[-1]]

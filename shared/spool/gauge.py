@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from shared.errors import SpoolUnavailable
 from shared.operations.settings import Durability, RedisSettings
 from shared.spool.operation import Batch, Command, Operation, Script
+
+File = Literal["off", "rewriting", "on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class SpoolGauge:
     """Redis itself. max_bytes: its memory limit, or the machine's memory where it has none.
 
     durability: what it offers now. replicas: how many are connected. problem: why that is less than was declared, in
-    one line, or "".
+    one line, or "". server: its run id, another after each start and failover. file: its append-only file; whether
+    it holds everything while it is rewritten, `AppendOnlyFile` knows.
     """
 
     used_bytes: int
@@ -40,6 +43,8 @@ class SpoolGauge:
     durability: Durability
     replicas: int
     problem: str
+    server: str
+    file: File
 
 
 def gauge_queue(queue: str) -> Operation[QueueGauge]:
@@ -73,6 +78,8 @@ def _problem(info: dict[str, Any], policies: dict[str, str], settings: RedisSett
         return f"durability everysec is declared, but Redis has appendfsync {fsync}: set appendfsync everysec"
     if declared == "replicated" and int(info["connected_slaves"]) < settings.replicas:
         return f"durability replicated needs {settings.replicas} replicas, {info['connected_slaves']} are connected"
+    if declared == "replicated" and not int(policies["min-replicas-to-write"]):
+        return "a Redis that lost its replicas, as an old primary, would still take writes: set min-replicas-to-write 1"
     return ""
 
 
@@ -86,6 +93,12 @@ def _durability(info: dict[str, Any], fsync: str, settings: RedisSettings) -> Du
     return "everysec" if fsync == "everysec" else "memory"
 
 
+def _file(info: dict[str, Any]) -> File:
+    if not int(info["aof_enabled"]):
+        return "off"
+    return "rewriting" if int(info["aof_rewrite_in_progress"]) or int(info["aof_rewrite_scheduled"]) else "on"
+
+
 def gauge_spool(settings: RedisSettings) -> Operation[SpoolGauge]:
     """Read how full and how durable Redis is. Raises SpoolUnavailable, also where CONFIG GET is forbidden."""
     info, policies = yield Batch((Command("INFO", ()), Command("CONFIG GET", ("*",))))
@@ -97,4 +110,6 @@ def gauge_spool(settings: RedisSettings) -> Operation[SpoolGauge]:
         durability=_durability(info, _fsync(policies), settings),
         replicas=int(info["connected_slaves"]),
         problem=_problem(info, policies, settings),
+        server=info["run_id"],
+        file=_file(info),
     )

@@ -323,6 +323,20 @@ def test_leases_end_in_time_after_the_clock_went_back(run: Run, redis_client: re
     assert (redis_client.zscore(keys.rq_started(keys.TRANSFORM), member) or 0) <= now + 32
 
 
+def test_retries_wait_no_longer_after_the_clock_went_back(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run, 2)
+    first, second = lease_all(run)
+    run(settle([Retry(first.lease, 0), Retry(second.lease, 3600)]))
+    now = float(redis_client.time()[0])
+    for id in (first.lease.id, second.lease.id):
+        redis_client.zincrby(keys.rq_scheduled(keys.TRANSFORM), 3600, id)  # as written by a clock an hour ahead
+    redis_client.hset(keys.tick(keys.TRANSFORM), mapping={"last": now + 3600, "since": now})
+    run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
+    due = redis_client.zscore(keys.rq_scheduled(keys.TRANSFORM), second.lease.id) or 0
+    assert now + 3590 < due < now + 3610
+    assert (redis_client.zscore(keys.rq_scheduled(keys.TRANSFORM), first.lease.id) or 0) < now + 10
+
+
 def test_a_record_without_a_job_gets_one(run: Run, redis_client: redis.Redis) -> None:
     """`rq empty` deletes jobs; a stock worker on two queues can lose one; neither loses mail."""
     accepted(run, 5)
@@ -586,6 +600,28 @@ def test_a_full_redis_can_be_drained(run: Run, redis_client: redis.Redis) -> Non
     finally:
         redis_client.config_set("maxmemory", 0)
     assert run(gauge_queue(keys.TRANSFORM)).scheduled == 1
+
+
+def only_what_expires_by_itself(client: redis.Redis) -> bool:
+    """Whether no message is there: contents go ahead of their records, and leave soon without one."""
+    return all(client.ttl(key) > 0 for key in mail_keys(client))
+
+
+def test_what_redis_would_not_append_to_its_file_is_not_accepted(run: Run, redis_client: redis.Redis) -> None:
+    redis_client.config_set("appendonly", "no")
+    with pytest.raises(SpoolTooWeak):
+        run(accept(message(), durability="everysec"))
+    assert only_what_expires_by_itself(redis_client)
+    assert run(accept(message(), durability="memory"))
+
+
+def test_only_the_redis_whose_durability_was_read_takes_a_message(
+    run: Run, redis_client: redis.Redis, redis_settings: RedisSettings
+) -> None:
+    with pytest.raises(SpoolTooWeak):
+        run(accept(message(), server="0" * 40, durability="fsync"))
+    assert only_what_expires_by_itself(redis_client)
+    assert run(accept(message(), server=run(gauge_spool(redis_settings)).server, durability="fsync"))
 
 
 def test_too_few_replicas_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,9 @@ import redis
 
 from services.console import demo_gateway
 from shared.operations.settings import RedisSettings
-from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead
+from tests.support.faults import is_drained
 from tests.support.load import Load, caught
 from tests.support.processes import eventually
 
@@ -39,14 +39,6 @@ def kill_and_wait(log: Path, name: str) -> None:
     old = pids(log)[name]
     os.kill(old, signal.SIGKILL)
     eventually(lambda: pids(log)[name] != old, 30)  # the supervisor starts it again
-
-
-def is_drained(client: redis.Redis) -> bool:
-    try:
-        queues = (keys.TRANSFORM, keys.egress("exchange"), keys.egress("notes"))
-        return not any(client.scard(keys.live(queue)) for queue in queues)
-    except redis.RedisError:
-        return False
 
 
 @pytest.mark.parametrize("rounds", [1])

@@ -40,6 +40,17 @@ class Load:
         for thread in threads:
             thread.join()
 
+    def give_up(self) -> None:
+        """Send no more, also of what is not acknowledged yet."""
+        self.enough.set()
+        self._end = 0.0
+
+    def send_one(self, tag: str) -> None:
+        """Send one message more, once. Raises what smtplib raises where it is not acknowledged."""
+        with self._connect() as connection:
+            self._send(connection, tag)
+        self.acknowledged.add(tag)
+
     def _client(self) -> None:
         connection: smtplib.SMTP | None = None
         while (tag := self._next()) is not None:

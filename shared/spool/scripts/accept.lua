@@ -1,12 +1,19 @@
--- ARGV: id, envelope, size, event of each message, whose content is there already. Returns for each 1, or 0 when the
--- message was here already. Without the content of one, none is accepted.
-for i = 1, #ARGV, 4 do
+-- ARGV: server, appends, then id, envelope, size, event of each message, whose content is there already. Returns for each
+-- 1, or 0 when the message was here already; nothing at all where this Redis is another than `server`, or does not append
+-- to its file though `appends` is '1'. (CONFIG is closed to scripts.) Without the content of one, none is accepted.
+local function tells(section, fact) return string.find(redis.call('INFO', section), fact, 1, true) end
+
+if ARGV[1] ~= '' and not tells('server', 'run_id:' .. ARGV[1]) then return {} end
+if ARGV[2] == '1' and not (tells('persistence', 'aof_enabled:1') and tells('persistence', 'aof_last_write_status:ok')) then
+  return {}
+end
+for i = 3, #ARGV, 4 do
   if redis.call('EXISTS', CONTENT .. ARGV[i]) == 0 then
     return redis.error_reply('ERR the content of ' .. ARGV[i] .. ' was not written')
   end
 end
 local now, accepted = seconds_now(), {}
-for i = 1, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   accepted[#accepted + 1] = accept(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], now)
 end
 return accepted

@@ -2,12 +2,16 @@
 -- A lease runs only while somebody looks or renews: after a pause (Redis was away, or its clock was stepped) every holder
 -- first gets the time of a lease to renew.
 exceed_memory()
+local MOST_SHIFTED = 100000 -- a tenth of a second of Redis' time; of more, the last wait for the step of the clock too
 local queue, lease_seconds, now = ARGV[1], tonumber(ARGV[4]), seconds_now()
 local tick = redis.call('HMGET', TICK .. queue, 'last', 'since')
 local last, since = tonumber(tick[1] or 0), tonumber(tick[2] or now)
-if now < last - 1 then -- the clock went back: leases would last too long
+if now < last - 1 then -- the clock went back: leases and retries would last too long
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', RQ_STARTED .. queue, now + lease_seconds, '+inf')) do
     redis.call('ZADD', RQ_STARTED .. queue, 'XX', now + lease_seconds, member)
+  end
+  for _, id in ipairs(redis.call('ZRANGE', RQ_SCHEDULED .. queue, 0, MOST_SHIFTED - 1)) do
+    redis.call('ZINCRBY', RQ_SCHEDULED .. queue, now - last, id)
   end
 end
 if now < last - 1 or now > last + longest_gap(lease_seconds) then since = now end
