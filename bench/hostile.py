@@ -13,9 +13,10 @@ import argparse
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from services.egress.classify import remote_queue_id
 from services.ingress import commands
@@ -43,7 +44,7 @@ from shared.mail.encoded_words import decode_words, encode_words
 from shared.mail.header import fold, parameters
 from shared.mail.mime import Limits, parse
 from shared.mail.transfer import decode, encode_text
-from shared.operations.settings import Settings, System
+from shared.operations.settings import Settings
 from shared.routing.directory import Directory
 
 Reader = Callable[[str], object]
@@ -233,6 +234,7 @@ SYSTEMS = {
 }
 DIRECTORY = Directory(list(SYSTEMS.values()))
 SETTINGS = Settings()
+TO_EXCHANGE, TO_NOTES = ("notes", "exchange"), ("exchange", "notes")
 UNBOUNDED = Limits(parts=10**9, header_bytes=10**9)
 
 
@@ -256,11 +258,6 @@ def _convert(header: str, end: str = "", direction: tuple[str, str] = ("notes", 
     """Return the whole conversion of a message whose last header line, or body, is flooded."""
     source, destination = (SYSTEMS[name] for name in direction)
     return lambda text: try_out(_octets(header + text + end), source, destination, DIRECTORY, SETTINGS)
-
-
-def _systems(direction: str) -> tuple[System, System]:
-    source, _, destination = direction.partition(" to ")
-    return SYSTEMS[source], SYSTEMS[destination]
 
 
 def _every(flood: str) -> None:
@@ -297,9 +294,8 @@ def _messages() -> Iterator[tuple[str, Reader]]:
         "attached message": (f"{plain}Content-Type: message/rfc822\r\n\r\n", "\r\n"),
     }
     for place, (before, after) in places.items():
-        for direction in ("notes to exchange", "exchange to notes"):
-            source, destination = direction.split(" to ")
-            yield f"{direction}: {place}", _convert(before, after, (source, destination))
+        for direction in (TO_EXCHANGE, TO_NOTES):
+            yield f"{' to '.join(direction)}: {place}", _convert(before, after, direction)
 
 
 READERS: dict[str, Reader] = {
@@ -356,6 +352,95 @@ READERS: dict[str, Reader] = {
 }
 
 
+def _of_parts(parts: Iterable[str], head: str = "") -> str:
+    return (
+        f'{head}Content-Type: multipart/related; boundary="b"\r\n\r\n--b\r\n'
+        + "\r\n--b\r\n".join(parts)
+        + "\r\n--b--\r\n"
+    )
+
+
+def _calendar(lines: Iterable[str]) -> str:
+    body = "\r\n".join(("BEGIN:VCALENDAR", "METHOD:REQUEST", *lines, "END:VCALENDAR"))
+    return f"Content-Type: text/calendar; method=REQUEST\r\n\r\n{body}\r\n"
+
+
+def _event(number: int, *lines: str) -> str:
+    start = f"DTSTART:2030{number // 28 % 12 + 1:02}{number % 28 + 1:02}T100000Z"
+    return "\r\n".join(("BEGIN:VEVENT", f"UID:u{number}", start, "DURATION:PT1H", *lines, "END:VEVENT"))
+
+
+def _image(number: int, head: str = "") -> str:
+    return f"Content-Type: image/gif; name={number}.gif\r\nContent-ID: <{number}@>\r\n{head}\r\nx"
+
+
+def _html(number: int) -> str:
+    return "Content-Type: text/html\r\n\r\n" + "".join(f"<img src=cid:{one}@>" for one in range(number))
+
+
+STRUCTURES: dict[str, Callable[[int], str]] = {
+    "parts": lambda n: _of_parts("\r\nx" for _ in range(n)),
+    "raw names of parts": lambda n: _of_parts(f"Content-Type: a/b; name=é{one}\r\n\r\nx" for one in range(n)),
+    "images, each in the HTML": lambda n: _of_parts([_html(n), *map(_image, range(n))]),
+    "images, each with a stand-in": lambda n: _of_parts(
+        [
+            _html(n),
+            "\r\n" + "".join(f"(See attached file: {one}.gif)" for one in range(n)),
+            *map(_image, range(n)),
+        ]
+    ),
+    "inline documents": lambda n: _of_parts(
+        [
+            _html(n),
+            *(f"Content-Type: a/b\r\nContent-ID: <{one}@>\r\nContent-Disposition: inline\r\n\r\nx" for one in range(n)),
+        ]
+    ),
+    "document links of one name": lambda n: _of_parts(
+        [
+            "\r\n" + "(Document link: a)" * n,
+            *(
+                "Content-Type: a/b; name=a.ndl\r\n\r\n<NDL><REPLICA 85256D99:00643C2E><HINT>S</HINT></NDL>"
+                for _ in range(n)
+            ),
+        ]
+    ),
+    "events that refer to parts": lambda n: _of_parts(
+        [
+            _calendar(_event(one, f'DESCRIPTION;ALTREP="cid:{one}@":x', f"ATTACH:cid:{one}@") for one in range(n)),
+            *map(_image, range(n)),
+        ]
+    ),
+    "events that refer to one text": lambda n: _of_parts(
+        [
+            _calendar(_event(one, 'DESCRIPTION;ALTREP="cid:t@":x') for one in range(n)),
+            "Content-Type: text/html\r\nContent-ID: <t@>\r\n\r\n" + "<p>x</p>" * n,
+        ]
+    ),
+    "attendees": lambda n: _calendar(
+        [_event(1, "ORGANIZER:mailto:a@b", *(f"ATTENDEE:mailto:a{one}@b" for one in range(n)))]
+    ),
+    "days of a series": lambda n: _calendar(
+        [_event(1, *(f"RDATE:{2030 + one // 336}{one // 28 % 12 + 1:02}{one % 28 + 1:02}T100000Z" for one in range(n)))]
+    ),
+    "recipients": lambda n: "To: " + ",\r\n ".join(f"a{one}@notes.example.com" for one in range(n)) + "\r\n\r\nx",
+    "attached messages, one in the other": lambda n: (
+        "Content-Type: message/rfc822\r\n\r\n" * min(n, 99) + "\r\n" + "x\r\n" * n
+    ),
+}
+"""Messages of so many parts, entries or recipients that have to do with one another."""
+
+
+def structure(made: Callable[[int], str], count: int) -> Measured:
+    """Measure the conversion, both ways, of a structure of three sizes."""
+    both = [_convert("From: a@notes.example.com\r\nMIME-Version: 1.0\r\n", "", one) for one in (TO_EXCHANGE, TO_NOTES)]
+    for convert in both:
+        convert(made(2))
+    gc.collect()
+    texts = [made(count * times) for times in (1, 2, 4)]
+    first, second, third = (sum(seconds(convert, text) for convert in both) for text in texts)
+    return Measured(f"{count} to {4 * count}", (first, second, third))
+
+
 def seconds(reader: Reader, flood: str) -> float:
     """Return the CPU time of reading a flood, however it ends."""
     began = time.process_time()
@@ -386,23 +471,36 @@ def worst(reader: Reader, octets: int, limit: float, patience: float) -> Measure
     return max(found, key=lambda one: one.seconds[2])
 
 
+def _is_wanted(name: str, beginnings: list[str]) -> bool:
+    return not beginnings or name.startswith(tuple(beginnings))
+
+
 def main() -> int:
     """Measure the readers named, else all of them; return 1 where one of them is slower than linear."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("readers", nargs="*", metavar="READER", help=f"the start of its name: {', '.join(READERS)}")
+    parser.add_argument(
+        "readers", nargs="*", metavar="READER", help=f"the start of its name: {', '.join((*READERS, *STRUCTURES))}"
+    )
     parser.add_argument("--octets", type=int, default=20_000, help="the smallest size (default: 20000)")
     parser.add_argument("--limit", type=float, default=8.0, help="growth that is too much (default: 8; linear is 4)")
     options = parser.parse_args()
-    chosen = {
-        name: reader
-        for name, reader in READERS.items()
-        if not options.readers or name.startswith(tuple(options.readers))
-    }
+    chosen = {name: reader for name, reader in READERS.items() if _is_wanted(name, options.readers)}
     print(f"{'reader':40}  {'worst flood':32}  {'ms':>8} {'x2':>8} {'x4':>8}  growth")
     guilty = 0
     gc.disable()  # it would strike some size at random, for what all the others left
-    for name, reader in chosen.items():
-        one = worst(reader, options.octets, options.limit, patience=0.01)
+    measurements: dict[str, Callable[[], Measured]] = {
+        **{
+            name: partial(worst, reader, options.octets, options.limit, patience=0.01)
+            for name, reader in chosen.items()
+        },
+        **{
+            name: partial(structure, made, 200)
+            for name, made in STRUCTURES.items()
+            if _is_wanted(name, options.readers)
+        },
+    }
+    for name, measurement in measurements.items():
+        one = measurement()
         is_guilty = one.growth > options.limit and one.seconds[2] > 0.01
         guilty += is_guilty
         times = " ".join(f"{1000 * each:8.1f}" for each in one.seconds)

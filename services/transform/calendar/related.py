@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.transform.tnef.html_text import to_text
 from shared.mail.mime import Entity
 from shared.mail.transfer import decode_text
 
@@ -18,7 +19,7 @@ class RelatedParts:
     def __init__(self, content: bytes, root: Entity, characters: int = 8 * 1024 * 1024) -> None:
         self._content = content
         self._left = characters
-        self._texts: dict[int, str] = {}
+        self._texts: dict[int, tuple[str, str]] = {}
         self._by_id: dict[str, Entity] = {}
         for one in root.walk():
             if one.content_id and not one.is_protected:
@@ -30,10 +31,11 @@ class RelatedParts:
         wanted = (wanted[4:] if wanted[:4].lower() == "cid:" else wanted).strip("<> ")
         return self._by_id.get(wanted)
 
-    def text(self, part: Entity) -> str:
-        """Return the text of a part, cut where it is too long, "" once too much was given out."""
+    def text(self, part: Entity) -> tuple[str, str]:
+        """Return the text of a part, and what it says without markup; both "" once too much was given out."""
         if part.start not in self._texts:
-            self._texts[part.start] = decode_text(self._content, part)[:_MAX_CHARACTERS]
-        text = self._texts[part.start]
-        self._left -= len(text)
-        return text if self._left >= 0 else ""
+            text = decode_text(self._content, part)[:_MAX_CHARACTERS]
+            self._texts[part.start] = text, to_text(text) if part.content_type == "text/html" else text
+        found = self._texts[part.start]
+        self._left -= len(found[0])
+        return found if self._left >= 0 else ("", "")

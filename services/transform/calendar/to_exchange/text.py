@@ -11,7 +11,6 @@ from icalendar import Component
 from services.transform.calendar.ical import text_of, values_of
 from services.transform.calendar.related import RelatedParts
 from services.transform.calendar.values import Text
-from services.transform.tnef.html_text import to_text
 
 
 def resolve_references(component: Component, parts: RelatedParts) -> None:
@@ -33,16 +32,17 @@ def resolve_references(component: Component, parts: RelatedParts) -> None:
 
 def _describe(component: Component, reference: str, parts: RelatedParts) -> None:
     part = parts.find(reference)
-    text = parts.text(part) if part and part.content_type.startswith("text/") else ""
-    if not part or not text:
+    if part is None or not part.content_type.startswith("text/"):
+        return
+    text, plain = parts.text(part)
+    if not text:
         return
     if part.content_type == "text/html":
         rich = Text(text)
         rich.params["FMTTYPE"] = "text/html"
         component["X-ALT-DESC"] = rich
-        text = to_text(text)
-    if text.strip() and len(text.strip()) >= len(text_of(component, "DESCRIPTION").strip()):
-        component["DESCRIPTION"] = Text(text.strip())
+    if plain.strip() and len(plain.strip()) >= len(text_of(component, "DESCRIPTION").strip()):
+        component["DESCRIPTION"] = Text(plain.strip())
 
 
 def _is_dangling(reference: str, parts: RelatedParts) -> bool:

@@ -123,7 +123,7 @@ def test_one_text_is_not_given_out_without_end() -> None:
     parts = RelatedParts(content, parse(content), characters=250)
     part = parts.find("cid:a@")
     assert part
-    assert [len(parts.text(part)) for _ in range(4)] == [100, 100, 0, 0]
+    assert [len(parts.text(part)[0]) for _ in range(4)] == [100, 100, 0, 0]
 
 
 pieces: Any = st.sampled_from(
