@@ -18,12 +18,14 @@ from shared.operations import configuration
 from shared.operations.check import redis_away
 from shared.operations.gauges import queues
 from shared.operations.settings import Settings
+from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import DeadLetter, Filter, Start, discard, list_dead, replay, show_dead
 from shared.spool.gauge import QueueGauge, gauge_queue
 from shared.spool.lease import contents
 from shared.spool.operation import Spool
 from shared.spool.trace import trace
+from shared.spool.waiting import Waiting, hurry, list_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,16 @@ class Causeway:
     def queues(self) -> list[QueueGauge]:
         """Return the queues of every stage and system."""
         return [self._spool.run(gauge_queue(queue)) for queue in queues(self.settings)]
+
+    def waiting(self, system: str | None = None, limit: int | None = None) -> list[Waiting]:
+        """Return the deliveries to a system, or to all, that wait for a retry: the next first."""
+        systems = [system] if system else [one.name for one in self.settings.systems]
+        found = [one for name in systems for one in self._spool.run(list_waiting(name, limit))]
+        return sorted(found, key=lambda one: one.due_at)[:limit]
+
+    def hurry(self, system: str, per_second: int) -> int:
+        """Try again what waits for a system, beginning now; return how many deliveries that is."""
+        return self._spool.run(hurry(keys.egress(system), per_second=per_second))
 
     def history(self, id: str) -> list[dict[str, Any]]:
         """Return the events of a message, by its id or that of one of its deliveries; oldest first."""

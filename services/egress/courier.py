@@ -98,7 +98,7 @@ class Courier:
                 last = result.reply, host
         reply, where = (last[0], last[1].key) if last else (Reply(451, "no smart host is usable", "4.4.1"), None)
         temporary = reply if not (reply.is_permanent or reply.is_positive) else _softened(reply)
-        return (*outcomes, *(outcome(address, temporary, where) for address in left))
+        return (*outcomes, *(Deferred(address, temporary, where, unserved=True) for address in left))
 
     async def _try(self, host: Host, transaction: Transaction, attempt: Attempt, place: Place) -> Result:
         """Carry the message to one host, over as many transactions as it wants, and note the host's health."""

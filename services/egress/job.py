@@ -49,13 +49,16 @@ async def _attempt(settings: Settings, leased: LeasedDelivery, content: bytes | 
         return without_content(leased)
     async_spool = open_async_spool(settings.redis)
     courier = build_courier(settings, settings.system(leased.delivery.system), async_spool)
-    attempt = Attempt()
+    attempt, began = Attempt(), time.monotonic()
     try:
         with suppress(SpoolError):  # what others know of the hosts is of help, not needed
             await courier.refresh()
         await courier.settle_probes()
         outcomes = await courier.deliver(leased.delivery, content, leased.edits, attempt)
-        return settlement_of(leased, content, outcomes, settings, now=time.time(), random=SystemRandom())
+        seconds = time.monotonic() - began
+        return settlement_of(
+            leased, content, outcomes, settings, now=time.time(), seconds=seconds, random=SystemRandom()
+        )
     except Exception as error:  # noqa: BLE001 (a bug of ours is bounded by the record, as in our own worker)
         emit("delivery.crashed", leased.delivery.id, level=logging.ERROR, bug=True)
         return after_a_bug(leased, attempt, error, settings, now=time.time(), random=SystemRandom())

@@ -12,7 +12,7 @@ from services.egress.settle import DeadLetter, Finish, Policy, Report, RetryAt, 
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
 from shared.mail.envelope import new_message_id
-from shared.mail.outcome import Outcome
+from shared.mail.outcome import Deferred, Outcome
 from shared.mail.report import build_report
 from shared.operations import metrics
 from shared.operations.events import emit
@@ -35,9 +35,10 @@ def settlement_of(
     settings: Settings,
     *,
     now: float,
+    seconds: float,
     random: Random,
 ) -> Settlement:
-    """Return the settlement of a leased delivery after an attempt."""
+    """Return the settlement of a leased delivery after an attempt, which took so many seconds."""
     delivery, actions = settle(leased.delivery, outcomes, now, policy_of(settings), random)
     wanted = [action for action in actions if isinstance(action, Report)]
     public = apply(content, leased.edits) if wanted else b""
@@ -56,7 +57,8 @@ def settlement_of(
     )
     match actions[-1]:
         case RetryAt(at=at, reason=reason):
-            return Retry(leased.lease, max(at - now, 0.0), delivery, reports, reason)
+            unserved = any(isinstance(one, Deferred) and one.unserved for one in outcomes)
+            return Retry(leased.lease, max(at - now, 0.0), delivery, reports, reason, seconds if unserved else None)
         case DeadLetter(reason=parked, detail=detail):
             return Dead(leased.lease, parked, detail, delivery, reports)
         case Finish() | Report():

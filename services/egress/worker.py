@@ -170,7 +170,13 @@ class Worker:
                     raise
                 outcomes = work.attempt.interrupted(delivery.pending)
             work.settlement = settlement_of(
-                leased, content, outcomes, self._settings, now=time.time(), random=self._random
+                leased,
+                content,
+                outcomes,
+                self._settings,
+                now=time.time(),
+                seconds=time.monotonic() - began,
+                random=self._random,
             )
         except Exception as error:  # noqa: BLE001 (a bug strikes one delivery, never its neighbours)
             emit("delivery.crashed", delivery.id, level=logging.ERROR, bug=True)

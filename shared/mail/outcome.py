@@ -26,9 +26,11 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not yet: try again. `ambiguous`: the connection broke after the final dot, so the host may have the message.
+    """Not yet: try again.
 
-    retry_seconds: when, where the message was held back by a limit of ours; None where the retry schedule says it.
+    ambiguous: the connection broke after the final dot, so the host may have the message. unserved: no host took a
+    decision about the recipient, so that a host's return is reason to try. retry_seconds: when, where the message was
+    held back by a limit of ours; None where the retry schedule says it.
     """
 
     recipient: str
@@ -36,6 +38,7 @@ class Deferred:
     host: str | None = None
     ambiguous: bool = False
     retry_seconds: float | None = None
+    unserved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,11 @@ def host_turn(host: str) -> str:
     return f"{PREFIX}turn:{host}"
 
 
+def returned(queue: str) -> str:
+    """Return the string that tells for an hour when a smart host of a queue's system last came back."""
+    return f"{PREFIX}returned:{queue}"
+
+
 RQ_QUEUES = "rq:queues"
 RQ_SUSPENDED = "rq:suspended"
 RQ_WORKERS = "rq:workers"
@@ -140,6 +145,7 @@ LUA = {
     "SLOTS": host_slots(""),
     "WANTED": host_wanted(""),
     "TURN": host_turn(""),
+    "RETURNED": returned(""),
     "RQ_QUEUES": RQ_QUEUES,
     "RQ_SUSPENDED": RQ_SUSPENDED,
     "RQ_QUEUE": rq_queue(""),

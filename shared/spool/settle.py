@@ -58,13 +58,17 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try again after `delay_seconds`. `delivery`: its new state, where it has one."""
+    """Try again after `delay_seconds`. `delivery`: its new state, where it has one.
+
+    unserved_seconds: how long ago the attempt began, where no host would serve it: it is tried again when one is back.
+    """
 
     lease: Lease
     delay_seconds: float
     delivery: Delivery | None = None
     reports: tuple[Message, ...] = ()
     reason: str = ""
+    unserved_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +188,10 @@ def _written(settlement: Settlement, now: float, arguments: _Arguments) -> dict[
             ]
         case Finished():
             written["kind"] = "finished"
-        case Retry(delay_seconds=delay):
+        case Retry(delay_seconds=delay, unserved_seconds=unserved):
             written |= {"kind": "retry", "delay": delay}
+            if unserved is not None:
+                written["unserved"] = unserved
         case Crashed(reason=reason):
             written |= {"kind": "crashed", "reason": reason, "delay": CRASH_DELAY_SECONDS * (lease.crashes + 1)}
         case Dead(reason=reason, detail=detail):

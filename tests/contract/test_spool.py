@@ -46,6 +46,7 @@ from shared.spool.presence import announce, retire
 from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
 from shared.spool.trace import trace
 from shared.spool.upkeep import promote, reclaim, reconcile
+from shared.spool.waiting import hurry, list_waiting
 from tests.support.mail import CONTENT, delivery, message
 
 T = TypeVar("T")
@@ -247,6 +248,90 @@ def test_a_retry_comes_back_when_it_is_due_with_its_new_state(run: Run, redis_cl
     assert run(promote(leased.lease.queue)) == 1
     (again,) = lease_exchange(run)
     assert again.delivery == tried
+
+
+def deferred(run: Run, count: int, seconds: float = 600, unserved_seconds: float | None = None) -> list[str]:
+    """Have deliveries wait for a retry, each a second longer than the one before; return their ids."""
+    leased = converted(run, count)
+    delays = [seconds + place for place in range(count)]
+    run(
+        settle(
+            [
+                Retry(one.lease, delay, replace(one.delivery, attempts=1), unserved_seconds=unserved_seconds)
+                for one, delay in zip(leased, delays, strict=True)
+            ]
+        )
+    )
+    return [one.lease.id for one in leased]
+
+
+def dues(client: redis.Redis) -> dict[str, float]:
+    """Return in how many seconds each waiting delivery is due."""
+    now = float(client.time()[0])
+    waiting = client.zscan_iter(keys.rq_scheduled(keys.egress("exchange")))
+    return {id.decode(): due - now for id, due in waiting}
+
+
+@pytest.mark.parametrize("limit", [2, 3, 1000])
+def test_hurried_retries_come_so_many_a_second_the_farthest_first(
+    run: Run, redis_client: redis.Redis, limit: int
+) -> None:
+    ids = deferred(run, 7)
+    assert run(hurry(keys.egress("exchange"), per_second=2, limit=limit)) == 7
+    after = dues(redis_client)
+    assert sorted(ids, key=after.__getitem__) == ids[::-1]
+    assert [round(after[id] - after[ids[-1]], 1) for id in ids[::-1]] == pytest.approx(
+        [0, 0.5, 1, 1.5, 2, 2.5, 3], abs=0.5
+    )
+
+
+def test_no_retry_is_put_off_by_hurry(run: Run, redis_client: redis.Redis) -> None:
+    soon = deferred(run, 3, seconds=0.5)
+    later = deferred(run, 3)
+    before = dues(redis_client)
+    assert run(hurry(keys.egress("exchange"), per_second=1, limit=2)) == 3
+    after = dues(redis_client)
+    assert all(after[id] < 10 for id in later)
+    assert all(after[id] <= before[id] for id in soon)
+
+
+def test_when_a_host_is_back_only_what_no_host_would_serve_is_hurried(run: Run, redis_client: redis.Redis) -> None:
+    put_off = deferred(run, 3)
+    unserved = deferred(run, 3, unserved_seconds=1)
+    assert run(hurry(keys.egress("exchange"), unserved=True, limit=2)) == 3
+    after = dues(redis_client)
+    assert all(after[id] < 10 for id in unserved)
+    assert all(after[id] > 500 for id in put_off)
+    assert run(hurry(keys.egress("exchange"), unserved=True)) == 0
+
+
+def test_a_delivery_that_was_served_since_no_longer_waits_for_a_host(run: Run, redis_client: redis.Redis) -> None:
+    (id,) = deferred(run, 1, seconds=0, unserved_seconds=1)
+    run(promote(keys.egress("exchange")))
+    (leased,) = lease_exchange(run)
+    run(settle([Retry(leased.lease, 600)]))
+    assert run(hurry(keys.egress("exchange"), unserved=True)) == 0
+    assert dues(redis_client)[id] > 500
+
+
+def test_an_attempt_that_a_host_came_back_too_late_for_is_made_again_at_once(
+    run: Run, redis_client: redis.Redis
+) -> None:
+    before, after = converted(run, 2)
+    run(hurry(keys.egress("exchange"), unserved=True))
+    run(settle([Retry(before.lease, 600, unserved_seconds=60), Retry(after.lease, 600, unserved_seconds=0)]))
+    due = dues(redis_client)
+    assert due[before.lease.id] < 10
+    assert due[after.lease.id] > 500
+
+
+def test_what_waits_is_listed_with_its_state_the_next_first(run: Run, redis_client: redis.Redis) -> None:
+    ids = deferred(run, 3)
+    redis_client.delete(keys.delivery(ids[1]))
+    listed = run(list_waiting("exchange"))
+    assert [(one.delivery.id, one.delivery.attempts) for one in listed] == [(ids[0], 1), (ids[2], 1)]
+    assert [one.delivery.id for one in run(list_waiting("exchange", 1))] == ids[:1]
+    assert run(list_waiting("notes")) == []
 
 
 def test_a_bug_is_met_a_bounded_number_of_times(run: Run, redis_client: redis.Redis) -> None:

@@ -24,6 +24,7 @@ from shared.spool.lease import Lease, LeasedDelivery, LeasedMessage, lease_deliv
 from shared.spool.operation import Spool
 from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
 from shared.spool.upkeep import promote, reclaim, reconcile
+from shared.spool.waiting import hurry
 from tests.support.mail import delivery, message
 
 EGRESS = keys.egress("exchange")
@@ -64,7 +65,7 @@ class SpoolModel(RuleBasedStateMachine):
         settlement: Settlement
         ends = ""
         if outcome == "retry":
-            settlement = Retry(lease, 0)
+            settlement = Retry(lease, 0, unserved_seconds=1.0 if isinstance(leased, LeasedDelivery) else None)
         elif outcome == "crash":
             settlement = Crashed(lease, "a bug")
         elif outcome == "dead":
@@ -123,6 +124,10 @@ class SpoolModel(RuleBasedStateMachine):
             with contextlib.suppress(NoSuchJobError):  # somebody emptied the queue before
                 registry.requeue(id)
 
+    @rule(queue=sampled_from(QUEUES), unserved=booleans())
+    def retries_are_hurried(self, queue: str, unserved: bool) -> None:
+        self.spool.run(hurry(queue, unserved=unserved, limit=2))
+
     @rule(from_start=booleans())
     def an_administrator_replays(self, from_start: bool) -> None:
         for letter in self.spool.run(list_dead(limit=1)):
@@ -165,7 +170,9 @@ class SpoolModel(RuleBasedStateMachine):
         self.nothing_is_lost_and_nothing_ends_twice()
         assert set(self.ended) == self.accepted
         left = {
-            key for key in self.client.scan_iter("*") if not key.startswith((b"causeway:history:", b"causeway:tick:"))
+            key
+            for key in self.client.scan_iter("*")
+            if not key.startswith((b"causeway:history:", b"causeway:tick:", b"causeway:returned:"))
         }
         bookkeeping = {b"rq:queues", *(keys.wake(queue).encode() for queue in QUEUES)}
         stale = {keys.rq_intermediate(queue).encode() for queue in QUEUES}

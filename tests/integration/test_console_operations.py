@@ -23,6 +23,7 @@ from shared.spool.connect import open_spool
 from shared.spool.lease import lease_deliveries, lease_messages
 from shared.spool.operation import Spool
 from shared.spool.settle import Dead, NewDelivery, Retry, Transformed, settle
+from shared.spool.upkeep import promote
 from tests.support.mail import CONTENT, delivery, message
 
 EDITS = (Edit(CONTENT.index(b"Subject"), CONTENT.index(b"Hello"), b"Subject: y\x1b[2J\r\n\r\n"),)
@@ -102,6 +103,64 @@ def test_queue_tells_how_long_the_oldest_message_waits_for_its_retries(gateway: 
     assert (told["depth"], told["scheduled"]) == (0, 2)
     assert told["oldest_scheduled_seconds"] == pytest.approx(7200, abs=120)
     assert gateway.run("queue").splitlines()[1].split()[4] == "2"
+
+
+def deferred(gateway: Gateway, *, seconds: float = 600, system: str = "exchange") -> Delivery:
+    """Have a delivery wait for its retry after a host's 4xx."""
+    gateway.accept("b@example.com", "c@example.com")
+    (leased,) = gateway.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
+    made = delivery(leased.envelope, system)
+    gateway.spool.run(settle([Transformed(leased.lease, (NewDelivery(made, ()),))]))
+    (taken,) = gateway.spool.run(lease_deliveries(system, "test", max_jobs=1, max_bytes=10**6, seconds=60))
+    told = replace(made.recipients[0], host="mx.example.com:25", reply=Reply(452, "try \x1b[2Jlater", "4.3.1"))
+    tried = replace(made, recipients=(told, made.recipients[1]), attempts=3)
+    gateway.spool.run(settle([Retry(taken.lease, seconds, tried)]))
+    return tried
+
+
+def test_queue_waiting_tells_what_was_said_and_when_it_is_tried_again(gateway: Gateway) -> None:
+    later, sooner = deferred(gateway, seconds=3600), deferred(gateway, seconds=600)
+    other = deferred(gateway, seconds=300, system="notes")
+    told = gateway.run("queue", "--waiting", "exchange").splitlines()
+    assert [line.split()[0] for line in told] == ["ID", sooner.id, later.id]
+    assert "in 9m" in told[1]
+    assert told[1].endswith("a@example.com  b@example.com +1  mx.example.com:25  452 4.3.1 try �[2Jlater")
+    assert [line.split()[0] for line in gateway.run("queue", "--waiting").splitlines()[1:]] == [
+        other.id,
+        sooner.id,
+        later.id,
+    ]
+    (one,) = gateway.json("queue", "--waiting", "--limit", "1")
+    assert one["delivery"]["id"] == other.id
+    assert datetime.fromisoformat(one["due_at"]).timestamp() > time.time()
+    assert gateway.run("queue", "--waiting", "--config", str(gateway.config))
+
+
+def test_queue_flush_tries_again_now(gateway: Gateway) -> None:
+    assert gateway.run("queue", "--waiting") == "nothing waits for a retry\n"
+    waiting, other = deferred(gateway), deferred(gateway, system="notes")
+    assert gateway.run("queue", "--flush", "exchange") == "1 deliveries to exchange are tried again, beginning now\n"
+    assert gateway.spool.run(promote("egress.exchange")) == 1
+    assert gateway.spool.run(promote("egress.notes")) == 0
+    (again,) = gateway.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
+    assert again.delivery == waiting
+    assert gateway.json("queue", "--flush", "notes", "--rate", "1") == {"system": "notes", "hurried": 1}
+    assert "nothing" in gateway.run("queue", "--flush", "exchange")
+    assert other.id in gateway.run("queue", "--waiting", "notes")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--flush", "nobody"),
+        ("--waiting", "nobody"),
+        ("--limit", "3"),
+        ("--rate", "3"),
+        ("--waiting", "exchange", "--rate", "3"),
+    ],
+)
+def test_queue_says_what_options_it_cannot_take(gateway: Gateway, options: tuple[str, ...]) -> None:
+    assert gateway.run("queue", *options, code=2)
 
 
 def test_trace_tells_the_history_by_the_id_of_message_or_delivery(gateway: Gateway) -> None:

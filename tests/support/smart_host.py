@@ -13,6 +13,10 @@ DROP = "drop"
 """Instead of a reply: close the connection."""
 HANG = "hang"
 """Instead of a reply: say nothing until the test ends."""
+TAKE_AND_DROP = "take and drop"
+"""Instead of the reply to a message: take it, and close the connection."""
+TAKE_AND_HANG = "take and hang"
+"""Instead of the reply to a message: take it, and say nothing until the test ends."""
 
 Answer = str | Callable[[str], str]
 
@@ -33,7 +37,8 @@ class SmartHostServer:
     """A smart host on 127.0.0.1; `with` starts and stops it.
 
     answers: by verb (CONNECT, EHLO, STARTTLS, MAIL, RCPT, DATA, "." and others) a reply, DROP, HANG, or a function of
-    the line. after_starttls: sent in the clear behind the 220. after_message: sent unasked, once the client has had
+    the line. seconds_per_octet: how slowly replies come. doubtful: how many messages were taken without the answer to
+    it. after_starttls: sent in the clear behind the 220. after_message: sent unasked, once the client has had
     time to read the answer to a message. Read while it runs: messages, lines (verb by verb, with
     whether it was encrypted), and connections, how many were made.
     """
@@ -42,6 +47,8 @@ class SmartHostServer:
     context: ssl.SSLContext | None = None
     implicit: bool = False
     answers: dict[str, Answer] = field(default_factory=dict)
+    seconds_per_octet: float = 0
+    doubtful: int = 0
     after_starttls: bytes = b""
     after_message: bytes = b""
     messages: list[Arrived] = field(default_factory=list)
@@ -113,7 +120,12 @@ class SmartHostServer:
             if text == HANG:
                 await reader.read()  # until the client gives up
                 raise EOFError
-            writer.write(text.encode() + b"\r\n")
+            octets = text.encode() + b"\r\n"
+            for start in range(0, len(octets), 1) if self.seconds_per_octet else ():
+                writer.write(octets[start : start + 1])
+                await asyncio.sleep(self.seconds_per_octet)
+            if not self.seconds_per_octet:
+                writer.write(octets)
             await writer.drain()
             return text
 
@@ -146,6 +158,11 @@ class SmartHostServer:
                     if not (await reply(verb, line, "354 go on")).startswith("354"):
                         continue
                     content = await self._content(reader)
+                    if (taken := self.answers.get(".")) in (TAKE_AND_DROP, TAKE_AND_HANG):
+                        self.messages.append(Arrived(mail, rcpts, content, encrypted, number))
+                        self.doubtful += 1
+                        await (reader.read() if taken == TAKE_AND_HANG else writer.drain())
+                        return
                     if (await reply(".", line, "250 2.0.0 Ok: queued as 4XyZ12")).startswith("250"):
                         self.messages.append(Arrived(mail, rcpts, content, encrypted, number))
                     if self.after_message:

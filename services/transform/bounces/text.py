@@ -31,6 +31,7 @@ RETURNED = re.compile(rb"^-{5,9}[ ]{1,3}Returned Message[ ]{1,3}-{5,9}[ \t]*(?:\
 
 _ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[0-9A-Za-z.\-\[\]:]+")
 _MAX_REASON = 1000  # characters and lines; a reason is repeated for each recipient
+_MAX_FAILURES = 1000  # that are told of, so that a report is not a thousand times as long as the bounce
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def notes_failures(text: str) -> list[Failure]:
     reason: list[str] = []
     told = False  # whether a recipient of this reason was seen, so that the next words are another reason
     for line in _lines(text):
+        if len(failures) == _MAX_FAILURES:
+            break
         if _ADDRESS.fullmatch(line):
             failures.append(Failure(line, _one_line(reason)))
             told = True
@@ -73,7 +76,8 @@ def domino_failures(text: str) -> list[Failure]:
         elif low == "because:" and addresses:
             block = low
         elif block == NOT_DELIVERED and _ADDRESS.fullmatch(line):
-            addresses.append(line)
+            if len(failures) + len(addresses) < _MAX_FAILURES:
+                addresses.append(line)
         elif block == "because:" and line:
             reason.append(line)
         elif block == "because:" and reason:  # an empty line: what follows is no reason, but a disclaimer or the like

@@ -57,16 +57,6 @@ def read_text(content: bytes, entity: Entity) -> str:
     return decode_calendar(decode_body(content, entity), charset if charset and codec(charset) else None)
 
 
-def with_content_id(root: Entity, content_id: str) -> Entity | None:
-    """Return the part of that Content-ID, compared opaquely but for `cid:`, brackets and blanks around it."""
-    wanted = content_id.strip()
-    wanted = (wanted[4:] if wanted[:4].lower() == "cid:" else wanted).strip("<> ")
-    if not wanted:
-        return None
-    found = (one for one in root.walk() if one.content_id == wanted and not one.is_protected)
-    return next(found, None)
-
-
 def replace_calendar(content: bytes, place: Place, calendar: bytes, method: str) -> list[Edit]:
     """Return the edits that put a calendar into the place of one, with the method in its MIME type, where it is.
 

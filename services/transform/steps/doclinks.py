@@ -29,7 +29,7 @@ from shared.operations.settings import TransformSettings
 FILE_ENDING = ".ndl"
 _UNNAMED_TYPE = "application/octet-stream"
 _MAX_BYTES = 64 * 1024  # of an .ndl part; a real one has some hundreds
-_MAX_LINKS = 200  # parts of one message; more stay attachments
+_MAX_LINKS = 200  # of one message, each looked for in its whole text; parts with more stay attachments
 _FALLBACK_NAME = "Notes link"
 
 
@@ -73,6 +73,8 @@ def _message_edits(content: bytes, message: OpenMessage, settings: TransformSett
     going: list[Entity] = []
     for part in parts:
         made, is_done = _anchors(content, part, settings)
+        if len(anchors) + len(made) > _MAX_LINKS:
+            continue
         anchors += made
         if is_done:
             going.append(part)

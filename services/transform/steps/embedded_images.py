@@ -13,7 +13,7 @@ details", and spacers. Where the image is a file attached to the message, the wo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from services.transform.content_ids import html_bodies, mentions
 from services.transform.pipeline import Context, Step, StepMessage
@@ -26,7 +26,11 @@ DECORATIONS = frozenset({"graycol.gif", "ecblank.gif"})
 """Images of Notes itself that say nothing."""
 
 _CONTENT_ID_END = re.compile(rb"@[ \t\r\n]*>")
-_PHRASE = r"\((?:Embedded\s{1,9}image\s{1,9}moved\s{1,9}to\s{1,9}file|See\s{1,9}attached\s{1,9}file):\s{0,9}"
+_PHRASE = re.compile(
+    r"\((?:Embedded\s{1,9}image\s{1,9}moved\s{1,9}to\s{1,9}file|See\s{1,9}attached\s{1,9}file):\s{0,9}", re.IGNORECASE
+)
+_MAX_NAME = 600  # characters looked at after the phrase
+_MAX_PARENTHESES = 8  # closing ones looked at: a name may hold some
 
 
 def _is_image(entity: Entity) -> bool:
@@ -47,7 +51,8 @@ def _completed(message: OpenMessage, content: bytes, bodies: list[TextBody], hos
             yield from _in_header(part, "content-id", _CONTENT_ID_END, content, hostname)
         start = part.parameters.get("start", "").strip("<> ")
         if start in told and part.content_type == "multipart/related":
-            pattern = re.compile(rb"start\s*=\s*\"?\s*<?\s*" + re.escape(start.encode()) + rb"()", re.IGNORECASE)
+            opening = rb"start\s*+=\s*+\"?+\s*+<?+\s*+"
+            pattern = re.compile(opening + re.escape(start.encode()) + rb"()", re.IGNORECASE)
             yield from _in_header(part, "content-type", pattern, content, hostname)
 
 
@@ -60,18 +65,32 @@ def _in_header(part: Entity, name: str, pattern: re.Pattern[bytes], content: byt
 def _restated(message: OpenMessage, content: bytes, bodies: list[TextBody]) -> Iterator[Edit]:
     """Yield the edits that say in plain text what the HTML shows."""
     told = {mention.content_id for body in bodies for mention in mentions(body.text)}
-    names = {part.filename for part in message.parts if _is_image(part) and part.content_id in told and part.filename}
+    images = (part for part in message.parts if _is_image(part) and part.content_id in told)
+    names = {part.filename.lower() for part in images if part.filename}
     if not names:
         return
-    alternatives = "|".join(re.escape(name) for name in sorted(names, key=lambda name: (-len(name), name)))
-    stand_in = re.compile(rf"{_PHRASE}({alternatives})\s{{0,9}}\)", re.IGNORECASE)
     for part in message.parts:
         if part.content_type == "text/plain" and part.disposition != "attachment":
             body = read_text(content, part)
-            found = stand_in.finditer(body.text) if body else ()
-            replacements = [Replacement(*one.span(), _image(one[1])) for one in found]
-            if body and replacements:
+            if body and (replacements := list(_stand_ins(body.text, names))):
                 yield from body.edits(replacements)
+
+
+def _stand_ins(text: str, names: Set[str]) -> Iterator[Replacement]:
+    """Yield the replacements of what stands for one of the names, which are in lower case."""
+    position = 0
+    while found := _PHRASE.search(text, position):
+        position = found.end()
+        closing = found.end()
+        for _ in range(_MAX_PARENTHESES):
+            closing = text.find(")", closing, found.end() + _MAX_NAME) + 1
+            if not closing:
+                break
+            name = text[found.end() : closing - 1].rstrip()
+            if name.lower() in names:
+                yield Replacement(found.start(), closing, _image(name))
+                position = closing
+                break
 
 
 def _image(name: str) -> str:

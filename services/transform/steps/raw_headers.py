@@ -32,7 +32,8 @@ _STRUCTURED_EXTENSIONS = frozenset({"x-priority", "x-msmail-priority"})
 _FILE_NAMES = frozenset({"content-type", "content-disposition"})
 
 _RAW = re.compile(rb"[\x80-\xff]|\x1b\$[@B]")
-_JIS_TEXT = re.compile(rb"\x1b\$[@B][^\x1b]*+(?:\x1b\$[@B][^\x1b]*+)*+\x1b\([BJ]")
+# One that never ends matches too, without its end: else every escape in it would be tried up to the end of the field.
+_JIS_TEXT = re.compile(rb"(?:\x1b\$[@B][^\x1b]*+)++(\x1b\([BJ])?")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _FILE_NAME = re.compile(
@@ -45,7 +46,7 @@ _SECTION_OCTETS = 60
 
 def _masked(octets: bytes) -> bytes:
     """Return the octets with letters of ISO-2022-JP that look like signs of syntax masked, at their old places."""
-    return _JIS_TEXT.sub(lambda found: b"\xff" * len(found[0]), octets)
+    return _JIS_TEXT.sub(lambda found: b"\xff" * len(found[0]) if found[1] else found[0], octets)
 
 
 def _unstructured(field: Field, content: bytes, nearby: str | None) -> Iterator[Edit]:
@@ -148,10 +149,10 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
     return tuple(
         sorted(
             edit
-            for one in open_messages(message.root)
+            for one, nearby in ((one, _nearby(one)) for one in open_messages(message.root))
             for entity in one.parts or (one.entity,)
             if _RAW.search(content, entity.start, entity.body_start)
-            for edit in _entity_edits(entity, content, _nearby(one), context.envelope.smtputf8)
+            for edit in _entity_edits(entity, content, nearby, context.envelope.smtputf8)
         )
     )
 

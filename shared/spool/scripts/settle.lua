@@ -72,7 +72,23 @@ function settle.finished(one)
   finish_message(message_id, history_seconds)
 end
 
-function settle.retry(one) again_later(one, one.delay) end
+-- Whether a host came back while the delivery was attempted, which no host would serve.
+local function came_too_early(one)
+  return one.unserved and tonumber(redis.call('GET', RETURNED .. one.queue) or 0) > now - one.unserved
+end
+
+function settle.retry(one)
+  local key = record_key(one.queue, one.id)
+  if came_too_early(one) then
+    again_later(one, 0)
+  elseif one.unserved then
+    redis.call('HSET', key, 'unserved', 1) -- for hurry.lua
+    again_later(one, one.delay)
+  else
+    redis.call('HDEL', key, 'unserved')
+    again_later(one, one.delay)
+  end
+end
 
 function settle.crashed(one)
   if count_crash(one.queue, one.id, max_crashes) then

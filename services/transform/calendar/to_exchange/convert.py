@@ -19,6 +19,7 @@ from icalendar.prop import vInt
 from services.transform.calendar.ical import PRODID, moment_of, read_calendars, text_of, values_of
 from services.transform.calendar.part import Place, place_calendar, places, read_text, replace_calendar
 from services.transform.calendar.recurrence import ZoneOf, expand, recurrence_id, zone_finder
+from services.transform.calendar.related import RelatedParts
 from services.transform.calendar.series import Series, memory_key, series_of
 from services.transform.calendar.to_exchange.cancel import plan_cancel
 from services.transform.calendar.to_exchange.message import meeting_message, notice_message
@@ -104,12 +105,13 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
     edits: list[tuple[Edit, ...]] = []
     outgoing: list[_Outgoing] = []
     told: dict[tuple[str, ...], bytes] = {}
+    parts = RelatedParts(message.content, message.root)
     for invitation in invitations(message):
         same = (invitation.method, *sorted(text_of(one, "UID") for one in invitation.components()))
         if same in told:
             edits.append(tuple(replace_calendar(message.content, invitation.place, told[same], invitation.method)))
             continue
-        made = _Conversion(message, context, invitation).run()
+        made = _Conversion(context, invitation, parts).run()
         if not made.sheets:
             continue
         calendar, method, text = made.sheets[0]
@@ -147,8 +149,8 @@ def _method(place: Place, calendars: Sequence[Calendar]) -> str:
 class _Conversion:
     """One invitation on its way to Outlook."""
 
-    def __init__(self, message: StepMessage, context: Context, invitation: Invitation) -> None:
-        self.message, self.context, self.invitation = message, context, invitation
+    def __init__(self, context: Context, invitation: Invitation, parts: RelatedParts) -> None:
+        self.context, self.invitation, self.parts = context, invitation, parts
         self.method = "REQUEST" if invitation.method == "ADD" else invitation.method
         self.outgoing = _Outgoing()
 
@@ -252,7 +254,7 @@ class _Conversion:
 
     def _clean(self, component: Component) -> None:
         publish_people(component, self.context.directory)
-        resolve_references(component, self.message.content, self.message.root)
+        resolve_references(component, self.parts)
         suit_kind(component)
         strip_lotus(component)
         for rule in values_of(component, "RRULE"):

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.transform.calendar.part import places, with_content_id
+from services.transform.calendar.part import places
+from services.transform.calendar.related import RelatedParts
 from services.transform.pipeline import Context, convert
 from services.transform.steps import calendar_to_exchange
 from shared.mail.edits import apply
@@ -112,9 +113,17 @@ def test_what_must_not_be_changed_is_not_looked_at(kind: bytes, make_context: Ma
 @pytest.mark.parametrize("reference", ["CID:<a@>", "cid:a@", " cid:<a@> "])
 def test_content_ids_are_compared_opaquely(reference: str) -> None:
     content = HEADER + multipart(b"related", b"Content-ID: <a@>\r\n\r\nx", TEXT)
-    found = with_content_id(parse(content), reference)
+    found = RelatedParts(content, parse(content)).find(reference)
     assert found is not None
     assert content[found.body_start : found.end] == b"x"
+
+
+def test_one_text_is_not_given_out_without_end() -> None:
+    content = HEADER + multipart(b"related", b"Content-ID: <a@>\r\n\r\n" + b"x" * 100, TEXT)
+    parts = RelatedParts(content, parse(content), characters=250)
+    part = parts.find("cid:a@")
+    assert part
+    assert [len(parts.text(part)[0]) for _ in range(4)] == [100, 100, 0, 0]
 
 
 pieces: Any = st.sampled_from(

@@ -168,3 +168,9 @@ def test_a_link_that_is_never_closed_leads_where_it_should(make_context: MakeCon
     seen.feed(decode_text(result, parse(result).children[0]))
     notes, web = "notes://S/852574AD0071F940", "https://web.example.com:8443/__852574AD0071F940.nsf?OpenDatabase"
     assert seen.targets == [notes, web, notes, web]
+
+
+def test_a_part_of_more_links_than_the_limit_stays_an_attachment(make_context: MakeContext) -> None:
+    link = b"<NDL><REPLICA 85256D99:00643C2E></NDL>\r\n"
+    content = b"Content-Type: application/octet-stream; name=x.ndl\r\n\r\n" + link * 201
+    assert converted(content, with_links(make_context("domino", "exchange"), ["notes_url"])) == content

@@ -131,3 +131,11 @@ def test_addresses_in_a_new_report_are_public(make_context: MakeContext) -> None
     result = apply(content, convert(content, make_context("domino", "exchange"), [domino_bounces.STEP]).edits)
     assert b"Final-Recipient: rfc822; jroe@example.com\r\n" in result
     assert b"Reporting-MTA: dns; example.com\r\n" in result
+
+
+def test_a_bounce_of_countless_recipients_makes_no_report_a_thousand_times_as_long() -> None:
+    recipients = [f"r{number}@example.com" for number in range(3000)]
+    reason = "no " * 400
+    of_notes = notes_failures("\n".join([reason, *recipients]))
+    of_domino = domino_failures("\n".join(["was not delivered to:", *recipients, "because:", reason]))
+    assert [one.address for one in of_notes] == [one.address for one in of_domino] == recipients[:1000]

@@ -130,3 +130,11 @@ def test_images_that_only_decorate_leave_no_words(make_context: MakeContext) -> 
     before = memo(html, ids, text=text).replace(b"0.gif", b"graycol.gif")
     after = memo(html, ids, text=b"John Doe").replace(b"0.gif", b"graycol.gif")
     assert converted(before, make_context("domino", "exchange")) == after
+
+
+def test_a_stand_in_is_found_by_a_name_that_holds_parentheses(make_context: MakeContext) -> None:
+    text = b"(See attached file: a) (See attached file: Plan (1).gif ) (Embedded image moved to file: b (2).gif)"
+    content = memo(b'<img src="cid:a@">', [b"a@"], text=text).replace(b'name="0.gif"', b'name="plan (1).gif"')
+    assert b"(See attached file: a) [image: Plan (1).gif] (Embedded image moved to file: b (2).gif)" in converted(
+        content, make_context("domino", "exchange")
+    )

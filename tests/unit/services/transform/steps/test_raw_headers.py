@@ -148,3 +148,11 @@ def test_utf_8_stays_where_the_sender_asked_for_it(subject: bytes, stays: bool, 
 def test_a_header_never_outgrows_what_can_be_read(make_context: MakeContext) -> None:
     content = b"".join(b"X-%d: %s\r\n" % (number, b"\xe9" * 700) for number in range(300)) + b"\r\nHello\r\n"
     assert converted(content, make_context("domino", "exchange")) == content
+
+
+def test_text_that_never_leaves_iso_2022_jp_is_read_once() -> None:
+    """A flood of its escapes was tried from each of them to the end of the field."""
+    flood = b"\x1b$B" * 20_000
+    assert len(list(raw_headers._JIS_TEXT.finditer(flood))) == 1
+    assert raw_headers._masked(flood) == flood
+    assert raw_headers._masked(b"\x1b$B;;\x1b(B;" + flood) == b"\xff" * 8 + b";" + flood
