@@ -63,11 +63,11 @@ def attempt(sender: str, recipient: str, content: bytes) -> bool | None:
         try:
             answer = deliver(host, sender, recipient, content)
         except OSError as error:
-            print(f"MX {preference} {host}: {error}", flush=True)  # noqa: T201
+            print(f"MX {preference} {host}: {error}", flush=True)  # noqa: T201 (for a terminal)
             if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500:
                 return False
         else:
-            print(f"MX {preference} {host}: {answer}", flush=True)  # noqa: T201
+            print(f"MX {preference} {host}: {answer}", flush=True)  # noqa: T201 (for a terminal)
             return True
     return None
 
