@@ -45,7 +45,8 @@ WORKDIR /tmp
 STOPSIGNAL SIGTERM
 EXPOSE 9100
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9100/livez', timeout=4)"]
+    CMD ["python", "-ISc", "import http.client, sys; it = http.client.HTTPConnection('127.0.0.1', 9100, timeout=4); \
+it.request('GET', '/livez'); sys.exit(it.getresponse().status != 200)"]
 
 FROM run AS ingress
 LABEL org.opencontainers.image.title="Causeway ingress"

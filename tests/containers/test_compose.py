@@ -48,7 +48,7 @@ def arrived(stack: Stack, catcher: str, subject: str) -> Caught:
 def test_every_service_is_up_and_healthy(stack: Stack) -> None:
     written = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     assert stack.states().keys() == {name for name, service in written.items() if "profiles" not in service}
-    assert stack.unhealthy() == {}
+    eventually(lambda: stack.unhealthy() == {}, SECONDS)
 
 
 @pytest.mark.parametrize("service", WAYS)
@@ -60,7 +60,7 @@ def test_a_message_comes_in_and_goes_out_by_mx_names_over_tls(stack: Stack, serv
     message = arrived(stack, catcher, subject)
     assert message.encrypted
     assert "by mx10.causeway.example.com (Causeway) with ESMTPS" in message.text
-    history = stack.compose("exec", "-T", "egress", "causeway", "trace", answer.split()[-1])
+    history = stack.execute("egress", "causeway", "trace", answer.split()[-1])
     assert f"{catcher}1.example.com:2525" in history
 
 

@@ -84,7 +84,7 @@ class Stack:
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return the state of each service's container, as Docker has it."""
-        containers = json.loads(docker("inspect", *self.compose("ps", "--all", "--quiet").split()))
+        containers = json.loads(docker("inspect", *_containers()))
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one["State"] for one in containers}
 
     def unhealthy(self) -> dict[str, str]:
@@ -103,9 +103,23 @@ class Stack:
 
     def caught(self, catcher: str) -> list[Caught]:
         """Return the messages that a catcher has."""
-        found = json.loads(self.compose("exec", "-T", catcher, "python", "-c", MESSAGES))
+        found = json.loads(self.execute(catcher, "python", "-c", MESSAGES))
         return [Caught(one["sender"], one["recipients"], one["tls"], one["text"]) for one in found]
 
     def address(self, service: str, port: int) -> str:
         """Return where a published port is on this machine, as host:port."""
-        return self.compose("port", service, str(port))
+        return docker("port", _container(service), str(port))
+
+    def execute(self, service: str, *command: str) -> str:
+        """Run a command in a service's container and return what it prints."""
+        return docker("exec", _container(service), *command)
+
+
+def _containers(*filters: str) -> list[str]:
+    labels = [f"label=com.docker.compose.{one}" for one in (f"project={PROJECT}", *filters)]
+    return docker("ps", "--all", "--quiet", *(f"--filter={label}" for label in labels)).split()
+
+
+def _container(service: str) -> str:
+    [found] = _containers(f"service={service}")
+    return found
