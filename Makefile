@@ -40,7 +40,9 @@ test-peers: install ## against Postfix and swaks: needs root, and apt install po
 	@command -v postfix swaks smtp-source >/dev/null || { echo "apt install postfix swaks"; exit 1; }
 	$(BIN)/pytest -s tests/peers
 
-test-containers: test-compose test-pods ## both of these
+test-containers: test-compose test-pods ## test-compose and test-pods
+
+WITH_DOCKER := tests/containers/test_compose.py tests/containers/test_images.py
 
 test-compose: install $(TOOLS)/.installed ## the compose stack and the images, for real: needs Docker and docker compose
 	@docker info >/dev/null 2>&1 || { echo "start Docker: apt install docker.io docker-compose, and run as root or in group docker"; exit 1; }
@@ -48,14 +50,14 @@ test-compose: install $(TOOLS)/.installed ## the compose stack and the images, f
 	@(for image in $$(sed -n 's/^ARG PYTHON=//p' Dockerfile) $$(sed -n 's/^ *image: \(.*:.*\)/\1/p' docker-compose.yml); do \
 		docker image inspect $$image >/dev/null 2>&1 || docker pull $$image || exit 1; done) || { \
 		echo "the images above have to be here: pull them through your mirror, and docker tag them"; exit 1; }
-	$(BIN)/pytest tests/containers/test_compose.py tests/containers/test_images.py
+	$(BIN)/pytest $(WITH_DOCKER)
 
 test-pods: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and our images
 	@command -v podman >/dev/null || { echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
 	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || { echo "install kubectl 1.27 or kustomize 5, or later"; exit 1; }
 	@(for image in redis:8 causeway/ingress causeway/transform causeway/egress; do podman image exists $$image || exit 1; done) || { \
 		echo "pull redis:8, and for each service: podman build --target ingress --tag causeway/ingress ."; exit 1; }
-	$(BIN)/pytest tests/containers/test_pods.py
+	$(BIN)/pytest $(filter-out $(WITH_DOCKER),$(wildcard tests/containers/test_*.py))
 
 test-monitoring: install ## rules, alerts and dashboard in a real Prometheus: needs apt install prometheus (its service may stay off)
 	@command -v prometheus promtool >/dev/null || { echo "apt install prometheus"; exit 1; }
