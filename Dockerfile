@@ -1,9 +1,11 @@
-# One target a service: docker build --target ingress|transform|egress .
+# One target a service: docker build --target ingress|transform|egress .   `make images` builds and examines all three.
 # Each image holds Python, the service's own locked dependencies and Causeway; no pip, no compiler, no shell needed.
+# What pip brings is the same each time, by hashes; for the same base, too, name it by digest: --build-arg PYTHON=…@sha256:…
 
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS wheel
+ENV SOURCE_DATE_EPOCH=315532800
 WORKDIR /src
 COPY requirements/build.txt requirements/build.txt
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --require-hashes -r requirements/build.txt
@@ -30,25 +32,34 @@ RUN pip install --require-hashes -r requirements/egress.txt && pip install --no-
 
 FROM ${PYTHON} AS run
 ENV PATH=/opt/causeway/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 CAUSEWAY_CONFIG=/etc/causeway/causeway.yaml
-LABEL org.opencontainers.image.title="Causeway" \
-      org.opencontainers.image.description="Coexistence gateway between HCL Domino and Microsoft Exchange" \
-      org.opencontainers.image.licenses="Apache-2.0"
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+LABEL org.opencontainers.image.description="Coexistence gateway between HCL Domino and Microsoft Exchange" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 USER 10001:10001
 WORKDIR /tmp
 STOPSIGNAL SIGTERM
 EXPOSE 9100
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9100/livez', timeout=4)"]
+    CMD ["python", "-ISc", "import http.client, sys; it = http.client.HTTPConnection('127.0.0.1', 9100, timeout=4); \
+it.request('GET', '/livez'); sys.exit(it.getresponse().status != 200)"]
 
 FROM run AS ingress
+LABEL org.opencontainers.image.title="Causeway ingress"
 COPY --from=build-ingress /opt/causeway /opt/causeway
 EXPOSE 2525
 ENTRYPOINT ["python", "-m", "services.ingress"]
 
 FROM run AS transform
+LABEL org.opencontainers.image.title="Causeway transform"
 COPY --from=build-transform /opt/causeway /opt/causeway
 ENTRYPOINT ["python", "-m", "services.transform"]
 
 FROM run AS egress
+LABEL org.opencontainers.image.title="Causeway egress"
 COPY --from=build-egress /opt/causeway /opt/causeway
 ENTRYPOINT ["python", "-m", "services.egress"]

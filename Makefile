@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
+TOOLS := build/tools
 
-.PHONY: help install demo run test test-peers bench soak format lint types tests test-containers test-monitoring test-clock test-loss manifests lock clean
+.PHONY: help install demo run test test-peers bench soak format lint types tests test-containers test-pods test-compose \
+	test-monitoring test-clock test-loss images manifests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,12 +40,24 @@ test-peers: install ## against Postfix and swaks: needs root, and apt install po
 	@command -v postfix swaks smtp-source >/dev/null || { echo "apt install postfix swaks"; exit 1; }
 	$(BIN)/pytest -s tests/peers
 
-test-containers: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and our images
+test-containers: test-compose test-pods ## test-compose and test-pods
+
+WITH_DOCKER := tests/containers/test_compose.py tests/containers/test_images.py
+
+test-compose: install $(TOOLS)/.installed ## the compose stack and the images, for real: needs Docker and docker compose
+	@docker info >/dev/null 2>&1 || { echo "start Docker: apt install docker.io docker-compose, and run as root or in group docker"; exit 1; }
+	@docker compose version >/dev/null 2>&1 || docker-compose version >/dev/null 2>&1 || { echo "apt install docker-compose"; exit 1; }
+	@(for image in $$(sed -n 's/^ARG PYTHON=//p' Dockerfile) $$(sed -n 's/^ *image: \(.*:.*\)/\1/p' docker-compose.yml); do \
+		docker image inspect $$image >/dev/null 2>&1 || docker pull $$image || exit 1; done) || { \
+		echo "the images above have to be here: pull them through your mirror, and docker tag them"; exit 1; }
+	$(BIN)/pytest $(WITH_DOCKER)
+
+test-pods: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and our images
 	@command -v podman >/dev/null || { echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
 	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || { echo "install kubectl 1.27 or kustomize 5, or later"; exit 1; }
 	@(for image in redis:8 causeway/ingress causeway/transform causeway/egress; do podman image exists $$image || exit 1; done) || { \
 		echo "pull redis:8, and for each service: podman build --target ingress --tag causeway/ingress ."; exit 1; }
-	$(BIN)/pytest tests/containers
+	$(BIN)/pytest $(filter-out $(WITH_DOCKER),$(wildcard tests/containers/test_*.py))
 
 test-monitoring: install ## rules, alerts and dashboard in a real Prometheus: needs apt install prometheus (its service may stay off)
 	@command -v prometheus promtool >/dev/null || { echo "apt install prometheus"; exit 1; }
@@ -65,6 +79,26 @@ SOAK ?=
 soak: install ## the gateway under load while things happen to it; SOAK="kill roll" MINUTES=10 RATE=50 JSON=soak.json choose
 	$(BIN)/python -m bench.soak $(SOAK) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json $(JSON))
 
+ENGINE ?= docker
+REGISTRY ?= causeway
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
+SOURCE = $(shell git config --get remote.origin.url | sed 's|//[^/@]*@|//|')
+
+images: $(TOOLS)/.installed ## build the three images, with what each is made of and its known vulnerabilities: needs Docker
+	@command -v $(ENGINE) >/dev/null || { echo "install $(ENGINE), or name another: make images ENGINE=podman"; exit 1; }
+	@for service in ingress transform egress; do \
+		$(ENGINE) build --quiet --target $$service --tag $(REGISTRY)/$$service --tag $(REGISTRY)/$$service:$(VERSION) \
+			--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE=$(SOURCE) . || exit 1; \
+	done
+	$(TOOLS)/bin/python deploy/images/examine.py --engine $(ENGINE) --out build/images --audit="$(AUDIT)" \
+		$(addprefix $(REGISTRY)/,ingress transform egress)
+
+$(TOOLS)/.installed: requirements/images.txt
+	$(PYTHON) -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/images.txt
+	@touch $@
+
 manifests: ## write the alerting rules into the manifests of the Prometheus Operator
 	@{ printf '# Made by `make manifests` from deploy/monitoring/rules.yaml.\napiVersion: monitoring.coreos.com/v1\n'; \
 		printf 'kind: PrometheusRule\nmetadata: {name: causeway}\nspec:\n'; \
@@ -85,6 +119,7 @@ RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: install ## resolve the dependencies anew into requirements/
 	echo 'setuptools>=77' | $(RESOLVE) - -o requirements/build.txt
+	printf 'cyclonedx-bom\npip-audit\n' | $(RESOLVE) - -o requirements/images.txt
 	$(RESOLVE) --extra development pyproject.toml -o requirements/development.txt
 	@for extra in ingress transform egress; do \
 		echo "requirements/$$extra.txt"; \

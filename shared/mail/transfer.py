@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 IDENTITIES = frozenset(("", "7bit", "8bit", "binary"))
 _UUENCODINGS = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
 
-_BASE64_LINE_OCTETS = 57  # 76 characters (RFC 2045 section 6.8)
+_BASE64_LINE = 76  # characters (RFC 2045 section 6.8)
 _MAX_LINE = 998  # octets without CRLF (RFC 5322 section 2.1.1)
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -80,8 +80,9 @@ def _decode_uu(octets: bytes) -> bytes:
 
 def encode_base64(octets: bytes) -> bytes:
     """Return the octets in base64, in lines of 76 characters that each end with CRLF."""
-    lines = range(0, len(octets), _BASE64_LINE_OCTETS)
-    return b"".join(binascii.b2a_base64(octets[at : at + _BASE64_LINE_OCTETS], newline=False) + b"\r\n" for at in lines)
+    text = binascii.b2a_base64(octets, newline=False)
+    lines = [text[at : at + _BASE64_LINE] for at in range(0, len(text), _BASE64_LINE)]
+    return b"\r\n".join((*lines, b""))
 
 
 def encode_quoted_printable(octets: bytes) -> bytes:

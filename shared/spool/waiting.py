@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +37,7 @@ def list_waiting(system: str, limit: int | None = None) -> Operation[list[Waitin
         records = yield Batch([Command("HGET", (keys.delivery(id), "delivery")) for id, _ in page])
         for (id, due_at), record in zip(page, records, strict=True):
             if record is not None:  # else it was settled while we looked
-                found.append(Waiting(replace(Delivery.from_json(json.loads(record)), id=id), due_at))
+                found.append(Waiting(replace(Delivery.from_json(record), id=id), due_at))
         start += len(page)
     return found
 

@@ -1,0 +1,152 @@
+"""The compose stack without an engine: contained, of one piece, and configured so that it would start."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from deploy.compose import send
+from shared.operations import check, configuration
+from shared.operations.certificates import self_signed
+from shared.operations.service import Name, drain_seconds
+from shared.operations.settings import Settings, parse_listen
+
+ROOT = Path(__file__).parents[3]
+COMPOSE = ROOT / "deploy" / "compose"
+MONITORING = ROOT / "deploy" / "monitoring"
+STACK: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = STACK["services"]
+DNS = (COMPOSE / "dnsmasq.conf").read_text()
+ADDRESSES = dict(re.findall(r"^host-record=(.+),(.+)$", DNS, re.MULTILINE))
+STANDS_FOR = {"notes": ["domino", "domino-sends"], "exchange": ["exchange", "exchange-sends"]}
+
+
+def exchanges(name: str) -> list[str]:
+    """Return the hosts of a name's MX records, the preferred first."""
+    found = re.findall(rf"^mx-host={re.escape(name)},(.+),(\d+)$", DNS, re.MULTILINE)
+    return [host for host, _ in sorted(found, key=lambda one: int(one[1]))]
+
+
+def address(service: str) -> str:
+    found: str = SERVICES[service]["networks"]["mail"]["ipv4_address"]
+    return found
+
+
+def names_in_certificate() -> list[str]:
+    [script] = SERVICES["certificates"]["command"]
+    [listed] = re.findall(r"names = \[(.*)\]", script)
+    return [f"{name}.example.com" for name in re.findall(r'"(.+?)"', listed)]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Return the stack's configuration as the containers see it, with certificates of its own."""
+    self_signed(tmp_path / "tls", names_in_certificate())
+    (tmp_path / "addresses.csv").write_text((COMPOSE / "addresses.csv").read_text())
+    file = tmp_path / "causeway.yaml"
+    file.write_text((COMPOSE / "causeway.yaml").read_text().replace("/tls/", f"{tmp_path}/tls/"))
+    return file
+
+
+@pytest.fixture
+def settings(config: Path) -> Settings:
+    return configuration.load(config)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_is_contained(service: str) -> None:
+    one = SERVICES[service]
+    assert one["read_only"] is True
+    assert one["cap_drop"] == ["ALL"]
+    assert one["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "pid", "ipc", "devices"} & one.keys()
+    assert one.get("network_mode") in (None, "none")
+    assert not any("docker.sock" in volume for volume in one["volumes"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_port_is_published_on_this_machine_only(service: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[service].get("ports", []))
+
+
+@pytest.mark.parametrize("service", get_args(Name))
+def test_each_service_is_built_from_its_target(service: str) -> None:
+    built = [one for one in SERVICES.values() if one.get("build") == {"context": ".", "target": service}]
+    assert built
+    assert {one["image"] for one in built} == {f"causeway/{service}"}
+    assert f" AS {service}\n" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("service", get_args(Name))
+def test_a_service_has_the_time_it_takes_to_end(service: Name, settings: Settings) -> None:
+    for one in SERVICES.values():
+        if "build" in one and one["image"] == f"causeway/{service}":
+            assert int(one["stop_grace_period"].removesuffix("s")) >= drain_seconds(settings, service)
+
+
+def test_nothing_keeps_the_configuration_from_starting(settings: Settings, config: Path) -> None:
+    assert check.faults_before_start(settings, config) == []
+    assert check.warnings(settings, config) == []
+
+
+def test_the_gateway_is_mx_10_and_mx_20(settings: Settings) -> None:
+    hosts = exchanges(settings.hostname)
+    assert [ADDRESSES[host] for host in hosts] == [address("ingress-1"), address("ingress-2")]
+    assert [SERVICES[name]["environment"]["CAUSEWAY_INGRESS__HOSTNAME"] for name in ("ingress-1", "ingress-2")] == hosts
+    assert set(hosts) <= set(names_in_certificate())
+
+
+def test_every_smart_host_is_an_mx_name_that_leads_to_a_catcher(settings: Settings) -> None:
+    for system in settings.systems:
+        [smart_host] = system.smart_hosts
+        [host] = exchanges(smart_host.mx or "")
+        assert ADDRESSES[host] == address(STANDS_FOR[system.name][0])
+        assert smart_host.tls == "verify"
+        assert host in names_in_certificate()
+
+
+def test_an_address_tells_who_speaks(settings: Settings) -> None:
+    [pool] = STACK["networks"]["mail"]["ipam"]["config"]
+    others = {name for name, one in SERVICES.items() if isinstance(one.get("networks"), dict)}
+    for system in settings.systems:
+        [network] = [IPv4Network(one) for one in system.networks]
+        own = STANDS_FOR[system.name]
+        assert all(IPv4Address(address(name)) in network for name in own)
+        assert not any(IPv4Address(address(name)) in network for name in others - set(own))
+        assert not network.overlaps(IPv4Network(pool["ip_range"]))
+        assert network.subnet_of(IPv4Network(pool["subnet"]))
+
+
+def test_who_looks_up_mx_records_asks_our_dns() -> None:
+    assert {name for name, one in SERVICES.items() if one.get("dns") == address("dns")} == {
+        "dns",
+        "egress",
+        "domino-sends",
+        "exchange-sends",
+    }
+
+
+def test_the_sender_sends_to_the_gateway(settings: Settings) -> None:
+    assert settings.hostname == send.GATEWAY
+    assert send.PORT in [parse_listen(one)[1] for one in settings.ingress.listen]
+
+
+def test_prometheus_scrapes_every_service_under_the_names_that_the_rules_know() -> None:
+    ours = yaml.safe_load((COMPOSE / "prometheus.yaml").read_text())
+    theirs = yaml.safe_load((MONITORING / "prometheus.yaml").read_text())
+    jobs = {job["job_name"]: str(job) for job in ours["scrape_configs"]}
+    assert jobs.keys() == {job["job_name"] for job in theirs["scrape_configs"]}
+    for service, one in SERVICES.items():
+        if "build" in one and service != "dns":
+            assert service in jobs[f"causeway-{one['image'].removeprefix('causeway/')}"]
+            assert "watch" in one["networks"]
+
+
+def test_prometheus_has_the_projects_own_rules() -> None:
+    rules = [volume for volume in SERVICES["prometheus"]["volumes"] if "rules" in volume]
+    assert rules == ["./deploy/monitoring/rules.yaml:/etc/causeway/rules.yaml:ro"]
