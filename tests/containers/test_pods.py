@@ -1,10 +1,12 @@
-"""The pods of overlays/dev, run for real: a message through them, a rolling replacement and scaling under load.
+"""The pods of overlays/dev, run for real: mail through them, replacement and scaling under load, dead letters.
 
 Run by `make test-containers`, which says what it needs.
 """
 
 from __future__ import annotations
 
+import json
+import smtplib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,3 +98,45 @@ def test_scaling_from_one_to_four_to_one_under_load_loses_nothing(
             for number in (3, 1, 0):
                 pods.stop(stage, f"{stage}-{number}")
     assert_all_arrived(load, pods, tmp_path)
+
+
+def test_dead_letters_are_seen_and_replayed_from_inside_a_pod(pods: Pods, service: Endpoints, tmp_path: Path) -> None:
+    """One by `causeway`, one by RQ's own tool; who has the message does not get it again, and the replay says so."""
+    john, pat = "john.doe@exchange.example.com", "pat@exchange.example.com"
+    pods.remove("exchange")
+    pods.play("exchange", "exchange", arguments=["--refuse", john])
+    pods.stop("egress", "egress-0")
+    pods.start("egress", "egress-1", environment={"CAUSEWAY_EGRESS__REFUSED": "dead_letter"})
+
+    def dead(*command: str) -> str:
+        return pods.run("egress-1", "causeway", "dead", *command)
+
+    def arrived() -> list[list[str]]:
+        folder = pods.copy_from("exchange", "/tmp/caught", tmp_path)
+        return sorted(json.loads(file.read_text())["recipients"] for file in folder.glob("*.json"))
+
+    with smtplib.SMTP("127.0.0.1", service.port) as client:
+        for subject in ("first", "second"):
+            text = f"From: anna.schmidt@notes.example.com\r\nSubject: {subject}\r\n\r\nHello.\r\n"
+            client.sendmail("anna.schmidt@notes.example.com", [john, pat], text)
+    until(lambda: len(json.loads(dead("list", "--json"))) == 2, "two dead letters")
+    first, second = (letter["id"] for letter in json.loads(dead("list", "--reason", "refused", "--json")))
+    assert arrived() == [[pat], [pat]]
+
+    shown = dead("show", first)
+    for part in ("refused in egress", "550 5.1.1 No such user", "250 2.0.0 Ok", "- notes.example.com", "+ example.com"):
+        assert part in shown
+    dead("export", first, "--out", "/tmp/parked")
+    exported = {file.name for file in pods.copy_from("egress-1", "/tmp/parked", tmp_path).iterdir()}
+    assert exported == {f"{first}.eml", f"{first}.converted.eml", f"{first}.json"}
+    said = dead("replay", "--reason", "refused", "--system", "exchange", "--since", "1h", "--dry-run")
+    assert said.count("has it already, and does not get it again") == 2
+    assert len(json.loads(dead("list", "--json"))) == 2, "a dry run does nothing"
+
+    pods.remove("exchange")
+    pods.play("exchange", "exchange")
+    dead("replay", first, "--rate", "5")
+    requeue = ("rq", "requeue", "--url", "redis://redis:6379/0", "--serializer", "json", "--queue", "egress.exchange")
+    pods.run("egress-1", *requeue, second)
+    until(lambda: arrived() == [[john], [john]], "what was parked")
+    assert json.loads(dead("list", "--json")) == []

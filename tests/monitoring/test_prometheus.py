@@ -104,7 +104,9 @@ def prometheus(gateway: Gateway, folder: Path) -> Iterator[Prometheus]:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
+def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    """The demonstration's gateway, which gives a deferred message up after seconds instead of days."""
+    monkeypatch.setenv("CAUSEWAY_EGRESS__RETRY__GIVE_UP", "3s")
     with running(tmp_path / "gateway") as up:
         yield up
 
@@ -191,5 +193,5 @@ def test_alerts_fire_when_provoked_and_end_when_mended(gateway: Gateway, watch: 
 
     os.kill(catcher("exchange"), signal.SIGTERM)
     send(gateway, CLIENTS["notes"])
-    eventually(lambda: fires("CausewayNoUsableSmartHost"), SECONDS)
+    eventually(lambda: fires("CausewayNoUsableSmartHost") and fires("CausewayDeadLetters"), SECONDS)
     assert "CausewayStageDown" not in watch.firing()

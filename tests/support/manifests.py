@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +34,22 @@ def render(folder: Path) -> list[Object]:
     return [made for made in yaml.safe_load_all(done.stdout) if made]
 
 
-def render_with(components: list[str], folder: Path) -> list[Object]:
-    """Return the base, with the configuration of overlays/production and the named components; written to `folder`."""
-    for name in ("causeway.yaml", "addresses.csv"):
-        shutil.copy(ROOT / "overlays" / "production" / name, folder)
-    kustomization = {
+def render_with(components: Iterable[str], folder: Path, *, onto: str = "base") -> list[Object]:
+    """Return `base`, configured as overlays/production is, or an overlay, with more components; written to `folder`."""
+    kustomization: Object = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": "causeway",
-        "resources": [os.path.relpath(ROOT / "base", folder)],
+        "resources": [os.path.relpath(ROOT / onto, folder)],
         "components": [os.path.relpath(ROOT / "components" / name, folder) for name in components],
-        "configMapGenerator": [
+    }
+    if onto == "base":
+        for name in ("causeway.yaml", "addresses.csv"):
+            shutil.copy(ROOT / "overlays" / "production" / name, folder)
+        kustomization["configMapGenerator"] = [
             {"name": "causeway", "files": ["causeway.yaml"]},
             {"name": "addresses", "files": ["addresses.csv"], "options": {"disableNameSuffixHash": True}},
-        ],
-    }
+        ]
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return render(folder)
 

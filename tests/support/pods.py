@@ -12,7 +12,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -66,10 +66,16 @@ class Pods:
                 podman("volume", "rm", "--force", volume)
         podman("network", "rm", NETWORK)
 
-    def play(self, workload: str, name: str) -> None:
-        """Start one pod of a workload. Its name is its name in DNS, too."""
+    def play(
+        self, workload: str, name: str, *, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start one pod of a workload, perhaps with more arguments or environment. Its name is its name in DNS, too."""
         spec = copy.deepcopy(pod_of(self._workloads[workload]))
         (container,) = spec["containers"]
+        if arguments:
+            container["args"] = [*container.get("args", []), *arguments]
+        for variable, value in (environment or {}).items():
+            container["env"].append({"name": variable, "value": value})
         for key in (*PROBES, "ports"):
             container.pop(key, None)
         claims = self._workloads[workload]["spec"].get("volumeClaimTemplates", [])
@@ -119,9 +125,9 @@ class Pods:
         except (urllib.error.URLError, OSError):
             return False
 
-    def start(self, workload: str, name: str) -> None:
+    def start(self, workload: str, name: str, *, environment: Mapping[str, str] | None = None) -> None:
         """Play a pod of ours and wait until it is ready."""
-        self.play(workload, name)
+        self.play(workload, name, environment=environment)
         try:
             until(lambda: self.is_ready(name), f"{name} is ready")
         except AssertionError as error:
@@ -143,6 +149,10 @@ class Pods:
         """Take a pod away, at once."""
         podman("pod", "rm", "--force", "--time", "0", name)
         self._pods.remove(name)
+
+    def run(self, name: str, *command: str) -> str:
+        """Run a command in a pod, as `kubectl exec` does; return what it prints."""
+        return podman("exec", self._container(name), *command)
 
     def copy_from(self, name: str, path: str, folder: Path) -> Path:
         """Copy a folder out of a pod's container; return where it is."""

@@ -6,9 +6,11 @@ What stands in the files is always tried. What kustomize makes of them is tried 
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Iterator
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -46,20 +48,36 @@ OTHERS_KINDS = {"Certificate", "PodMonitor", "PrometheusRule", "ScaledObject"}
 """Kinds that Kubernetes itself does not know."""
 MIB = 2**20
 
-SCALERS = [[], ["autoscaling-keda"], ["autoscaling-hpa"]]
-SPOOLS = [[], ["external-redis"], ["sentinel"]]
 ALWAYS = [
     "network-policies",
     "disruption-budgets",
     "mx-pair",
     "cert-manager",
     "prometheus-operator",
-    "../../monitoring",
+    "grafana-dashboard",
 ]
+SCALERS = [[], ["autoscaling-keda"], ["autoscaling-hpa"]]
+SPOOLS = [[], ["external-redis"], ["sentinel"]]
+
+
+def component_sets() -> Iterator[list[str]]:
+    """Yield the sets of components that are tried: each alone and all at once, or with `make manifests-all` every one.
+
+    An external Redis comes after the network policies that it changes.
+    """
+    every = bool(os.environ.get("CAUSEWAY_EVERY_COMBINATION"))
+    for scaler, spool in product(SCALERS, SPOOLS):
+        for number in range(len(ALWAYS) + 1) if every else [len(ALWAYS)]:
+            yield from ([*some, *scaler, *spool] for some in combinations(ALWAYS, number))
+    if not every:
+        yield from ([name] for name in ALWAYS)
+        yield from (one for one in (*SCALERS[1:], *SPOOLS[1:]))
+
+
 COMBINATIONS = [
-    *([name] for name in ALWAYS),
-    *(one for one in (*SCALERS, *SPOOLS) if one),
-    *([*ALWAYS, *scaler, *spool] for scaler, spool in product(SCALERS, SPOOLS)),
+    *(("base", one) for one in component_sets()),
+    *(("overlays/dev", one) for one in component_sets() if len(one) != 1),
+    *(("overlays/production", one) for one in SPOOLS[1:]),
 ]
 
 needs_renderer = pytest.mark.skipif(renderer() is None, reason="needs kubectl 1.27 or kustomize 5, or later, on PATH")
@@ -70,9 +88,10 @@ def overlay(name: str) -> list[Object]:
     return render(ROOT / "overlays" / name)
 
 
-@pytest.fixture(params=["+".join(one) for one in COMBINATIONS])
+@pytest.fixture(params=COMBINATIONS, ids=lambda one: "+".join([one[0], *one[1]]))
 def combination(request: pytest.FixtureRequest, tmp_path: Path) -> list[Object]:
-    return render_with(request.param.split("+"), tmp_path)
+    onto, components = request.param
+    return render_with(components, tmp_path, onto=onto)
 
 
 def base(service: str) -> Object:
@@ -223,6 +242,19 @@ def test_redis_has_memory_for_the_rewrite_of_its_file_and_never_forgets() -> Non
     maxmemory = int(options["--maxmemory"].removesuffix("gb")) * 2**30
     assert octets(container["resources"]["limits"]["memory"]) >= 2 * maxmemory + 128 * MIB
     assert redis["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "data"
+
+
+@pytest.mark.parametrize("name", [*SERVICES, "redis"])
+def test_cpu_is_requested_for_a_thousand_messages_a_second_as_measured(name: str) -> None:
+    """The table of docs/scale.md has milliseconds a message: so many millicores for one message a second."""
+    table = (ROOT.parents[1] / "docs" / "scale.md").read_text()
+    [milliseconds] = re.findall(rf"^\| {name} \| ([0-9.]+) \|", table, re.MULTILINE)
+    file = "stateful-set.yaml" if name == "redis" else "deployment.yaml"
+    workload = yaml.safe_load((ROOT / "base" / name / file).read_text())
+    request = pod_of(workload)["containers"][0]["resources"]["requests"]["cpu"]
+    together = int(request.removesuffix("m")) * workload["spec"]["replicas"]
+    needed = 1000 * float(milliseconds)
+    assert needed <= together <= 2 * needed
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
