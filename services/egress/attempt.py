@@ -54,7 +54,12 @@ class Attempt:
         self.committed = False
 
     def interrupted(self, pending: Iterable[DeliveryRecipient]) -> tuple[Outcome, ...]:
-        """Return an outcome for each pending recipient of an attempt that was ended from outside."""
+        """Return an outcome for each pending recipient of an attempt that was ended from outside.
+
+        Whom no host has decided about is served at once by another worker; where there is a doubt, it is given time.
+        """
         known = {one.recipient for one in self.outcomes}
         left = (one.address for one in pending if one.address not in known)
-        return (*self.outcomes, *(Deferred(address, STOPPED, ambiguous=self.committed) for address in left))
+        wait = None if self.committed else 0.0
+        deferred = (Deferred(one, STOPPED, ambiguous=self.committed, retry_seconds=wait) for one in left)
+        return (*self.outcomes, *deferred)

@@ -83,7 +83,7 @@ def settle(
 
 
 def _held_back(outcomes: Sequence[Outcome | None]) -> float | None:
-    """Return after how many seconds to try again where nothing but a limit of ours stood in the way, else None.
+    """Return after how many seconds to try again where nothing but a limit or a stop of ours was in the way, else None.
 
     That is no attempt: no host said anything, so the retry schedule stays where it is.
     """

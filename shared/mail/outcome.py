@@ -30,7 +30,7 @@ class Deferred:
 
     ambiguous: the connection broke after the final dot, so the host may have the message. unserved: no host took a
     decision about the recipient, so that a host's return is reason to try. retry_seconds: when, where the message was
-    held back by a limit of ours; None where the retry schedule says it.
+    held back by a limit or a stop of ours; None where the retry schedule says it.
     """
 
     recipient: str

@@ -22,6 +22,7 @@ from shared.operations.settings import RedisSettings, SmartHost
 from shared.spool import keys
 from shared.spool.lease import lease_deliveries
 from shared.spool.operation import Spool
+from shared.spool.upkeep import promote
 from tests.support.egress import SYSTEM, settings_for, spooled, until, working
 from tests.support.smart_host import HANG, SmartHostServer
 
@@ -253,3 +254,4 @@ def test_a_stop_forgets_nobody_who_has_the_message_already(spool: Spool, redis_s
         assert len(server.messages) == 1
     left = Delivery.from_json(spool.client.hget(keys.delivery(id), "delivery") or b"")
     assert [(one.state, one.ambiguous) for one in left.recipients] == [("delivered", False), ("pending", False)]
+    assert spool.run(promote(QUEUE)) == 1, "the rest waits for no retry"

@@ -46,7 +46,7 @@ def test_an_interrupted_attempt_keeps_what_is_known_and_doubts_the_rest_only_beh
     attempt = Attempt()
     attempt.commit()
     attempt.learn([TAKEN])
-    assert attempt.interrupted(pending) == (TAKEN, Deferred("c@x", STOPPED))
+    assert attempt.interrupted(pending) == (TAKEN, Deferred("c@x", STOPPED, retry_seconds=0.0))
     attempt.commit()
     assert attempt.interrupted(pending) == (TAKEN, Deferred("c@x", STOPPED, ambiguous=True))
 
