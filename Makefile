@@ -7,7 +7,7 @@ CONFIG ?= causeway.yaml
 TOOLS := build/tools
 
 .PHONY: help install demo run test test-peers bench soak format lint types tests test-containers test-pods test-compose \
-	test-monitoring test-clock test-loss images manifests lock clean
+	test-manifests test-monitoring test-clock test-loss images manifests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -62,6 +62,10 @@ test-pods: install ## the manifests' pods, for real: needs root, podman, kubectl
 test-monitoring: install ## rules, alerts and dashboard in a real Prometheus: needs apt install prometheus (its service may stay off)
 	@command -v prometheus promtool >/dev/null || { echo "apt install prometheus"; exit 1; }
 	$(BIN)/pytest -s tests/unit/deploy/test_monitoring.py tests/monitoring
+
+test-manifests: install ## every combination of the manifests' components, 1,154 of them: needs kubectl or kustomize
+	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || { echo "install kubectl 1.27 or kustomize 5, or later"; exit 1; }
+	CAUSEWAY_EVERY_COMBINATION=1 $(BIN)/pytest tests/unit/deploy/test_manifests.py
 
 test-clock: install ## the clock steps under Redis too: needs apt install faketime
 	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || { echo "apt install faketime"; exit 1; }

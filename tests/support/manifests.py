@@ -31,7 +31,7 @@ def render(folder: Path) -> list[Object]:
     assert command, "needs kubectl 1.27 or kustomize 5, or later"
     done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return [made for made in yaml.safe_load_all(done.stdout) if made]
+    return [made for made in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if made]  # ten times as fast
 
 
 def render_with(components: Iterable[str], folder: Path, *, onto: str = "base") -> list[Object]:

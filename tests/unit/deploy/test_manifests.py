@@ -56,27 +56,27 @@ ALWAYS = [
     "prometheus-operator",
     "grafana-dashboard",
 ]
+EVERY = bool(os.environ.get("CAUSEWAY_EVERY_COMBINATION"))
 SCALERS = [[], ["autoscaling-keda"], ["autoscaling-hpa"]]
 SPOOLS = [[], ["external-redis"], ["sentinel"]]
 
 
 def component_sets() -> Iterator[list[str]]:
-    """Yield the sets of components that are tried: each alone and all at once, or with `make manifests-all` every one.
+    """Yield the sets of components that are tried: each alone and all at once, or with `make test-manifests` every one.
 
     An external Redis comes after the network policies that it changes.
     """
-    every = bool(os.environ.get("CAUSEWAY_EVERY_COMBINATION"))
-    for scaler, spool in product(SCALERS, SPOOLS):
-        for number in range(len(ALWAYS) + 1) if every else [len(ALWAYS)]:
-            yield from ([*some, *scaler, *spool] for some in combinations(ALWAYS, number))
-    if not every:
+    if not EVERY:
         yield from ([name] for name in ALWAYS)
-        yield from (one for one in (*SCALERS[1:], *SPOOLS[1:]))
+        yield from (*SCALERS[1:], *SPOOLS[1:])
+    for number in range(len(ALWAYS) + 1) if EVERY else [len(ALWAYS)]:
+        for some, scaler, spool in product(combinations(ALWAYS, number), SCALERS, SPOOLS):
+            yield [*some, *scaler, *spool]
 
 
 COMBINATIONS = [
     *(("base", one) for one in component_sets()),
-    *(("overlays/dev", one) for one in component_sets() if len(one) != 1),
+    *(("overlays/dev", one) for one in (component_sets() if EVERY else [[*ALWAYS, *SCALERS[1]]])),
     *(("overlays/production", one) for one in SPOOLS[1:]),
 ]
 
