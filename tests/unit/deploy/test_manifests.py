@@ -226,6 +226,16 @@ def test_a_stop_waits_as_long_as_a_peer_may_take_over_one_message(monkeypatch: p
     assert egress.shutdown_timeout >= egress.data_timeout
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_name_is_found_within_the_time_to_connect_though_packets_of_dns_are_lost(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {one["name"]: int(one["value"]) for one in pod_of(base(service))["dnsConfig"]["options"]}
+    assert options["timeout"] == 1
+    connect_timeout = settings_in("production", service, monkeypatch).egress.connect_timeout
+    assert options["timeout"] * options["attempts"] <= connect_timeout.total_seconds() / 2
+
+
 @pytest.mark.parametrize("service", ["ingress", "egress"])
 def test_memory_holds_twice_what_may_be_in_flight(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     section = getattr(settings_in("production", service, monkeypatch), service)
