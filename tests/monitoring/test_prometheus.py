@@ -28,6 +28,7 @@ import yaml
 from services.console.data import DataFolder
 from services.console.demo import carry, samples
 from services.console.demo_gateway import CLIENTS, Gateway, running
+from tests.support.manifests import ROOT
 from tests.support.ports import free_ports
 from tests.support.processes import eventually
 
@@ -89,7 +90,8 @@ def prometheus(gateway: Gateway, folder: Path) -> Iterator[Prometheus]:
     configuration = yaml.safe_load((MONITORING / "prometheus.yaml").read_text())
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     for offset, job in enumerate(configuration["scrape_configs"]):
-        job["static_configs"] = [{"targets": [f"127.0.0.1:{gateway.http_port + offset}"]}]
+        target = f"127.0.0.1:{gateway.http_port + offset}"
+        job["static_configs"] = [{"targets": [target], "labels": {"namespace": "causeway"}}]  # as in Kubernetes
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
     command = ["prometheus", f"--config.file={folder / 'prometheus.yaml'}", f"--storage.tsdb.path={folder / 'data'}"]
     with (folder / "log").open("wb") as log:
@@ -163,6 +165,21 @@ def test_every_rule_is_loaded_and_can_be_computed(watch: Prometheus) -> None:
         return [rule["health"] for group in watch.get("rules")["groups"] for rule in group["rules"]]
 
     eventually(lambda: health() == ["ok"] * len(written), SECONDS)
+
+
+def test_every_scaler_gets_one_number(watch: Prometheus) -> None:
+    """KEDA takes the one value of a query's one series."""
+    scalers = [
+        yaml.safe_load(file.read_text()) for file in (ROOT / "components" / "autoscaling-keda").glob("[!k]*.yaml")
+    ]
+    triggers = [
+        trigger for scaler in scalers for trigger in scaler["spec"]["triggers"] if trigger["type"] == "prometheus"
+    ]
+
+    def numbers() -> list[list[str]]:
+        return [[one["value"][1] for one in watch.ask(trigger["metadata"]["query"])] for trigger in triggers]
+
+    eventually(lambda: numbers() == [["0"]] * 4, SECONDS)
 
 
 def catcher(name: str) -> int:
