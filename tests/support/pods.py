@@ -155,8 +155,15 @@ class Pods:
         return podman("exec", self._container(name), *command)
 
     def copy_from(self, name: str, path: str, folder: Path) -> Path:
-        """Copy a folder out of a pod's container; return where it is."""
-        podman("cp", f"{self._container(name)}:{path}", str(folder))
+        """Copy a folder out of a pod's container, once no file vanishes while that is done; return where it is."""
+        source = f"{self._container(name)}:{path}"
+
+        def copied() -> bool:
+            done = subprocess.run(["podman", "cp", source, str(folder)], capture_output=True, text=True, check=False)
+            assert done.returncode == 0 or "no such file" in done.stderr, done.stderr
+            return done.returncode == 0
+
+        until(copied, f"{path} of {name} keeps still")
         return folder / Path(path).name
 
     def log(self, name: str) -> str:
