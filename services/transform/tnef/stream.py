@@ -45,8 +45,8 @@ def is_tnef(octets: bytes) -> bool:
 def _checksum(octets: bytes) -> int:
     """Return the sum of the octets, modulo 65536.
 
-    The low half of Adler-32 is one more than the sum, modulo 65521, which 256 octets never reach; `sum` takes four times
-    as long.
+    The low half of Adler-32 is one more than the sum, modulo 65521, which 256 octets never reach; `sum` takes four
+    times as long.
     """
     view = memoryview(octets)
     return sum((adler32(view[at : at + 256]) & 0xFFFF) - 1 for at in range(0, len(view), 256)) & 0xFFFF
