@@ -23,6 +23,7 @@ from typing import Any, Literal
 import pytest
 import redis
 
+from shared.mail.delivery import Delivery
 from shared.operations.settings import EgressSettings, RedisSettings, RetrySettings, Settings, SmartHost, System
 from shared.spool import keys
 from shared.spool.connect import open_spool
@@ -193,8 +194,8 @@ def was_met(spool: Spool, scene: Scene, ids: list[str]) -> bool:
     """Whether mail of the system was put off, or has ended, by now: each message at least once tried."""
     tried = 0
     for id in ids:
-        record = spool.client.hmget(keys.delivery(id), "state", "delivery")
-        tried += record[0] is None or b'"attempts": 0' not in (record[1] or b"")
+        record = spool.client.hget(keys.delivery(id), "delivery")
+        tried += record is None or Delivery.from_json(record).attempts > 0
     return tried == len(ids)
 
 
