@@ -10,7 +10,7 @@ from bench import honesty, messages, postfix, systems
 from bench.figures import Spread, Target, sized, table
 from bench.runs import Options, Result, carry, room
 
-MESSAGES = {5_000: 3000, 100_000: 800, 5_000_000: 60}
+MESSAGES = {5_000: 6000, 100_000: 1600, 5_000_000: 150}
 QUICK_MESSAGES = {5_000: 300, 100_000: 60, 5_000_000: 10}
 WANTED = {("alone", 5_000): 2.0, ("filter", 5_000): 4.0, ("alone", 100_000): 1.5, ("alone", 5_000_000): 1.5}
 NAMES = {"causeway": "Causeway", "alone": "Postfix alone", "filter": "Postfix with filter"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
@@ -102,9 +103,11 @@ def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[i
 def causeway(directory: Path, sink_port: int, made: certificates.SelfSigned, **processes: int) -> Iterator[int]:
     """Run Causeway with an embedded Redis that syncs every write; yields its port.
 
-    Raises RuntimeError where it told of an error, as of a message that it parked.
+    As many processes convert as there are cores, unless told otherwise. Raises RuntimeError where it told of an error,
+    as of a message that it parked.
     """
-    with up(directory, configured(sink_port, made), **processes) as port:
+    counts = {"transform": os.cpu_count() or 1, **processes}
+    with up(directory, configured(sink_port, made), **counts) as port:
         yield port
         if found := faults(directory):
             raise RuntimeError(f"Causeway met a fault: {found[0]}")

@@ -11,15 +11,20 @@ from services.ingress.admission import Load, admit, admit_hops, admit_size
 from services.ingress.group_commit import GroupCommit
 from services.ingress.received import loops, received
 from services.ingress.replies import Refusal
-from shared.errors import SpoolFull, SpoolTooWeak, SpoolUnavailable
+from shared.errors import MalformedMessage, SpoolFull, SpoolTooWeak, SpoolUnavailable
 from shared.mail.envelope import Envelope, Message
+from shared.mail.header import read_fields
 from shared.mail.line_ends import has_bare_newline, normalize
+from shared.mail.mime import DEFAULT_LIMITS
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.settings import IngressSettings, RedisSettings
 from shared.spool.accept import accept_all
 from shared.spool.operation import AsyncSpool, Operation
+
+MAX_HEADER_OCTETS = DEFAULT_LIMITS.header_bytes - 4096
+"""Of what comes in: our own Received field stands before it."""
 
 
 def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes | Refusal:
@@ -30,7 +35,20 @@ def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes |
         content = normalize(content)
         if refusal := admit_size(len(content), settings):
             return refusal
+    if has_oversized_header(content):
+        return replies.HEADER_TOO_LARGE
     return admit_hops(*loops(content, hostname), settings) or content
+
+
+def has_oversized_header(content: bytes) -> bool:
+    """Whether transform could never read the header: better refused than kept where nothing can be done about it."""
+    if len(content) <= MAX_HEADER_OCTETS or content.find(b"\r\n\r\n", 0, MAX_HEADER_OCTETS) >= 0:
+        return False
+    try:
+        read_fields(content, 0, MAX_HEADER_OCTETS, lambda _offset: False)
+    except MalformedMessage:
+        return True
+    return False
 
 
 class Acceptance:
