@@ -23,6 +23,7 @@ from shared.mail.line_ends import normalize
 from shared.mail.outcome import Deferred, Outcome
 from shared.mail.reply import Reply
 from shared.operations.settings import SmartHost
+from shared.operations.tasks import end
 
 MAX_TRANSACTIONS = 100
 """Transactions on one session for one message; each serves at least one of the recipients that are left."""
@@ -200,9 +201,7 @@ class Courier:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for task in tuple(self._probes):
-            task.cancel()
-        await asyncio.gather(*self._probes, return_exceptions=True)
+        await end(self._probes)
         await self._pool.aclose()
         await self._quota.aclose()
 
