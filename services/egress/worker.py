@@ -234,20 +234,21 @@ class Worker:
         self._fewer_in_hand.set()
 
     async def _renew(self) -> None:
-        """Keep the leases; stop the work on those that are lost, unless its final dot is sent."""
+        """Keep the leases; stop the work on those that are lost, unless its final dot is sent.
+
+        A delivery that was settled while this was asked has no lease any more, and that is no loss.
+        """
         held, until = dict(self._in_hand), time.monotonic() + self._lease_seconds
         lost = await self._spool.run(renew([work.leased.lease for work in held.values()], self._lease_seconds))
         for id in held.keys() - lost:
             held[id].attempt.held_until = until
-        gone = [held[id] for id in lost if self._in_hand.get(id) is held[id]]
+        gone = [held[id] for id in lost if self._in_hand.get(id) is held[id] and held[id].settlement is None]
         for work in gone:
             work.attempt.given_up = True
             emit("delivery.lease_lost", work.leased.lease.id, level=logging.WARNING, committed=work.attempt.committed)
-        stopped = [work for work in gone if work.settlement is None and not work.attempt.committed]
-        for work in stopped:
-            if work.task:
-                work.task.cancel()
+        stopped = [work for work in gone if not work.attempt.committed]
         self._let_go(stopped)
+        await end(work.task for work in stopped if work.task)
 
     def _leases(self) -> list[Lease]:
         return [work.leased.lease for work in self._in_hand.values()]
