@@ -1,7 +1,7 @@
 """The addresses of smart hosts: looked up as the system does it, once for all connections, kept while look-ups fail.
 
 `getaddrinfo` honours /etc/hosts and search domains. It blocks, for seconds where a packet of DNS is lost: so each name
-is asked for in a thread of its own, once at a time, and whoever knows an older answer does not wait for a new one.
+is asked for in a thread of its own, once at a time, and an older answer is used where a new one does not come at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from shared.mail.reply import Reply
@@ -81,6 +81,8 @@ class HostAddresses:
             done, _ = await asyncio.wait([self._ask_once(name)], timeout=wait if known.addresses else patience)
             for asked in done:
                 asked.result()  # raises what is a bug of ours
+            if not done and known.addresses:  # nobody else needs to wait for this look-up
+                self._answers[name] = replace(known, good_until=time.monotonic() + FAILURE_SECONDS)
             known = self._answers.get(name, known)
         if known.addresses:
             return self._in_turn(known.addresses)
