@@ -10,6 +10,7 @@ from random import SystemRandom
 
 import uvloop
 
+from services.egress.addresses import HostAddresses
 from services.egress.balance import Host, Tier, tiers
 from services.egress.courier import Courier
 from services.egress.health import Backoff, HealthBoard
@@ -72,6 +73,7 @@ def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Cour
             command=egress.command_timeout.total_seconds(),
             data=egress.data_timeout.total_seconds(),
         ),
+        addresses=HostAddresses(random),
         connections_per_host=egress.connections_per_host,
         reuse_seconds=egress.reuse_seconds,
         quota=quota,
@@ -100,14 +102,22 @@ def probe(settings: Settings) -> list[Probed]:
 
 
 async def _probe(settings: Settings) -> list[Probed]:
-    egress, resolver = settings.egress, Resolver()
+    egress, resolver, addresses = settings.egress, Resolver(), HostAddresses(SystemRandom())
     patience = egress.connect_timeout.total_seconds()
     timeouts = Timeouts(connect=patience, command=patience, data=patience)
     probes: list[Coroutine[None, None, list[Probed]]] = []
     for system in settings.systems:
         context = _contexts(system)
         probes += [
-            probe_entry(system.name, one, resolver, hostname=settings.hostname, context=context, timeouts=timeouts)
+            probe_entry(
+                system.name,
+                one,
+                resolver,
+                hostname=settings.hostname,
+                context=context,
+                timeouts=timeouts,
+                addresses=addresses,
+            )
             for one in system.smart_hosts
         ]
     return [probed for found in await asyncio.gather(*probes) for probed in found]

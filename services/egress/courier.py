@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from random import Random
 
+from services.egress.addresses import NoAddress
 from services.egress.attempt import Attempt
 from services.egress.balance import Host, order, tiers
 from services.egress.classify import Trouble, outcome
@@ -23,6 +24,7 @@ from shared.mail.line_ends import normalize
 from shared.mail.outcome import Deferred, Outcome
 from shared.mail.reply import Reply
 from shared.operations.settings import SmartHost
+from shared.operations.tasks import end
 
 MAX_TRANSACTIONS = 100
 """Transactions on one session for one message; each serves at least one of the recipients that are left."""
@@ -121,7 +123,7 @@ class Courier:
         if session is None:
             return Result((), Trouble.LIMIT)
         if isinstance(session, Reply):
-            return Result((), Trouble.HOST, session)
+            return Result((), Trouble.SESSION if isinstance(session, NoAddress) else Trouble.HOST, session)
         try:
             if not fresh and not await self._quota.take_turn(host):
                 return Result((), Trouble.LIMIT)
@@ -175,14 +177,14 @@ class Courier:
         return () if isinstance(hosts, Reply) else tuple(host for tier in tiers(hosts) for host in tier)
 
     async def _probe(self, host: Host) -> None:
-        """Find out whether a host answers again; no message waits for it."""
+        """Find out whether a host answers again; no message waits for it. Where nobody can tell, its mark stays."""
         async with self._pool.slot(host):
             session = await self._pool.take(host, fresh=True)
             if isinstance(session, Session):
                 self._pool.give_back(session)
         if isinstance(session, Session):
             await self._board.note(host, "answered", probed=True)
-        elif session:
+        elif session and not isinstance(session, NoAddress):
             await self._board.note(host, "failed", probed=True, cause=str(session))
 
     @property
@@ -200,9 +202,7 @@ class Courier:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for task in tuple(self._probes):
-            task.cancel()
-        await asyncio.gather(*self._probes, return_exceptions=True)
+        await end(self._probes)
         await self._pool.aclose()
         await self._quota.aclose()
 

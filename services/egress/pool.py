@@ -12,6 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
+from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
 from services.egress.quota import Quota
 from services.egress.session import Session, Timeouts, open_session
@@ -33,6 +34,7 @@ class Pool:
         hostname: str,
         context: Context,
         timeouts: Timeouts,
+        addresses: HostAddresses,
         connections_per_host: int,
         reuse_seconds: float,
         quota: Quota,
@@ -41,6 +43,7 @@ class Pool:
         self._hostname = hostname
         self._context = context
         self._timeouts = timeouts
+        self._addresses = addresses
         self._reuse_seconds = reuse_seconds
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(connections_per_host))
         self._idle: defaultdict[str, deque[Session]] = defaultdict(deque)
@@ -84,7 +87,11 @@ class Pool:
 
     async def _open(self, host: Host) -> Session | Reply:
         session_or_reply = await open_session(
-            host, hostname=self._hostname, context=self._context(host), timeouts=self._timeouts
+            host,
+            hostname=self._hostname,
+            context=self._context(host),
+            timeouts=self._timeouts,
+            addresses=self._addresses,
         )
         if isinstance(session_or_reply, Session):
             metrics.connections.labels(self._system, host.key).inc()

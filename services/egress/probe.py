@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
+from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
 from services.egress.mx import Resolver
 from services.egress.pool import Context
@@ -38,17 +40,32 @@ class Probed:
 
 
 async def probe_entry(
-    system: str, entry: SmartHost, resolver: Resolver, *, hostname: str, context: Context, timeouts: Timeouts
+    system: str,
+    entry: SmartHost,
+    resolver: Resolver,
+    *,
+    hostname: str,
+    context: Context,
+    timeouts: Timeouts,
+    addresses: HostAddresses,
 ) -> list[Probed]:
     """Connect to every host that a configured smart host stands for, as a delivery would."""
     hosts = await resolver.hosts([entry])
     if isinstance(hosts, Reply):
         return [Probed(system, entry.host or entry.mx or "", fault=str(hosts))]
-    return list(await asyncio.gather(*(_probe(system, host, hostname, context, timeouts) for host in hosts)))
+    probes = [
+        _probe(
+            system,
+            host,
+            open_session(host, hostname=hostname, context=context(host), timeouts=timeouts, addresses=addresses),
+        )
+        for host in hosts
+    ]
+    return list(await asyncio.gather(*probes))
 
 
-async def _probe(system: str, host: Host, hostname: str, context: Context, timeouts: Timeouts) -> Probed:
-    session = await open_session(host, hostname=hostname, context=context(host), timeouts=timeouts)
+async def _probe(system: str, host: Host, opening: Awaitable[Session | Reply]) -> Probed:
+    session = await opening
     if isinstance(session, Reply):
         return Probed(system, host.key, fault=str(session))
     found = _told(system, session)

@@ -18,6 +18,7 @@ from services.egress.balance import Host
 from services.egress.line import Line
 from shared.errors import SpoolError
 from shared.operations.settings import SmartHost
+from shared.operations.tasks import end
 from shared.spool.host_quota import Slot, pace_of, renew_slots, return_slots, take_slot, take_turn
 from shared.spool.operation import AsyncSpool
 
@@ -130,6 +131,4 @@ class Quota:
 
     async def aclose(self) -> None:
         """Renew no longer."""
-        if self._keeper:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        await end([self._keeper] if self._keeper else [])

@@ -19,6 +19,7 @@ from aiosmtplib.esmtp import parse_esmtp_extensions
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
+from services.egress.addresses import Addresses, HostAddresses, NoAddress
 from services.egress.balance import Host
 from services.egress.classify import SHUTTING_DOWN, Trouble, failure
 from services.egress.transaction import Extensions, Plan, Transaction, plan
@@ -36,12 +37,12 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 MAX_REPLY_CHARACTERS = 1000
 """Kept of a reply: it is stored for every recipient, and stands in logs and reports."""
 _Broken = (OSError, SMTPException, TimeoutError, EOFError, UnicodeError)
-"""What may go wrong with a peer. A TLS error is an OSError; a host name that cannot be asked for is a UnicodeError."""
+"""What may go wrong with a peer. A TLS error is an OSError; a name that no certificate can have is a UnicodeError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: to connect or shake hands, for a reply to a command, for progress of the content and its reply."""
+    """Seconds: to look up, connect or shake hands; for a reply to a command; for progress of the content, its reply."""
 
     connect: float
     command: float
@@ -49,37 +50,38 @@ class Timeouts:
 
 
 async def open_session(
-    host: Host, *, hostname: str, context: ssl.SSLContext | None, timeouts: Timeouts
+    host: Host, *, hostname: str, context: ssl.SSLContext | None, timeouts: Timeouts, addresses: HostAddresses
 ) -> Session | Reply:
     """Connect, greet as `hostname` and encrypt as the host's TLS level demands; a Reply says why that was not possible.
+
+    NoAddress is one that says nothing about the host.
 
     Under `required`, `verify` and `implicit` a session is always encrypted. Under `opportunistic` a failed handshake is
     followed by a connection in the clear. context: None only for `tls: none`.
     """
-    session = await _open(host, hostname, context, timeouts)
+    session = await _open(host, hostname, context, timeouts, addresses)
     if isinstance(session, Session) and host.settings.tls in ("required", "verify") and not session.encrypted:
         session.abort()  # whatever led here: nothing of a message may follow
         return Reply(454, "TLS is required, and the connection is not encrypted", "4.7.4")
     return session
 
 
-async def _open(host: Host, hostname: str, context: ssl.SSLContext | None, timeouts: Timeouts) -> Session | Reply:
+async def _open(
+    host: Host, hostname: str, context: ssl.SSLContext | None, timeouts: Timeouts, addresses: HostAddresses
+) -> Session | Reply:
     level, implicit = host.settings.tls, host.settings.implicit
-    try:
-        if implicit:
-            return await _connect(host, hostname, timeouts, implicit_tls=context)
-        if level == "none":
-            return await _connect(host, hostname, timeouts)
-        session = await _connect(host, hostname, timeouts)
-    except _Broken as error:
-        return _reply_of(error)
+    session = await _connect(host, hostname, timeouts, addresses, implicit_tls=context if implicit else None)
+    if implicit or level == "none" or isinstance(session, Reply):
+        return session
     if "starttls" in session.extensions:
         assert context
         try:
             await session.encrypt(context)
         except _Broken as error:
             session.abort()
-            return await _in_the_clear(host, hostname, timeouts) if level == "opportunistic" else _reply_of(error)
+            if level == "opportunistic":
+                return await _connect(host, hostname, timeouts, addresses)
+            return _reply_of(error)
         except BaseException:
             session.abort()
             raise
@@ -89,30 +91,49 @@ async def _open(host: Host, hostname: str, context: ssl.SSLContext | None, timeo
     return session
 
 
-async def _in_the_clear(host: Host, hostname: str, timeouts: Timeouts) -> Session | Reply:
+async def _connect(
+    host: Host,
+    hostname: str,
+    timeouts: Timeouts,
+    addresses: HostAddresses,
+    *,
+    implicit_tls: ssl.SSLContext | None = None,
+) -> Session | Reply:
+    """Return a session that has greeted."""
+    found = await addresses.of(host.name, patience=timeouts.connect)
+    if isinstance(found, NoAddress):
+        return found
     try:
-        return await _connect(host, hostname, timeouts)
+        session = Session(host, hostname, await _reach(host, found, timeouts.connect, implicit_tls), timeouts)
     except _Broken as error:
         return _reply_of(error)
-
-
-async def _connect(
-    host: Host, hostname: str, timeouts: Timeouts, *, implicit_tls: ssl.SSLContext | None = None
-) -> Session:
-    """Return a session that has greeted. Raises _Broken."""
-    loop = asyncio.get_running_loop()
-    name = _certificate_name(host) if implicit_tls else None
-    async with asyncio.timeout(timeouts.connect):
-        _, protocol = await loop.create_connection(
-            lambda: _Protocol(loop), host.name, host.port, ssl=implicit_tls, server_hostname=name
-        )
-    session = Session(host, hostname, protocol, timeouts)
     try:
         await session.greet()
+    except _Broken as error:
+        session.abort()
+        return _reply_of(error)
     except BaseException:
         session.abort()
         raise
     return session
+
+
+async def _reach(host: Host, addresses: Addresses, seconds: float, tls: ssl.SSLContext | None) -> _Protocol:
+    """Connect to the first address that takes the connection; each has its share of the seconds. Raises _Broken."""
+    loop = asyncio.get_running_loop()
+    name = _certificate_name(host) if tls else None
+    end = loop.time() + seconds
+    for left in range(len(addresses), 0, -1):
+        try:
+            async with asyncio.timeout((end - loop.time()) / left):
+                _, protocol = await loop.create_connection(
+                    lambda: _Protocol(loop), addresses[-left], host.port, ssl=tls, server_hostname=name
+                )
+                return protocol
+        except OSError as error:  # TimeoutError and SSLError are kinds of OSError
+            if left == 1 or isinstance(error, ssl.SSLError):
+                raise
+    raise AssertionError("a host has an address")
 
 
 def _certificate_name(host: Host) -> str:

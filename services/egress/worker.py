@@ -25,6 +25,7 @@ from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.health import Health
 from shared.operations.settings import Settings
+from shared.operations.tasks import end
 from shared.spool import keys
 from shared.spool.lease import Lease, LeasedDelivery, contents, lease_deliveries, release, renew, wait_for_work
 from shared.spool.operation import AsyncSpool, Operation
@@ -99,11 +100,16 @@ class Worker:
             *(self._repeat(UPKEEP_SECONDS, courier.refresh) for courier in self._couriers.values()),
             self._settle_what_is_done(),
         ]
-        async with asyncio.TaskGroup() as group:
-            kept = [group.create_task(one) for one in keeping]
-            await asyncio.gather(*(group.create_task(self._serve(system)) for system in self._couriers))
-            await self._drain()
-            await _cancel(kept)
+        kept = [asyncio.create_task(one) for one in keeping]
+        serving = [asyncio.create_task(self._serve(system)) for system in self._couriers]
+        draining = asyncio.create_task(self._drain(serving))
+        try:  # a TaskGroup would cancel only once what is left, and wait for it for ever
+            await asyncio.wait([draining, *kept], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await end([draining, *serving, *kept, *self._carrying()])
+        for task in (draining, *kept):
+            if not task.cancelled():
+                task.result()
         await self._last_words()
         emit("worker.stopped", worker=self.name)
 
@@ -228,20 +234,21 @@ class Worker:
         self._fewer_in_hand.set()
 
     async def _renew(self) -> None:
-        """Keep the leases; stop the work on those that are lost, unless its final dot is sent."""
+        """Keep the leases; stop the work on those that are lost, unless its final dot is sent.
+
+        A delivery that was settled while this was asked has no lease any more, and that is no loss.
+        """
         held, until = dict(self._in_hand), time.monotonic() + self._lease_seconds
         lost = await self._spool.run(renew([work.leased.lease for work in held.values()], self._lease_seconds))
         for id in held.keys() - lost:
             held[id].attempt.held_until = until
-        gone = [held[id] for id in lost if self._in_hand.get(id) is held[id]]
+        gone = [held[id] for id in lost if self._in_hand.get(id) is held[id] and held[id].settlement is None]
         for work in gone:
             work.attempt.given_up = True
             emit("delivery.lease_lost", work.leased.lease.id, level=logging.WARNING, committed=work.attempt.committed)
-        stopped = [work for work in gone if work.settlement is None and not work.attempt.committed]
-        for work in stopped:
-            if work.task:
-                work.task.cancel()
+        stopped = [work for work in gone if not work.attempt.committed]
         self._let_go(stopped)
+        await end(work.task for work in stopped if work.task)
 
     def _leases(self) -> list[Lease]:
         return [work.leased.lease for work in self._in_hand.values()]
@@ -286,17 +293,21 @@ class Worker:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
-    async def _drain(self) -> None:
-        """Wait for the deliveries in hand, at most `shutdown_timeout`; stop the rest."""
+    async def _drain(self, serving: Sequence[asyncio.Task[None]]) -> None:
+        """Wait until nothing more is leased, then for what is in hand, at most `shutdown_timeout`; stop the rest."""
+        await asyncio.gather(*serving)
         try:
             async with asyncio.timeout(self._settings.egress.shutdown_timeout.total_seconds()):
-                while any(work.task for work in self._in_hand.values()):
+                while self._carrying():
                     await self._until_fewer_in_hand()
         except TimeoutError:
             emit("worker.hurried", level=logging.WARNING, in_hand=len(self._in_hand))
         for work in self._in_hand.values():
             work.attempt.given_up = True
-        await _cancel([work.task for work in self._in_hand.values() if work.task])
+        await end(self._carrying())
+
+    def _carrying(self) -> list[asyncio.Task[None]]:
+        return [work.task for work in self._in_hand.values() if work.task]
 
     async def _last_words(self) -> None:
         """Settle what came to an end, give back the rest. What Redis does not hear, the leases' end will tell it."""
@@ -306,11 +317,3 @@ class Worker:
             await self._spool.run(retire(self.name, self._queues))
         except SpoolError as error:
             emit("spool.failed", level=logging.WARNING, cause=str(error))
-
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended: `wait_for` of Python 3.11, used by libraries, may swallow a cancellation."""
-    while unfinished := [task for task in tasks if not task.done()]:
-        for task in unfinished:
-            task.cancel()
-        await asyncio.wait(unfinished, timeout=0.1)

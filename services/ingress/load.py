@@ -12,6 +12,7 @@ from services.ingress.admission import Load
 from shared.errors import SpoolError
 from shared.operations.events import emit
 from shared.operations.settings import RedisSettings
+from shared.operations.tasks import end
 from shared.spool.append_only_file import AppendOnlyFile
 from shared.spool.gauge import gauge_queue, gauge_spool
 from shared.spool.operation import AsyncSpool
@@ -40,10 +41,8 @@ class LoadWatch:
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Read no more. It takes several tries where `wait_for` of Python 3.11, in the client, swallows one."""
-        while self._task and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=0.1)
+        """Read no more."""
+        await end([self._task] if self._task else [])
 
     async def read(self) -> None:
         """Read now. A spool that cannot be read is a reading too."""

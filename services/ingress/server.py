@@ -18,6 +18,7 @@ from services.ingress.sources import ClientAddress, client_address, is_within
 from shared.errors import ConfigurationError
 from shared.operations import metrics
 from shared.operations.events import emit
+from shared.operations.tasks import end
 from shared.operations.tls import Tls
 
 PROXY_SECONDS = 10.0
@@ -58,15 +59,9 @@ class Server:
 
     async def stop(self) -> None:
         """Listen no more, end idle sessions with 421, let open messages come in, for `shutdown_timeout` at most."""
-        for acceptor in self._acceptors:
-            acceptor.cancel()
-        if self._acceptors:
-            await asyncio.wait(self._acceptors)
+        await end(self._acceptors)
         self._close_listeners()
-        for arrival in self._arrivals:
-            arrival.cancel()
-        if self._arrivals:
-            await asyncio.wait(self._arrivals)
+        await end(self._arrivals)
         for session in list(self._sessions):
             session.drain()
         if not await self._ended_within(self._ingress.settings.shutdown_timeout.total_seconds()):

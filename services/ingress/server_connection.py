@@ -142,7 +142,7 @@ class ServerConnection(SMTP):
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         self._stop_timer()
-        seconds = duration or self._settings.command_timeout.total_seconds()
+        seconds = self._settings.command_timeout.total_seconds() if duration is None else duration
         self._timeout_handle = self.loop.call_later(seconds, self._timeout_cb)
 
     def _stop_timer(self) -> None:

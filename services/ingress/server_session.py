@@ -18,7 +18,9 @@ from services.ingress import commands, replies
 from services.ingress.accept import Acceptance
 from services.ingress.admission import admit_size
 from services.ingress.content import Data
+from services.ingress.input import HIGH_WATER
 from services.ingress.limits import Flight, SessionLimit
+from services.ingress.pace import Pace
 from services.ingress.replies import Refusal
 from services.ingress.server_connection import ServerConnection
 from services.ingress.sources import ClientAddress, Sources
@@ -169,7 +171,8 @@ class ServerSession(ServerConnection):
             return replies.TOO_MUCH_IN_FLIGHT
         system, proved_by = source
         client = Client(str(self._client), self._helo, self._tls_facts, proved_by)
-        self._transaction = Transaction(mail, system, client, seat)
+        pace = Pace(self._settings.data_timeout.total_seconds())
+        self._transaction = Transaction(mail, system, client, seat, pace)
         return replies.SENDER_OK
 
     async def smtp_RCPT(self, argument: str) -> Reply:
@@ -205,9 +208,10 @@ class ServerSession(ServerConnection):
         await self._flush()
         data, refusal, rest = Data(), None, None
         while rest is None:
-            if refusal is None:  # what is refused already may take this long in all, not anew with each octet
-                self._reset_timeout(self._settings.data_timeout.total_seconds())
-            piece = await self._input.chunk()
+            if refusal is None:
+                piece = await self._content(transaction)
+            else:  # the rest may take as long as was left, all in all
+                piece = await self._input.chunk()
             if not piece:
                 return None
             rest = data.feed(piece)
@@ -243,13 +247,15 @@ class ServerSession(ServerConnection):
         while left:
             if not self._input.waiting:
                 await self._flush()
-            piece = await self._input.chunk(left)
+            if transaction is None:
+                piece = await self._input.chunk(left)
+            else:
+                piece = await self._content(transaction, left)
             if not piece:
                 return None
             left -= len(piece)
             if transaction is not None and transaction.chunks is not None:
                 transaction.chunks += piece
-                self._reset_timeout(self._settings.data_timeout.total_seconds())
         if transaction is None or transaction.chunks is None:
             return refusal
         if not chunk.last:
@@ -288,6 +294,14 @@ class ServerSession(ServerConnection):
     async def smtp_AUTH(self, _argument: str) -> Reply:
         """Refuse: a client is known by its network or its certificate, never by a password."""
         return replies.NOT_IMPLEMENTED
+
+    async def _content(self, transaction: Transaction, limit: int = HIGH_WATER) -> bytes:
+        """Return the next octets of a message, as far as they come in time; else b""."""
+        self._reset_timeout(transaction.pace.seconds_left)
+        began = self.loop.time()
+        octets = await self._input.chunk(limit)
+        transaction.pace.note(len(octets), self.loop.time() - began)
+        return octets
 
     def _make_room(self, transaction: Transaction, octets: int) -> Refusal | None:
         if refusal := admit_size(octets, self._settings):

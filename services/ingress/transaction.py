@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.ingress import replies
 from services.ingress.commands import Mail, Rcpt
 from services.ingress.limits import Seat
+from services.ingress.pace import Pace
 from services.ingress.replies import Refusal
 from shared.mail.envelope import Client, Envelope, Recipient, new_message_id
 from shared.mail.reply import Reply
@@ -13,15 +14,16 @@ from shared.mail.reply import Reply
 class Transaction:
     """One message on its way in.
 
-    source: the system the client speaks for. seat: its share of the octets in flight. chunks: what BDAT has brought,
-    None before the first.
+    source: the system the client speaks for. seat: its share of the octets in flight. pace: how slow its content may
+    come. chunks: what BDAT has brought, None before the first.
     """
 
-    def __init__(self, mail: Mail, source: str, client: Client, seat: Seat) -> None:
+    def __init__(self, mail: Mail, source: str, client: Client, seat: Seat, pace: Pace) -> None:
         self.mail = mail
         self.source = source
         self.client = client
         self.seat = seat
+        self.pace = pace
         self.chunks: bytearray | None = None
         self._recipients: dict[str, Recipient] = {}
 

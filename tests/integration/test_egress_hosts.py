@@ -137,6 +137,19 @@ def test_a_dead_host_is_left_alone_and_its_mark_is_shared(spool: Spool, redis_se
         assert json.loads(state)["failures"] == 1
 
 
+def test_a_host_whose_name_cannot_be_looked_up_is_not_marked_down(spool: Spool, redis_settings: RedisSettings) -> None:
+    """The host may be well, and other replicas may know its address. No resolver takes a label of 64 letters."""
+    unknown = SmartHost(host="x" * 64, preference=10, tls="none")
+    with SmartHostServer() as good:
+        [[outcome]] = deliver(redis_settings, [unknown, hop(good, preference=20)], a_delivery("a@x.y"))
+        assert isinstance(outcome, Delivered)
+    [[outcome]] = deliver(redis_settings, [unknown], a_delivery("a@x.y"))
+    assert isinstance(outcome, Deferred)
+    assert (outcome.reply.code, outcome.reply.enhanced) == (451, "4.4.3")
+    assert outcome.reply.text.startswith(f"cannot look up {unknown.host}: ")
+    assert not spool.client.exists(keys.host_health(SYSTEM))
+
+
 def test_where_all_are_marked_the_best_tier_is_tried_all_the_same(redis_settings: RedisSettings) -> None:
     busy: dict[str, Any] = {"CONNECT": "421 4.3.2 busy"}
     with SmartHostServer(answers=busy) as first, SmartHostServer(answers=dict(busy)) as second:

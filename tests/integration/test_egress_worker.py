@@ -10,22 +10,30 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from threading import Event
-from typing import Any
+from types import GeneratorType
+from typing import Any, TypeVar
 
 import pytest
 import redis
+import redis.asyncio
 
+from services.egress.app import build_courier
+from services.egress.worker import Worker
 from shared.mail.delivery import Delivery
 from shared.operations import embedded
+from shared.operations.health import Health
 from shared.operations.settings import RedisSettings, SmartHost
 from shared.spool import keys
+from shared.spool.connect import connect_async
 from shared.spool.lease import lease_deliveries
-from shared.spool.operation import Spool
+from shared.spool.operation import AsyncSpool, Operation, Spool
 from shared.spool.upkeep import promote
 from tests.support.egress import SYSTEM, settings_for, spooled, until, working
 from tests.support.smart_host import HANG, SmartHostServer
 
+T = TypeVar("T")
 QUEUE = keys.egress(SYSTEM)
 
 
@@ -107,6 +115,48 @@ def test_a_lost_lease_stops_a_delivery_before_its_content(spool: Spool, redis_se
     with SmartHostServer(answers={"MAIL": HANG}) as server:
         asyncio.run(scenario(server))
         assert not server.messages
+
+
+def name_of(operation: Operation[Any]) -> str:
+    assert isinstance(operation, GeneratorType)
+    return operation.__name__
+
+
+class LateAnswers(AsyncSpool):
+    """A line to Redis on which the answer to a settlement comes only after that to two renewals asked for later."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        super().__init__(client)
+        self._renewals = asyncio.Condition()
+        self._count = 0
+
+    async def run(self, operation: Operation[T]) -> T:
+        answer = await super().run(operation)
+        async with self._renewals:
+            if name_of(operation) == "renew":
+                self._count += 1
+                self._renewals.notify_all()
+            elif name_of(operation) == "settle":
+                enough = self._count + 2  # what followed the first renewal is over when the second is asked for
+                await self._renewals.wait_for(lambda: self._count >= enough)
+        return answer
+
+
+def test_a_lease_that_ended_with_its_settlement_is_not_told_as_lost(
+    spool: Spool, redis_settings: RedisSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    id = spooled(spool)
+
+    async def scenario(server: SmartHostServer) -> None:
+        settings = settings_for(redis_settings, [hop(server)], lease=timedelta(milliseconds=400))
+        async with working(settings, LateAnswers(connect_async(redis_settings))):
+            await until(lambda: not spool.client.exists(keys.delivery(id)))
+
+    with SmartHostServer() as server:
+        asyncio.run(scenario(server))
+        assert len(server.messages) == 1
+    told = {record.getMessage() for record in caplog.records}
+    assert not told & {"delivery.lease_lost", "delivery.stale"}
 
 
 def test_no_more_is_in_hand_than_allowed(spool: Spool, redis_settings: RedisSettings) -> None:
@@ -255,3 +305,49 @@ def test_a_stop_forgets_nobody_who_has_the_message_already(spool: Spool, redis_s
     left = Delivery.from_json(spool.client.hget(keys.delivery(id), "delivery") or b"")
     assert [(one.state, one.ambiguous) for one in left.recipients] == [("delivered", False), ("pending", False)]
     assert spool.run(promote(QUEUE)) == 1, "the rest waits for no retry"
+
+
+class DeafSpool(AsyncSpool):
+    """A client that swallows the first cancellation of each task, as `wait_for` of Python 3.11 may."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        super().__init__(client)
+        self.swallowed = set[asyncio.Task[Any] | None]()
+        self.is_idle = False
+
+    async def run(self, operation: Operation[T]) -> T:
+        self.is_idle |= name_of(operation) == "wait_for_work"
+        answer = asyncio.ensure_future(super().run(operation))
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task in self.swallowed:
+                answer.cancel()
+                raise
+            self.swallowed.add(task)
+            return await answer
+
+
+def test_a_bug_ends_the_worker_whatever_the_client_swallows(redis_settings: RedisSettings) -> None:
+    """So that the process starts anew, instead of going on without what failed."""
+
+    async def scenario() -> None:
+        settings = settings_for(redis_settings, [SmartHost(host="127.0.0.1")])
+        spool = DeafSpool(connect_async(redis_settings))
+        couriers = {SYSTEM: build_courier(settings, settings.systems[0], spool)}
+
+        class Buggy(Health):
+            def beat(self) -> None:
+                if spool.is_idle:
+                    raise LookupError("a bug")
+
+        worker = Worker(settings, spool, couriers, Buggy(), Random(1))
+        async with asyncio.timeout(20):
+            with pytest.raises(LookupError):
+                await worker.run()
+        assert spool.swallowed
+        await couriers[SYSTEM].aclose()
+        await spool.aclose()
+
+    asyncio.run(scenario())

@@ -6,6 +6,7 @@ import socket
 import threading
 from pathlib import Path
 
+import pytest
 import redis
 
 from shared.operations.settings import RedisSettings
@@ -34,15 +35,37 @@ def test_a_command_that_comes_octet_by_octet_is_ended_by_the_time_for_a_command(
         assert dribble(client, b"N") == "421 4.4.2 Timed out"
 
 
-def test_content_that_comes_octet_by_octet_is_ended_by_the_time_for_a_session(
-    redis_settings: RedisSettings, redis_client: redis.Redis
+@pytest.mark.parametrize("command", [b"DATA\r\n", b"BDAT 1000000 LAST\r\n"])
+def test_content_that_comes_octet_by_octet_is_ended_by_the_time_for_content(
+    redis_settings: RedisSettings, redis_client: redis.Redis, command: bytes
 ) -> None:
-    """Each octet is a sign of life; what bounds them all is the session's own limit."""
-    given = settings(redis_settings, data_timeout=10, session_timeout=0.5)
+    """Each octet is a sign of life, but worth a five-hundredth of a second only."""
+    with running(settings(redis_settings, data_timeout=0.5)) as ingress, RawClient(ingress.port) as client:
+        client.greet().begin()
+        client.send(command)
+        assert command.startswith(b"BDAT") or client.reply().startswith("354 ")
+        assert dribble(client, b"x") == "421 4.4.2 Timed out"
+    assert spooled(redis_client) == []
+
+
+def test_chunks_of_one_octet_are_ended_as_well(redis_settings: RedisSettings) -> None:
+    """The patience is with the message, not with each of its chunks."""
+    with running(settings(redis_settings, data_timeout=0.2)) as ingress, RawClient(ingress.port) as client:
+        client.greet().begin()
+        said = "250 2.0.0 1 octets received"
+        while said == "250 2.0.0 1 octets received":
+            client.send(b"BDAT 1\r\n")
+            threading.Event().wait(PACE_SECONDS)
+            client.send(b"x")
+            said = client.reply()
+    assert said == "421 4.4.2 Timed out"
+
+
+def test_a_session_is_ended_by_its_own_time_whatever_comes(redis_settings: RedisSettings) -> None:
+    given = settings(redis_settings, data_timeout=100, session_timeout=0.5)
     with running(given) as ingress, RawClient(ingress.port) as client:
         client.greet().begin().open_data()
         assert dribble(client, b"x") == "421 4.4.2 Timed out"
-    assert spooled(redis_client) == []
 
 
 def test_content_that_was_refused_gets_no_time_for_each_octet(redis_settings: RedisSettings) -> None:

@@ -25,7 +25,7 @@ from shared.operations.settings import (
 from shared.spool.accept import accept
 from shared.spool.connect import open_async_spool
 from shared.spool.lease import lease_messages
-from shared.spool.operation import Spool
+from shared.spool.operation import AsyncSpool, Spool
 from shared.spool.settle import NewDelivery, Transformed, settle
 from tests.support.mail import CONTENT, delivery, message
 
@@ -69,9 +69,9 @@ def spooled(
 
 
 @asynccontextmanager
-async def working(settings: Settings) -> AsyncIterator[Worker]:
-    """Run a worker; at the end it is told to stop, and must have stopped."""
-    spool = open_async_spool(settings.redis)
+async def working(settings: Settings, spool: AsyncSpool | None = None) -> AsyncIterator[Worker]:
+    """Run a worker; at the end it is told to stop, and must have stopped. spool: closed at the end too."""
+    spool = spool or open_async_spool(settings.redis)
     couriers = {system.name: build_courier(settings, system, spool) for system in settings.systems}
     worker = Worker(settings, spool, couriers, Health(), Random(1))
     task = asyncio.create_task(worker.run())

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import socket
 import ssl
 import warnings
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
+from random import Random
 from typing import Any, TypeVar
 
 import pytest
 import trustme
 import uvloop
 
+from services.egress.addresses import HostAddresses, LookUp, NoAddress, addresses_of
 from services.egress.balance import Host
 from services.egress.classify import Trouble
 from services.egress.session import Session, Timeouts, open_session
@@ -62,9 +66,10 @@ def host(server: SmartHostServer, **settings: Any) -> Host:
     return Host("127.0.0.1", server.port, 10, 1, entry)
 
 
-async def opened(where: Host, timeouts: Timeouts = SHORT) -> Session | Reply:
+async def opened(where: Host, timeouts: Timeouts = SHORT, look_up: LookUp = addresses_of) -> Session | Reply:
     context = None if where.settings.tls == "none" else client_context(where.settings)
-    return await open_session(where, hostname="gw.example.com", context=context, timeouts=timeouts)
+    addresses = HostAddresses(Random(1), look_up)
+    return await open_session(where, hostname="gw.example.com", context=context, timeouts=timeouts, addresses=addresses)
 
 
 async def carry(
@@ -558,3 +563,68 @@ def test_a_name_that_cannot_be_asked_for_is_a_reply(run: Run, name: str) -> None
     said = run(opened(Host(name, 25, 10, 1, SmartHost(host=name, tls="none"))))
     assert isinstance(said, Reply)
     assert not said.is_permanent
+
+
+async def reached(where: Host, look_up: LookUp) -> bool | Reply:
+    """Open a session and close it; return whether it was encrypted, or why there was none."""
+    session = await opened(where, look_up=look_up)
+    if isinstance(session, Reply):
+        return session
+    await session.quit()
+    return session.encrypted
+
+
+def named(server: SmartHostServer, **settings: Any) -> Host:
+    return Host("mail.example.com", server.port, 10, 1, SmartHost(host="mail.example.com", **settings))
+
+
+@pytest.mark.parametrize("implicit", [False, True], ids=["STARTTLS", "implicit"])
+def test_the_certificate_is_of_the_name_and_not_of_the_address(
+    run: Run, certificates: Certificates, implicit: bool
+) -> None:
+    ends = ("::1", "127.0.0.1")
+    with SmartHostServer(context=server_context(certificates), implicit=implicit) as server:
+        where = named(server, tls="verify", ca=certificates.ca, implicit=implicit)
+        assert run(reached(where, lambda _: ends)) is True
+        other = replace(where, name="other.example.com")
+        said = run(reached(other, lambda _: ends))
+    assert isinstance(said, Reply)
+    assert (said.code, said.enhanced) == (454, "4.7.5")
+
+
+def test_the_next_address_is_tried_where_the_first_refuses(run: Run) -> None:
+    with SmartHostServer() as server:
+        assert run(reached(named(server, tls="none"), lambda _: ("::1", "127.0.0.1"))) is False
+        assert server.connections == 1
+
+
+def test_an_address_that_says_nothing_leaves_time_for_the_next(run: Run) -> None:
+    """Its queue of connections is full, so that what asks for another is dropped."""
+    with SmartHostServer() as server, socket.socket() as silent, ExitStack() as queued:
+        silent.bind(("127.0.0.2", server.port))
+        silent.listen(0)
+        for _ in range(2):
+            one = queued.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(silent.getsockname())
+        in_turn = ("127.0.0.2", "127.0.0.1")  # the silent one is the first to have its turn, by the seed
+        assert run(reached(named(server, tls="none"), lambda _: in_turn)) is False
+        assert server.connections == 1
+
+
+def test_a_host_at_none_of_its_addresses_is_told_as_any_other(run: Run) -> None:
+    with SmartHostServer() as server:
+        port = server.port
+    where = Host("mail.example.com", port, 10, 1, SmartHost(host="mail.example.com", tls="none"))
+    said = run(reached(where, lambda _: ("127.0.0.1", "127.0.0.2")))
+    assert said == Reply(451, "connection refused", "4.4.1")
+
+
+def test_a_failed_look_up_says_nothing_about_the_host(run: Run) -> None:
+    def look_up(_name: str) -> tuple[str, ...]:
+        raise OSError(-3, "Temporary failure in name resolution")
+
+    with SmartHostServer() as server:
+        said = run(reached(named(server, tls="none"), look_up))
+    cause = "cannot look up mail.example.com: Temporary failure in name resolution"
+    assert said == NoAddress(451, cause, "4.4.3")
