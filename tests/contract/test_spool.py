@@ -25,7 +25,7 @@ from shared.mail.envelope import Message
 from shared.mail.reply import Reply
 from shared.operations.settings import RedisSettings
 from shared.spool import keys
-from shared.spool.accept import accept
+from shared.spool.accept import accept, accept_all
 from shared.spool.connect import open_async_spool, open_spool
 from shared.spool.dead_letters import Filter, discard, list_dead, replay, show_dead
 from shared.spool.gauge import gauge_queue, gauge_spool
@@ -41,7 +41,7 @@ from shared.spool.lease import (
     wait_for_work,
 )
 from shared.spool.memory import Memory, Remember, recall
-from shared.spool.operation import Command, Operation
+from shared.spool.operation import Command, Operation, Script
 from shared.spool.presence import announce, retire
 from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
 from shared.spool.trace import trace
@@ -124,6 +124,23 @@ def test_accepting_an_id_again_changes_nothing(run: Run) -> None:
     assert run(accept(replace(one, content=b"other"))) is False
     assert run(contents([one.envelope.id])) == [one.content]
     assert len(lease_all(run)) == 1
+
+
+def test_all_of_a_group_is_accepted_or_none(run: Run, redis_client: redis.Redis) -> None:
+    def without_its_content() -> Operation[Any]:
+        new = (message(), message())
+        described = [(one.envelope.id, one.envelope.to_json(), len(one.content), "{}") for one in new]
+        yield Command("SET", (keys.content(new[0].envelope.id), b"content", "EX", 60))
+        yield Script("accept", ("", 0, *(part for one in described for part in one)))
+
+    with pytest.raises(SpoolUnavailable):
+        run(without_its_content())
+    assert lease_all(run) == []
+    assert run(accept_all([message(), message()])) == [True, True]
+    assert len(lease_all(run)) == 2
+    first, second, orphan = sorted(int(redis_client.ttl(key)) for key in redis_client.scan_iter(keys.content("*")))
+    assert (first, second) == (-1, -1)
+    assert 0 < orphan <= 60
 
 
 def test_rq_sees_every_job_where_it_is(run: Run, redis_client: redis.Redis) -> None:

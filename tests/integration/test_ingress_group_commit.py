@@ -1,0 +1,93 @@
+"""Messages that are written together: in one request, each with its own answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import redis
+
+from services.ingress.group_commit import GROUP_OCTETS, GROUPS_AT_ONCE, GroupCommit
+from shared.errors import SpoolFull
+from shared.operations.settings import RedisSettings
+from shared.spool.accept import accept_all
+from shared.spool.connect import open_async_spool
+from shared.spool.gauge import gauge_queue
+from shared.spool.keys import TRANSFORM
+from tests.support.mail import message
+
+Scenario = Callable[[GroupCommit], Awaitable[Any]]
+
+
+def run(settings: RedisSettings, scenario: Scenario) -> Any:
+    async def main() -> Any:
+        spool = open_async_spool(settings)
+        commit = GroupCommit(spool, accept_all)
+        try:
+            await commit.write(message())  # which teaches Redis the script
+            return await scenario(commit), await spool.run(gauge_queue(TRANSFORM))
+        finally:
+            await spool.aclose()
+
+    return asyncio.run(main())
+
+
+def scripts_run(client: redis.Redis) -> int:
+    return int(client.info("commandstats")["cmdstat_evalsha"]["calls"])
+
+
+def test_what_comes_at_the_same_time_is_one_request(redis_settings: RedisSettings, redis_client: redis.Redis) -> None:
+    async def fifty(commit: GroupCommit) -> int:
+        before = scripts_run(redis_client)
+        assert await asyncio.gather(*(commit.write(message()) for _ in range(50))) == [True] * 50
+        return scripts_run(redis_client) - before
+
+    requests, gauge = run(redis_settings, fifty)
+    assert requests <= GROUPS_AT_ONCE
+    assert gauge.depth == 51
+
+
+def test_a_message_whose_id_is_taken_is_told_so_and_its_neighbours_are_new(redis_settings: RedisSettings) -> None:
+    async def twice(commit: GroupCommit) -> list[bool]:
+        one = message()
+        return list(await asyncio.gather(*(commit.write(each) for each in (message(), one, one, message()))))
+
+    answers, gauge = run(redis_settings, twice)
+    assert answers == [True, True, False, True]
+    assert gauge.depth == 4
+
+
+def test_a_large_message_that_redis_has_no_room_for_takes_no_small_one_with_it(
+    redis_settings: RedisSettings, redis_client: redis.Redis
+) -> None:
+    async def all_sizes(commit: GroupCommit) -> list[Any]:
+        redis_client.config_set("maxmemory", int(redis_client.info("memory")["used_memory"]) + 2 * GROUP_OCTETS)
+        large = replace(message(), content=bytes(8 * GROUP_OCTETS))
+        wanted = [message(), large, *(message() for _ in range(10))]
+        return list(await asyncio.gather(*(commit.write(one) for one in wanted), return_exceptions=True))
+
+    try:
+        answers, gauge = run(redis_settings, all_sizes)
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    assert isinstance(answers.pop(1), SpoolFull)
+    assert answers == [True] * 11
+    assert gauge.depth == 12
+
+
+def test_who_goes_away_meanwhile_takes_nobody_with_him(redis_settings: RedisSettings) -> None:
+    async def impatient(commit: GroupCommit) -> bool:
+        gone = asyncio.create_task(commit.write(message()))
+        staying = asyncio.create_task(commit.write(message()))
+        await asyncio.sleep(0)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        return await staying
+
+    answer, gauge = run(redis_settings, impatient)
+    assert answer is True
+    assert gauge.depth == 3
