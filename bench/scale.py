@@ -11,8 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from bench import messages, systems
 from bench.figures import Spread, Target, table
 from bench.processes import cpu_seconds, family_cpu_seconds, running, wait_for
 from bench.runs import LIMIT_SECONDS, Options, Result, carry, room, send
+from services.console import gateway
 from shared.spool import keys
 from shared.spool.gauge import gauge_queue
 from shared.spool.operation import Spool
@@ -92,19 +91,8 @@ def _service(place: Path, content: dict[str, Any], name: str, replicas: int) -> 
     config = systems.write_configuration(place, content)
     command = [sys.executable, "-m", "services.console.main", name, "--config", str(config)]
     with running([*command, "--processes", str(replicas)], place / f"{name}.log"):
-        wait_for(lambda: _says_ready(content["http"]["listen"]), f"{replicas} processes of {name}")
+        wait_for(lambda: gateway.says_ready(content["http"]["listen"]), f"{replicas} processes of {name}")
         yield
-
-
-def _says_ready(listen: str) -> bool:
-    connection = HTTPConnection(listen, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _middle(done: Callable[[], int], total: int) -> dict[str, float]:

@@ -7,15 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 import redis
 import yaml
 
-from services.console import demo_gateway
+from services.console import demo_gateway, gateway
 from shared.operations import configuration, embedded
 from shared.operations.certificates import SelfSigned
 from shared.operations.processes import Child, Program
@@ -111,7 +109,7 @@ class Gateway:
                 command,
                 {"CAUSEWAY_HTTP__LISTEN": f"127.0.0.1:{port}"},
                 drain_seconds(self.settings, service),
-                partial(_is_ready, port),
+                partial(gateway.says_ready, f"127.0.0.1:{port}"),
                 log=self.directory / f"{name}.log",
             )
             started.append(self._child(program))
@@ -169,17 +167,6 @@ class Gateway:
                 return bool(client.ping())
             except redis.RedisError:
                 return False
-
-
-def _is_ready(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _wait(condition: Callable[[], object], seconds: float, otherwise: str) -> None:

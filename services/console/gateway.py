@@ -61,7 +61,7 @@ def service_programs(
 def is_ready(settings: Settings) -> bool:
     """Tell whether every service says that it is ready; True where none has HTTP to say it."""
     listening = [http_listen(settings, offset) for offset in range(len(get_args(Name)))]
-    return all(_is_ready(listen) for listen in listening if listen)
+    return all(says_ready(listen) for listen in listening if listen)
 
 
 def groups(services: list[Program], redis_server: Program | None) -> list[list[Child]]:
@@ -77,7 +77,8 @@ def reachable(listen: str) -> str:
     return f"{bracketed(local)}:{port}"
 
 
-def _is_ready(listen: str) -> bool:
+def says_ready(listen: str) -> bool:
+    """Return whether a service that listens there for HTTP says that it is ready."""
     connection = HTTPConnection(reachable(listen), timeout=1)  # no urlopen, which might ask a proxy for it
     try:
         connection.request("GET", "/readyz")

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
-from typing import Any
 
-import pytest
 import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.operations.settings import RedisSettings
 from shared.spool import keys
-from shared.spool.connect import open_async_spool, open_spool
 from shared.spool.host_quota import Pace, Renewal, Slot, pace_of, renew_slots, return_slots, take_slot, take_turn
-from shared.spool.operation import Operation
+from tests.contract.conftest import Run
 
 HOST = "mx.example.com:25"
 LONG = 60.0
-
-Run = Callable[[Operation[Any]], Any]
-
-
-@pytest.fixture(params=["synchronous", "asynchronous"])
-def run(request: pytest.FixtureRequest, redis_settings: RedisSettings) -> Iterator[Run]:
-    """Run operations to their result, on either kind of spool."""
-    if request.param == "synchronous":
-        spool = open_spool(redis_settings)
-        yield spool.run
-        spool.close()
-        return
-    with asyncio.Runner() as runner:
-        other = open_async_spool(redis_settings)
-        yield lambda operation: runner.run(other.run(operation))
-        runner.run(other.aclose())
 
 
 def slots(replica: str, start: int = 1) -> Iterator[Slot]:

@@ -6,7 +6,6 @@ import asyncio
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import FrameType
 from typing import Any, TypeVar
@@ -47,24 +46,10 @@ from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Set
 from shared.spool.trace import trace
 from shared.spool.upkeep import promote, reclaim, reconcile
 from shared.spool.waiting import hurry, list_waiting
+from tests.contract.conftest import Run
 from tests.support.mail import CONTENT, delivery, message
 
 T = TypeVar("T")
-Run = Callable[[Operation[Any]], Any]
-
-
-@pytest.fixture(params=["synchronous", "asynchronous"])
-def run(request: pytest.FixtureRequest, redis_settings: RedisSettings) -> Iterator[Run]:
-    """Run operations to their result, on either kind of spool."""
-    if request.param == "synchronous":
-        spool = open_spool(redis_settings)
-        yield spool.run
-        spool.close()
-        return
-    with asyncio.Runner() as runner:
-        other = open_async_spool(redis_settings)
-        yield lambda operation: runner.run(other.run(operation))
-        runner.run(other.aclose())
 
 
 def lease_all(run: Run, seconds: float = 30) -> list[LeasedMessage]:

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import suppress
+
+from tests.support.forwarder import Forwarder
 
 POLL_SECONDS = 0.02
 
 
-class Line:
+class Line(Forwarder):
     """Forwards connections on 127.0.0.1:`port` to 127.0.0.1:`to`, which may be set later; `with` starts and ends it.
 
     delay_seconds: of each octet, either way. is_silent: octets wait, as where every packet is dropped.
     """
 
     def __init__(self, to: int = 0) -> None:
+        super().__init__()
         self.to = to
-        self.port = 0
         self.delay_seconds = 0.0
         self.is_silent = False
         self.connections = 0
         self._is_cut = False
         self._ends: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-
-    def __enter__(self) -> Line:
-        self._thread.start()
-        serving = asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result(10)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
 
     def cut(self) -> None:
         """Reset every connection, and every new one until `mend`."""
@@ -57,14 +43,11 @@ class Line:
             end.transport.abort()
 
     async def _stop(self) -> None:
-        self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await super()._stop()
         await self._reset()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry a connection both ways, as the line is at each moment."""
         self._ends.add(writer)
         try:
             if self._is_cut:
