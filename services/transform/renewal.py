@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from shared.errors import SpoolError
@@ -20,13 +20,16 @@ class Renewal:
     """Inside the `with` block the leases are renewed; `lost` has the ids of those that somebody else may hold by now.
 
     spool: for this thread alone, so that a long answer elsewhere delays no renewal. seconds: the length of a lease.
+    stuck: says why the main thread does not move, "" while it does. Of one that hangs where no alarm reaches it, the
+    leases run out: another worker takes over, and a message that hangs them all is poison in the end.
     """
 
-    def __init__(self, spool: Spool, leases: Sequence[Lease], seconds: float) -> None:
+    def __init__(self, spool: Spool, leases: Sequence[Lease], seconds: float, stuck: Callable[[], str]) -> None:
         self.lost: frozenset[str] = frozenset()
         self._spool = spool
         self._leases = list(leases)
         self._seconds = seconds
+        self._stuck = stuck
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_ended, name="renewal", daemon=True)
 
@@ -42,6 +45,9 @@ class Renewal:
 
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._seconds / RENEWALS_PER_LEASE):
+            if cause := self._stuck():
+                emit("lease.abandoned", level=logging.ERROR, leases=len(self._leases), cause=cause)
+                return
             try:
                 newly_lost = self._spool.run(renew(self._leases, self._seconds))
             except SpoolError as error:

@@ -105,7 +105,8 @@ class Worker:
 
     def work(self, batch: Sequence[LeasedMessage]) -> None:
         """Convert a leased batch and settle it; messages that a stop left undone go back to the queue."""
-        with Renewal(self._renewal_spool, [leased.lease for leased in batch], self._lease_seconds) as renewal:
+        leases = [leased.lease for leased in batch]
+        with Renewal(self._renewal_spool, leases, self._lease_seconds, self._health.live) as renewal:
             originals: list[bytes | None] = []
             self._outlast(lambda: originals.extend(self._spool.run(contents([one.lease.id for one in batch]))))
             settlements: list[Settlement] = []

@@ -211,11 +211,25 @@ def test_a_lease_is_renewed_for_as_long_as_the_work_takes(settings: Settings, sp
     started, first = keys.rq_started(keys.TRANSFORM), f"{leases[0].id}:{leases[0].token}"
     granted = spool.client.zscore(started, first)
     assert isinstance(granted, float)
-    with Renewal(renewal_spool, leases, 0.3) as renewal:
+    with Renewal(renewal_spool, leases, 0.3, lambda: "") as renewal:
         assert eventually(lambda: (spool.client.zscore(started, first) or 0.0) > granted + 0.6)
         assert renewal.lost == frozenset()
         spool.client.hset(keys.message(leases[1].id), "lease", "somebody else")
         assert eventually(lambda: renewal.lost == {leases[1].id})
+    renewal_spool.close()
+
+
+def test_a_worker_that_hangs_where_no_alarm_reaches_it_keeps_no_lease(
+    settings: Settings, spool: Spool, caplog: pytest.LogCaptureFixture
+) -> None:
+    accept_messages(spool, 1)
+    [leased] = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**9, seconds=0.3))
+    renewal_spool = open_spool(settings.redis)
+    held = f"{leased.lease.id}:{leased.lease.token}"
+    granted = spool.client.zscore(keys.rq_started(keys.TRANSFORM), held)
+    with Renewal(renewal_spool, [leased.lease], 0.3, lambda: "the loop was not heard of for 121 s"):
+        assert eventually(lambda: "lease.abandoned" in caplog.messages)
+    assert spool.client.zscore(keys.rq_started(keys.TRANSFORM), held) == granted
     renewal_spool.close()
 
 
