@@ -73,17 +73,16 @@ class Acceptance:
         """Return why no mail can be taken now, if so."""
         return admit(self._load(), time.monotonic(), self._redis)
 
-    async def accept(self, envelope: Envelope, content: bytes, *, extended: bool) -> Reply | Refusal:
-        """Make a message durable and return the reply; 250 means that it is ours."""
+    async def accept(self, envelope: Envelope, take: Callable[[], bytes], *, extended: bool) -> Reply | Refusal:
+        """Make a message durable and return the reply; 250 means that it is ours. take: hands over its content."""
         began = time.monotonic()
-        examined = examine(content, self._hostname, self._settings)
-        if isinstance(examined, Refusal):
-            return examined
-        trace = received(envelope, self._hostname, extended=extended)
+        message = self._message(envelope, take(), extended=extended)
+        if isinstance(message, Refusal):
+            return message
         if refusal := self.refusal():
             return refusal
         try:
-            if not await self._commit.write(Message(envelope, trace + examined)):
+            if not await self._commit.write(message):
                 raise SpoolUnavailable("the id is taken: chance made it twice")
         except SpoolFull:
             return replies.SPOOL_FULL
@@ -98,11 +97,18 @@ class Acceptance:
             system=envelope.source,
             client=envelope.client.address,
             tls=envelope.client.tls,
-            bytes=len(trace) + len(examined),
+            bytes=len(message.content),
             sender=envelope.sender,
             recipients=[recipient.address for recipient in envelope.recipients],
         )
         return replies.queued(envelope.id)
+
+    def _message(self, envelope: Envelope, content: bytes, *, extended: bool) -> Message | Refusal:
+        """Return the message with our own Received field, or why it cannot be accepted."""
+        examined = examine(content, self._hostname, self._settings)
+        if isinstance(examined, Refusal):
+            return examined
+        return Message(envelope, received(envelope, self._hostname, extended=extended) + examined)
 
     def _write(self, messages: Sequence[Message]) -> Operation[list[bool]]:
         server, durability = self._load().server, self._redis.durability

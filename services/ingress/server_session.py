@@ -223,7 +223,7 @@ class ServerSession(ServerConnection):
         if refusal:
             self.reset()
             return refusal
-        return await self._accept(transaction, data.content())
+        return await self._accept(transaction, data.content)
 
     async def smtp_BDAT(self, argument: str) -> Reply | None:
         """RFC 3030. The octets follow at once, so they are read whatever becomes of the message."""
@@ -260,9 +260,7 @@ class ServerSession(ServerConnection):
             return refusal
         if not chunk.last:
             return replies.chunk_taken(chunk.octets)
-        content = bytes(transaction.chunks)
-        transaction.chunks.clear()  # one copy is enough while Redis writes
-        return await self._accept(transaction, content)
+        return await self._accept(transaction, transaction.take_chunks)
 
     async def smtp_RSET(self, argument: str) -> Reply:
         """RFC 5321 section 4.1.1.5."""
@@ -308,13 +306,16 @@ class ServerSession(ServerConnection):
             return refusal
         return None if transaction.seat.hold(octets) else replies.TOO_MUCH_IN_FLIGHT
 
-    async def _accept(self, transaction: Transaction, content: bytes) -> Reply:
-        """Return the reply once the message is durable or refused. No timer interrupts a write."""
+    async def _accept(self, transaction: Transaction, take: Callable[[], bytes]) -> Reply:
+        """Return the reply once the message is durable or refused. No timer interrupts a write.
+
+        take: hands over the content, which nobody keeps here: one copy is enough while Redis writes.
+        """
         self._stop_timer()
         self._is_writing = True
         try:
             envelope = transaction.envelope(time.time())
-            return await self._ingress.acceptance.accept(envelope, content, extended=self._is_extended)
+            return await self._ingress.acceptance.accept(envelope, take, extended=self._is_extended)
         finally:
             self._is_writing = False
             self.reset()

@@ -57,6 +57,13 @@ class Transaction:
             envid=given.envid,
         )
 
+    def take_chunks(self) -> bytes:
+        """Hand over what BDAT has brought; the message stays open."""
+        assert self.chunks is not None
+        content = bytes(self.chunks)
+        self.chunks.clear()
+        return content
+
     def end(self) -> None:
         """Give back what was held."""
         self.chunks = None
