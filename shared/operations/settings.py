@@ -10,9 +10,18 @@ import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 Network = IPv4Network | IPv6Network
@@ -83,6 +92,18 @@ def _check_domain(value: Any) -> Any:
     return domain
 
 
+def _check_some_time(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("is no time at all: write for example 30s")
+    return value
+
+
+def _check_ten_years(value: timedelta) -> timedelta:
+    if value > timedelta(days=3660):
+        raise ValueError("is more than ten years: write 3660d at most")
+    return value
+
+
 def _check_name(value: Any) -> Any:
     if isinstance(value, str) and not _NAME.fullmatch(value):
         raise ValueError(f'"{value}" is no name of a system: use up to 40 letters, digits, hyphens and underscores')
@@ -90,6 +111,7 @@ def _check_name(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+SomeTime = Annotated[Duration, AfterValidator(_check_some_time)]
 Listen = Annotated[str, BeforeValidator(_check_listen)]
 Cidr = Annotated[Network, BeforeValidator(_parse_network)]
 File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -98,10 +120,25 @@ Domain = Annotated[str, BeforeValidator(_check_domain)]
 Name = Annotated[str, BeforeValidator(_check_name)]
 
 
+def _is_of_numbers(kind: Any) -> bool:
+    """Whether a type, or what it is made of, is a number or a time."""
+    return kind in (int, float, timedelta) or any(map(_is_of_numbers, get_args(kind)))
+
+
 class Section(BaseModel):
     """A part of the file. Unknown keys are errors; values never change after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_word_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse yes and no where a number or a time belongs: pydantic would read 1 and 0."""
+        if isinstance(value, bool) and _is_of_numbers(cls.model_fields[info.field_name or ""].annotation):
+            raise ValueError(
+                f"is {str(value).lower()} to YAML, as on, off, yes and no are unless quoted: should be a number"
+            )
+        return value
 
 
 class Sentinel(Section):
@@ -125,7 +162,7 @@ class RedisSettings(Section):
     replicas: Annotated[int, Field(ge=1)] = 1
     max_memory_fraction: Annotated[float, Field(gt=0, le=1)] = 0.8
     max_queue_depth: Annotated[int, Field(ge=1)] = 2_000_000
-    timeout: Duration = timedelta(seconds=10)
+    timeout: SomeTime = timedelta(seconds=10)
     history: Duration = timedelta(days=1)
 
 
@@ -156,9 +193,9 @@ class IngressSettings(Section):
     max_commands: Annotated[int, Field(ge=1)] = 10_000
     max_received_headers: Annotated[int, Field(ge=1)] = 50
     max_own_received_headers: Annotated[int, Field(ge=1)] = 5
-    command_timeout: Duration = timedelta(minutes=5)
-    data_timeout: Duration = timedelta(minutes=3)
-    session_timeout: Duration = timedelta(hours=1)
+    command_timeout: SomeTime = timedelta(minutes=5)
+    data_timeout: SomeTime = timedelta(minutes=3)
+    session_timeout: SomeTime = timedelta(hours=1)
     shutdown_timeout: Duration = timedelta(seconds=60)
 
 
@@ -292,15 +329,15 @@ class TransformSettings(Section):
     outlook_html: Literal["reduce", "keep"] = "reduce"
     unsupported_recurrence: Literal["explode", "notice", "pass"] = "explode"
     unsupported_recurrence_notice: RecurrenceNotice = RecurrenceNotice()
-    series_memory: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(days=180)
-    endless_series: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=3660))] = timedelta(days=730)
+    series_memory: SomeTime = timedelta(days=180)
+    endless_series: Annotated[SomeTime, AfterValidator(_check_ten_years)] = timedelta(days=730)
     forward_notice: str | None = (
         'You forwarded the meeting "{summary}" to people who use Notes. Notes takes an invitation only from its\n'
         "organizer, so the meeting may not appear in their calendars.\n\n"
         "Please ask {organizer} to invite them."
     )
-    message_timeout: Duration = timedelta(seconds=60)
-    lease: Duration = timedelta(seconds=30)
+    message_timeout: SomeTime = timedelta(seconds=60)
+    lease: SomeTime = timedelta(seconds=30)
     batch: Annotated[int, Field(ge=1, le=1000)] = 32
     batch_bytes: Annotated[int, Field(ge=1024)] = 67_108_864
     max_crashes: Annotated[int, Field(ge=1)] = 3
@@ -340,10 +377,10 @@ class EgressSettings(Section):
     reuse_seconds: Annotated[float, Field(ge=0)] = 300
     retry: RetrySettings = RetrySettings()
     refused: Literal["report", "dead_letter", "both"] = "report"
-    connect_timeout: Duration = timedelta(seconds=15)
-    command_timeout: Duration = timedelta(minutes=2)
-    data_timeout: Duration = timedelta(minutes=10)
-    lease: Duration = timedelta(seconds=30)
+    connect_timeout: SomeTime = timedelta(seconds=15)
+    command_timeout: SomeTime = timedelta(minutes=2)
+    data_timeout: SomeTime = timedelta(minutes=10)
+    lease: SomeTime = timedelta(seconds=30)
     host_down: Duration = timedelta(seconds=30)
     host_down_longest: Duration = timedelta(minutes=10)
     max_in_flight: Annotated[int, Field(ge=1)] = 200

@@ -187,6 +187,18 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
         ("egress: {retry: {first: 5h, longest: 1m}}", "egress.retry: `first` is longer than `longest`"),
         ("egress: {retry: {give_up: 0s}}", "egress.retry: `give_up` leaves no time to deliver"),
         ("egress: {retry: {first: 0s}}", "egress.retry: `first` is no wait at all"),
+        ("egress: {lease: 0s}", "egress.lease: is no time at all: write for example 30s"),
+        ("ingress: {data_timeout: 0}", "ingress.data_timeout: is no time at all"),
+        (
+            "transform: {endless_series: 99999d}",
+            "transform.endless_series: is more than ten years: write 3660d at most",
+        ),
+        ("egress: {max_in_flight: yes}", "egress.max_in_flight: is true to YAML"),
+        ("egress: {lease: no}", "egress.lease: is false to YAML"),
+        (
+            "systems: [{name: a, kind: domino, smart_hosts: [{host: a, messages_per_minute: on}]}]",
+            "systems[0].smart_hosts[0].messages_per_minute: is true to YAML",
+        ),
     ],
 )
 def test_what_no_gateway_can_mean_is_a_fault_with_its_remedy(tmp_path: Path, text: str, said: str) -> None:
