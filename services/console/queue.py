@@ -101,7 +101,8 @@ def _tell_hurried(system: str, hurried: int, options: argparse.Namespace) -> int
     if options.json:
         print_json({"system": system, "hurried": hurried})
     elif hurried:
-        print(f"{hurried} deliveries to {system} are tried again, beginning now")
+        verb = "delivery to {} is" if hurried == 1 else "deliveries to {} are"
+        print(f"{hurried} {verb.format(system)} tried again, beginning now")
     else:
         print(f"nothing that waits for {system} could be tried any sooner")
     return 0

@@ -139,7 +139,7 @@ def test_queue_waiting_tells_what_was_said_and_when_it_is_tried_again(gateway: G
 def test_queue_flush_tries_again_now(gateway: Gateway) -> None:
     assert gateway.run("queue", "--waiting") == "nothing waits for a retry\n"
     waiting, other = deferred(gateway), deferred(gateway, system="notes")
-    assert gateway.run("queue", "--flush", "exchange") == "1 deliveries to exchange are tried again, beginning now\n"
+    assert gateway.run("queue", "--flush", "exchange") == "1 delivery to exchange is tried again, beginning now\n"
     assert gateway.spool.run(promote("egress.exchange")) == 1
     assert gateway.spool.run(promote("egress.notes")) == 0
     (again,) = gateway.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
