@@ -6,6 +6,7 @@ Sends as Domino and as Exchange would, and compares what the catchers got with w
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import smtplib
 import sys
@@ -118,6 +119,12 @@ def show(sample: Sample, facts: dict[str, Any], content: bytes) -> None:
         print(f"    part          {line}")
 
 
+def _command() -> str:
+    """Return how `causeway` is called from any folder: by its name only where the PATH has it."""
+    beside = Path(sys.executable).with_name("causeway")
+    return str(beside) if beside.exists() and not shutil.which("causeway") else "causeway"
+
+
 def _how_to_send(gateway: Gateway) -> str:
     lines = ["", f"The gateway listens on 127.0.0.1:{gateway.port} (STARTTLS). Send to it:"]
     if gateway.port != PORT:
@@ -127,14 +134,16 @@ def _how_to_send(gateway: Gateway) -> str:
         command = f"swaks --server 127.0.0.1:{gateway.port} --local-interface {CLIENTS[system]} --tls"
         lines.append(f"  as {NAMES[system]:<9} {command} --from {sender} --to {recipient}")
     lines += [
-        f"What arrives is kept in {gateway.directory / 'caught'}; the log is {gateway.directory / 'gateway.log'}.",
-        "Ask it, here or in another terminal:",
-        f"  causeway queue --config {gateway.directory / 'causeway.yaml'} --data {gateway.directory / 'data'}",
+        f"What arrives is in {gateway.directory / 'caught'}; the log is {gateway.directory / 'gateway.log'}.",
+        "Ask it, in another terminal:",
+        f"  {_command()} queue --config {gateway.directory / 'causeway.yaml'} --data {gateway.directory / 'data'}",
         "  and likewise trace ID, dead list",
         f"Metrics: http://127.0.0.1:{gateway.http_port}/metrics (ingress), {gateway.http_port + 1} (transform), "
         f"{gateway.http_port + 2} (egress).",
-        "Ctrl-C ends it.",
+        "Ctrl-C ends it, and removes all of this.",
     ]
+    if not shutil.which("swaks"):
+        lines.insert(-1, "swaks is not installed here: apt install swaks, or send from those addresses as you like.")
     return "\n".join(lines)
 
 

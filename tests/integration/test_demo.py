@@ -64,7 +64,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_of_a_demonstration(demo: Demo, number: signal.Signals) -> None:
-    eventually(lambda: demo.told("Ctrl-C ends it."), 60)
+    eventually(lambda: demo.told("Ctrl-C ends it"), 60)
     assert len(demo.pids()) >= 7, "two catchers, up, three services, Redis"
     (folder,) = demo.folder.glob("causeway-demo-*")
     log = (folder / "gateway.log").open()  # its name goes with the folder
@@ -95,12 +95,12 @@ def test_a_demonstration_says_how_to_ask_it_and_that_its_port_is_another(tmp_pat
             pass  # somebody else has it, which is as good
         demo = Demo(tmp_path / "t")
         try:
-            eventually(lambda: demo.told("Ctrl-C ends it."), 60)
+            eventually(lambda: demo.told("Ctrl-C ends it"), 60)
             assert demo.told("Port 2525 is in use by another program")
-            (options,) = re.findall(r"causeway queue (.*)", demo.log.read_text())
-            command = [sys.executable, "-m", "services.console.main", "queue", *options.split()]
+            (command,) = re.findall(r"^  (\S*causeway queue .*)", demo.log.read_text(), re.MULTILINE)
             environment = {**os.environ, "TMPDIR": str(demo.folder)}  # a folder as long as ours has its socket there
-            assert b"transform" in subprocess.run(command, capture_output=True, env=environment, check=True).stdout
+            told = subprocess.run(command.split(), capture_output=True, env=environment, check=True, cwd=tmp_path)
+            assert b"transform" in told.stdout
         finally:
             demo.process.terminate()
             demo.process.wait(60)
