@@ -108,14 +108,14 @@ manifests: ## write the alerting rules into the manifests of the Prometheus Oper
 		printf 'kind: PrometheusRule\nmetadata: {name: causeway}\nspec:\n'; \
 		sed '/^#/d; /^$$/d; s/^/  /' deploy/monitoring/rules.yaml; } > deploy/k8s/components/prometheus-operator/prometheus-rule.yaml
 
-lint: install
+lint: install ## format check and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: install
+types: install ## strict types
 	$(BIN)/mypy
 
-tests: install
+tests: install ## all tests, and nothing else
 	$(BIN)/pytest
 
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url \
