@@ -8,6 +8,7 @@ those from the environment to the working directory. No fault shows the value of
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -58,7 +59,8 @@ def load(path: Path | None = None) -> Settings:
         raise ConfigurationError(*dict.fromkeys(_fault(detail, file) for detail in error.errors())) from None
     except SettingsError as error:
         raise ConfigurationError(
-            f"environment: {error}: lists and sections that come from the environment are written as JSON"
+            f"environment: {_whose_value_is_no_json(error)}: lists and sections that come from the environment are "
+            "written as JSON"
         ) from None
 
 
@@ -126,6 +128,15 @@ def _unknown_variables() -> Iterator[str]:
         section, separator, _ = name.removeprefix(_PREFIX).partition("__")
         if name.startswith(_PREFIX) and separator and section.lower() not in Settings.model_fields:
             yield f"environment: {name}: unknown section: {_suggestion(section, Settings.model_fields)}"
+
+
+def _whose_value_is_no_json(error: SettingsError) -> str:
+    """Return the variable that could not be read, found by its text: the error itself names only the section."""
+    if isinstance(error.__cause__, json.JSONDecodeError):
+        text = error.__cause__.doc
+        names = [name for name, value in sorted(os.environ.items()) if name.startswith(_PREFIX) and value == text]
+        return " or ".join(names) or str(error)
+    return str(error)
 
 
 def _fault(detail: ErrorDetails, file: Path | None) -> str:

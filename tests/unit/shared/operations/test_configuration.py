@@ -121,10 +121,14 @@ def test_a_fault_of_the_environment_names_the_variable(tmp_path: Path, monkeypat
     assert fault.startswith("environment: CAUSEWAY_REDIS__DURABILITY: ")
 
 
-def test_a_list_in_the_environment_that_is_no_json_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CAUSEWAY_SYSTEMS", "notes")
+@pytest.mark.parametrize("name", ["CAUSEWAY_SYSTEMS", "CAUSEWAY_INGRESS__LISTEN", "CAUSEWAY_INGRESS"])
+def test_a_list_or_section_in_the_environment_that_is_no_json_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "0.0.0.0:25")
+    monkeypatch.setenv("CAUSEWAY_HOSTNAME", "mx.example.com")
     (fault,) = faults(None)
-    assert "systems" in fault
+    assert fault.startswith(f"environment: {name}: ")
     assert "JSON" in fault
 
 
