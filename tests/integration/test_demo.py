@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -97,6 +98,7 @@ def test_a_demonstration_says_how_to_ask_it_and_that_its_port_is_another(tmp_pat
         try:
             eventually(lambda: demo.told("Ctrl-C ends it"), 60)
             assert demo.told("Port 2525 is in use by another program")
+            assert demo.told("apt install swaks") == (shutil.which("swaks") is None)
             (command,) = re.findall(r"^  (\S*causeway queue .*)", demo.log.read_text(), re.MULTILINE)
             environment = {**os.environ, "TMPDIR": str(demo.folder)}  # a folder as long as ours has its socket there
             told = subprocess.run(command.split(), capture_output=True, env=environment, check=True, cwd=tmp_path)
