@@ -111,5 +111,9 @@ class Acceptance:
         return Message(envelope, received(envelope, self._hostname, extended=extended) + examined)
 
     def _write(self, messages: Sequence[Message]) -> Operation[list[bool]]:
-        server, durability = self._load().server, self._redis.durability
-        return accept_all(messages, server=server, durability=durability, replicas=self._replicas)
+        """Ask again: Redis may have been replaced by a weaker one while the messages waited for their group."""
+        load = self._load()
+        if self.refusal() is replies.SPOOL_AWAY:
+            raise SpoolTooWeak(load.problem or "the spool was not read of late")
+        durability = self._redis.durability
+        return accept_all(messages, server=load.server, durability=durability, replicas=self._replicas)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from shared.mail.envelope import Message
 from shared.spool.operation import AsyncSpool, Operation
@@ -36,10 +37,14 @@ class GroupCommit:
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((message, written))
         if len(self._writers) < GROUPS_AT_ONCE:
-            writer = asyncio.create_task(self._write_groups())
-            self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
+            self._writers.add(asyncio.create_task(self._write_until_nothing_waits()))
         return await written
+
+    async def _write_until_nothing_waits(self) -> None:
+        try:
+            await self._write_groups()
+        finally:  # at once: who comes before the task's end is told to the loop must not count on it
+            self._writers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _write_groups(self) -> None:
         while self._waiting:

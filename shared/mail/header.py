@@ -21,6 +21,7 @@ _MAX_LINE_LENGTH = 998  # and must, both without CRLF
 _FIELD = re.compile(
     rb"([!-9;-~]*+)[ \t]*+(:)[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)"
 )  # blanks before the colon: section 4.5.8
+_FIELD_NAME = re.compile(rb"[!-9;-~]*+[ \t]*+:")
 _CONTINUATION = re.compile(rb"(?:[ \t][^\n]*+\n)++")
 _MBOX_LINE = re.compile(rb">?From [^\n]*+\n")
 _HYPHEN = ord("-")
@@ -78,6 +79,8 @@ def read_fields(
         if not (found := _FIELD.match(content, position, limit)):
             if end := _LINE_END.match(content, position):
                 return tuple(fields), end.end()
+            if _FIELD_NAME.match(content, position):  # a field after all, whose colon is beyond the limit
+                position = limit
             break
         end_of_field = found.end()
         if name := found[1]:

@@ -14,7 +14,7 @@ import pytest
 import redis
 import uvloop
 from rq import Queue
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
@@ -142,6 +142,17 @@ def test_rq_sees_every_job_where_it_is(run: Run, redis_client: redis.Redis) -> N
     job = Job.fetch(third.lease.id, connection=redis_client, serializer=JSONSerializer)
     assert job.description == "crash: a bug"
     assert Queue("egress.exchange", connection=redis_client, serializer=JSONSerializer).count == 1
+
+
+def test_a_job_of_which_rq_left_a_part_is_whole_again(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run, 1)
+    queue = Queue(keys.TRANSFORM, connection=redis_client, serializer=JSONSerializer)
+    deleted, started = (queue.jobs[0] for _ in range(2))
+    deleted.delete()
+    started.set_status(JobStatus.STARTED)  # as a worker does that had fetched it before
+    assert run(reconcile(keys.TRANSFORM)) == 1
+    assert [job.func_name for job in queue.jobs] == ["services.transform.job.convert"]
+    assert [job.origin for job in queue.jobs] == [keys.TRANSFORM]
 
 
 def test_a_lease_is_bounded_by_jobs_and_by_bytes(run: Run) -> None:

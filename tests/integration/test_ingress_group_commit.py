@@ -93,3 +93,27 @@ def test_who_goes_away_meanwhile_takes_nobody_with_him(redis_settings: RedisSett
     answer, gauge = run(redis_settings, impatient)
     assert answer is True
     assert gauge.depth == 3
+
+
+def at_once(messages: Sequence[Message]) -> Operation[list[bool]]:
+    yield from ()  # asks Redis nothing, so all writers end in one turn of the loop
+    return [True for _ in messages]
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_what_comes_just_as_all_writers_end_is_not_left_waiting(redis_settings: RedisSettings, turns: int) -> None:
+    async def late(commit: GroupCommit) -> bool:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await commit.write(message())
+
+    async def main() -> list[bool]:
+        spool = open_async_spool(redis_settings)
+        commit = GroupCommit(spool, at_once)
+        try:
+            async with asyncio.timeout(10):
+                return await asyncio.gather(*(commit.write(message()) for _ in range(GROUPS_AT_ONCE)), late(commit))
+        finally:
+            await spool.aclose()
+
+    assert asyncio.run(main()) == [True] * (GROUPS_AT_ONCE + 1)

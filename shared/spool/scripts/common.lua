@@ -18,12 +18,15 @@ local function record_key(queue, id)
   return DELIVERY .. id
 end
 
--- A job that RQ knows already only changes its status.
+-- A job that RQ knows already only changes its status. Not one of whose hash only a part is left: RQ's worker and tools
+-- write single fields without asking whether the job was deleted meanwhile.
 local function put_job(queue, id, status)
-  if redis.call('HSET', RQ_JOB .. id, 'status', status) == 0 then return end
   local data = EGRESS_JOB
   if queue == TRANSFORM then data = TRANSFORM_JOB end
-  redis.call('HSET', RQ_JOB .. id, 'origin', queue, 'data', data, 'timeout', 3600, 'result_ttl', 0, 'failure_ttl', -1)
+  if redis.call('HSETNX', RQ_JOB .. id, 'data', data) == 1 then
+    redis.call('HSET', RQ_JOB .. id, 'origin', queue, 'timeout', 3600, 'result_ttl', 0, 'failure_ttl', -1)
+  end
+  redis.call('HSET', RQ_JOB .. id, 'status', status)
 end
 
 local function wake(queue)

@@ -261,3 +261,14 @@ def test_the_octets_of_one_header_are_counted() -> None:
     assert parse(content + b"\r\nbody" * 50, Limits(header_bytes=100)).fields
     with pytest.raises(MalformedMessage, match="longer than 99 octets"):
         parse(content + b"\r\n", Limits(header_bytes=99))
+
+
+def test_a_header_is_too_long_wherever_the_limit_cuts_it() -> None:
+    content = b"A: b\r\n" * 20 + b"\tc\r\nBcc \t: d\r\nSubject: e\r\n\r\nbody"
+    for most in range(1, content.index(b"\r\n\r\n") + 2):
+        with pytest.raises(MalformedMessage, match="longer than"):
+            parse(content, Limits(header_bytes=most))
+
+
+def test_a_long_line_that_is_no_field_begins_the_body_however_long_it_is() -> None:
+    assert parse(b"A: b\r\n" + b"x" * 500, Limits(header_bytes=100)).body_start == 6
