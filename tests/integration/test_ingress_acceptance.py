@@ -33,7 +33,7 @@ def test_what_waits_for_its_group_while_the_spool_becomes_too_weak_is_refused(
         acceptance = Acceptance(spool, lambda: load, "gateway.example.com", IngressSettings(), redis_settings)
         try:
             await acceptance.accept(message().envelope, b"Subject: first\r\n\r\n", extended=True)
-            redis_client.execute_command("CLIENT PAUSE", 20_000, "WRITE")
+            redis_client.client_pause(20_000, all=False)
             accepting = [
                 asyncio.create_task(acceptance.accept(message().envelope, content, extended=True))
                 for _ in range(GROUPS_AT_ONCE + 1)
@@ -41,10 +41,10 @@ def test_what_waits_for_its_group_while_the_spool_becomes_too_weak_is_refused(
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             load = Load(time.monotonic(), "appendfsync is no", server=server)
-            redis_client.execute_command("CLIENT UNPAUSE")
+            redis_client.client_unpause()
             return list(await asyncio.gather(*accepting))
         finally:
-            redis_client.execute_command("CLIENT UNPAUSE")
+            redis_client.client_unpause()
             await spool.aclose()
 
     *written, last = asyncio.run(main())
