@@ -271,6 +271,28 @@ def test_a_stop_does_not_wait_for_what_waits(spool: Spool, redis_settings: Redis
     assert (left.lease.id, left.lease.crashes, left.delivery.attempts) == (id, 0, 0)
 
 
+def test_whose_lease_is_lost_while_he_waits_leaves_the_line_and_sends_nothing(
+    spool: Spool, redis_settings: RedisSettings
+) -> None:
+    id = spooled(spool)
+
+    async def scenario(server: SmartHostServer) -> None:
+        settings = settings_for(redis_settings, [hop(server, messages_per_minute=1)], lease=timedelta(seconds=4))
+        async with working(settings) as worker:
+            line = worker._couriers[SYSTEM]._quota.line
+            await until(line.head.locked)
+            spool.client.hset(keys.delivery(id), "lease", "another")
+            await until(lambda: not worker._in_hand)
+            assert (line.length, line.head.locked()) == (0, False)
+            assert spool.client.hget(keys.delivery(id), "lease") == b"another"
+            spool.client.delete(keys.rq_queue(QUEUE), keys.rq_started(QUEUE), keys.live(QUEUE))
+
+    with SmartHostServer() as server:
+        use_up(spool, server)
+        asyncio.run(scenario(server))
+        assert not any(line.startswith("MAIL") for line, _ in server.lines)
+
+
 def test_a_killed_replica_gives_its_connections_back(
     spool: Spool, redis_settings: RedisSettings, tmp_path: Path
 ) -> None:
