@@ -32,10 +32,10 @@ def test_what_waits_for_its_group_while_the_spool_becomes_too_weak_is_refused(
         spool = open_async_spool(redis_settings)
         acceptance = Acceptance(spool, lambda: load, "gateway.example.com", IngressSettings(), redis_settings)
         try:
-            await acceptance.accept(message().envelope, b"Subject: first\r\n\r\n", extended=True)
+            await acceptance.accept(message().envelope, lambda: b"Subject: first\r\n\r\n", extended=True)
             redis_client.client_pause(20_000, all=False)
             accepting = [
-                asyncio.create_task(acceptance.accept(message().envelope, content, extended=True))
+                asyncio.create_task(acceptance.accept(message().envelope, lambda: content, extended=True))
                 for _ in range(GROUPS_AT_ONCE + 1)
             ]
             for _ in range(TURNS):
