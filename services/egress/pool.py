@@ -138,8 +138,10 @@ class Pool:
         self._later(self._part(session, shared) if shared else session.quit())
 
     async def _part(self, session: Session, shared: Slot) -> None:
-        await session.quit()
-        await self._quota.let_go(shared)
+        try:
+            await session.quit()
+        finally:
+            await self._quota.let_go(shared)
 
     def _later(self, ending: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(ending)
