@@ -11,6 +11,8 @@ from bench.soak.ledger import SENDER_PREFIX, Ledger
 
 SOURCE = "127.0.1.1"
 """The address that stands for Domino."""
+MEETINGS = 1000
+"""So many are told of, again and again: what is remembered of each stays for months, and would look like a leak."""
 REPLY_SECONDS = 60.0
 AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 120.0
@@ -138,5 +140,5 @@ class Load:
         await connection.expect(250, 250, 354)
         self._ledger.sent[tag] += 1
         content = self._contents[int(number) % len(self._contents)]
-        connection.send(numbered(content, int(number)), b".\r\n")
+        connection.send(numbered(content, int(number) % MEETINGS), b".\r\n")
         await connection.expect(250)
