@@ -16,32 +16,14 @@ from services.console.demo_gateway import OTHER
 from services.transform.pipeline import Context, convert
 from services.transform.steps import ORDER
 from shared.mail.envelope import Client, Envelope, new_message_id
-from shared.operations.settings import Settings, System
+from shared.operations.settings import Settings
 from shared.routing.directory import Directory
+from tests.support.systems import EXCHANGE, NOTES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SETTINGS = Settings(
-    systems=[
-        System(
-            name="notes",
-            kind="domino",
-            domains=["notes.example.com"],
-            public_domain="example.com",
-            default_route="exchange",
-            notes_domains=["ACME"],
-        ),
-        System(
-            name="exchange",
-            kind="exchange",
-            domains=["exchange.example.com"],
-            public_domain="example.com",
-            default_route="notes",
-            encapsulation="strip",
-        ),
-    ]
-)
+SETTINGS = Settings(systems=[NOTES.model_copy(update={"notes_domains": ["ACME"]}), EXCHANGE])
 DIRECTORY = Directory(SETTINGS.systems)
 
 
