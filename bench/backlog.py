@@ -16,8 +16,8 @@ from bench import filling, messages, systems
 from bench.figures import Spread, Target, table
 from bench.processes import wait_for
 from bench.runs import LIMIT_SECONDS, Options, Result, carry, room, taken
-from shared.operations import configuration
-from shared.routing.directory import CurrentDirectory
+from shared import configuration
+from shared.routing.router import CurrentRouter
 from shared.spool.operation import Spool
 
 MESSAGES = 3000
@@ -62,10 +62,10 @@ def _through(options: Options, waiting: int) -> Result:
 
 def _postponed(place: Path, content: dict[str, Any], spool: Spool, waiting: int) -> float:
     settings = configuration.load(systems.write_configuration(place, content))
-    directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
+    router = CurrentRouter(settings.systems, settings.addresses.map).current()
     before = _used(spool)
     filling.accept_many(spool, waiting)
-    filling.postpone_many(spool, settings, directory)
+    filling.postpone_many(spool, settings, router)
     return _overhead(spool, before, waiting)
 
 

@@ -23,12 +23,12 @@ import uvloop
 from aiosmtpd.smtp import SMTP
 
 from services.transform.settlement import settlement_of
+from shared import configuration
+from shared.configuration.settings import Settings
 from shared.mail.edits import apply
 from shared.mail.envelope import Client, Envelope, Recipient, new_message_id
-from shared.operations import configuration
-from shared.operations.settings import Settings
-from shared.routing.directory import CurrentDirectory
 from shared.routing.route import NoRoute
+from shared.routing.router import CurrentRouter
 from shared.spool.lease import Lease, LeasedMessage
 from shared.spool.settle import Transformed
 
@@ -58,7 +58,7 @@ class Filter:
     def __init__(self, settings: Settings, returns: Returns) -> None:
         self._settings = settings
         self._returns = returns
-        self._directory = CurrentDirectory(settings.systems, settings.addresses.map)
+        self._router = CurrentRouter(settings.systems, settings.addresses.map)
 
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
         """Answer the end of a message."""
@@ -74,15 +74,15 @@ class Filter:
 
     def converted(self, sender: str | None, recipients: list[str], content: bytes) -> list[Onward] | None:
         """Return what goes on: sender, recipients and content of each message; None where it cannot be converted."""
-        now, directory = time.time(), self._directory.current()
-        from_route = directory.route(sender or "", self._settings.systems[0].name)
+        now, router = time.time(), self._router.current()
+        from_route = router.route(sender or "", self._settings.systems[0].name)
         source = self._settings.systems[0].name if isinstance(from_route, NoRoute) else from_route.system
         id = new_message_id(now)
         received = Envelope(
             id, sender, tuple(map(Recipient, recipients)), source, Client("127.0.0.1", "localhost"), now
         )
         leased = LeasedMessage(Lease("filter", id, "", 0), received, len(content))
-        settlement = settlement_of(leased, content, directory, self._settings, now=now)
+        settlement = settlement_of(leased, content, router, self._settings, now=now)
         if not isinstance(settlement, Transformed):
             return None
         deliveries = [

@@ -15,8 +15,8 @@ from bench import load, messages, systems
 from bench.figures import Target, sized, table
 from bench.processes import peak_bytes, resident_bytes
 from bench.runs import Options, Result, room
-from services.console.demo_gateway import CLIENTS
-from shared.operations.settings import IngressSettings
+from services.demo.gateway import CLIENTS
+from shared.configuration.ingress import IngressSettings
 
 SESSIONS = 200
 SIZE = 25_000_000

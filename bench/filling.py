@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from bench import messages
 from services.transform.settlement import settlement_of
+from shared.configuration.settings import Settings
 from shared.mail.envelope import Client, Envelope, Message, Recipient, new_message_id
-from shared.operations.settings import Settings
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from shared.spool.accept import accept_all
 from shared.spool.lease import LeasedMessage, lease_deliveries, lease_messages
 from shared.spool.operation import Spool
@@ -37,7 +37,7 @@ def _small(number: int) -> Message:
     return Message(envelope, messages.numbered(SMALL, number))
 
 
-def postpone_many(spool: Spool, settings: Settings, directory: Directory) -> None:
+def postpone_many(spool: Spool, settings: Settings, router: Router) -> None:
     """Make a delivery of every message that waits for transform, and postpone it for a month, as one that was deferred.
 
     The first is really converted; the others, which are like it, get its delivery and its edits.
@@ -45,7 +45,7 @@ def postpone_many(spool: Spool, settings: Settings, directory: Directory) -> Non
     history_seconds = settings.redis.history.total_seconds()
     model: NewDelivery | None = None
     for leased in _leased(spool):
-        model = model or _model(leased[0], settings, directory)
+        model = model or _model(leased[0], settings, router)
         converted = [Transformed(one.lease, (_like(model, one),)) for one in leased]
         spool.run(settle(converted, max_crashes=3, history_seconds=history_seconds))
         deliveries = spool.run(
@@ -60,8 +60,8 @@ def _leased(spool: Spool) -> Iterator[list[LeasedMessage]]:
         yield leased
 
 
-def _model(leased: LeasedMessage, settings: Settings, directory: Directory) -> NewDelivery:
-    settlement = settlement_of(leased, messages.numbered(SMALL, 0), directory, settings, now=time.time())
+def _model(leased: LeasedMessage, settings: Settings, router: Router) -> NewDelivery:
+    settlement = settlement_of(leased, messages.numbered(SMALL, 0), router, settings, now=time.time())
     if not isinstance(settlement, Transformed):
         raise RuntimeError(f"the small message is not converted: {settlement}")
     return settlement.deliveries[0]

@@ -25,18 +25,19 @@ from services.ingress.parameters import split
 from services.ingress.received import loops
 from services.transform.bounces.status import status_of
 from services.transform.bounces.text import domino_failures, notes_failures
-from services.transform.calendar.content_line import content_lines, split_line
-from services.transform.calendar.ical import read_calendars
-from services.transform.content_ids import mentions
-from services.transform.convert import BARE_SYSTEMS, try_out
 from services.transform.doclinks.ndl import read_links
-from services.transform.html_tokens import tokens
-from services.transform.outlook import reductions
-from services.transform.tnef import html_text
+from services.transform.dry_run import BARE_SYSTEMS, try_out
+from services.transform.editing.content_ids import mentions
+from services.transform.html import text as html_text
+from services.transform.html.outlook import reductions
+from services.transform.html.tokens import tokens
 from services.transform.tnef.message import read_message
 from services.transform.tnef.rtf_compression import decompress
 from services.transform.tnef.rtf_convert import convert as convert_rtf
 from services.transform.tnef.rtf_html import unwrap
+from shared.calendar.content_line import content_lines, split_line
+from shared.calendar.ical import read_calendars
+from shared.configuration.settings import Settings
 from shared.errors import CausewayError
 from shared.mail.address_list import read_addresses
 from shared.mail.downgrade import to_seven_bit
@@ -44,8 +45,7 @@ from shared.mail.encoded_words import decode_words, encode_words
 from shared.mail.header import fold, parameters
 from shared.mail.mime import Limits, parse
 from shared.mail.transfer import decode, encode_text
-from shared.operations.settings import Settings
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 
 Reader = Callable[[str], object]
 
@@ -232,7 +232,7 @@ SYSTEMS = {
         update={"domains": ["exchange.example.com"], "public_domain": "example.com"}
     ),
 }
-DIRECTORY = Directory(list(SYSTEMS.values()))
+DIRECTORY = Router(list(SYSTEMS.values()))
 SETTINGS = Settings()
 TO_EXCHANGE, TO_NOTES = ("notes", "exchange"), ("exchange", "notes")
 UNBOUNDED = Limits(parts=10**9, header_bytes=10**9)

@@ -11,7 +11,7 @@ from rq.serializers import JSONSerializer
 from bench import filling, systems
 from bench.figures import Spread, Target, table
 from bench.runs import Options, Result, room
-from shared.operations.settings import Settings
+from shared.configuration.settings import Settings
 from shared.spool.lease import lease_messages
 from shared.spool.operation import Spool
 from shared.spool.settle import Transformed, settle

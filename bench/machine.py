@@ -9,7 +9,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from shared.operations import embedded
+from shared.operations import embedded_redis
 
 FSYNC_SECONDS = 2.0
 BLOCK = b"x" * 4096
@@ -27,7 +27,7 @@ def describe(directory: Path) -> dict[str, str]:
         "versions": ", ".join(
             (
                 f"Python {platform.python_version()}",
-                f"Redis {_answer(str(embedded.find_redis_server()), '--version', word=2).removeprefix('v=')}",
+                f"Redis {_answer(str(embedded_redis.find_redis_server()), '--version', word=2).removeprefix('v=')}",
                 f"Postfix {_answer('postconf', '-h', 'mail_version', word=0)}",
                 *(f"{name} {version(name)}" for name in ("rq", "redis", "uvloop", "aiosmtpd", "aiosmtplib")),
             )

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.console.demo_gateway import CLIENTS
+from services.demo.gateway import CLIENTS
 from tests.support import tnef
 
 NUMBER = b"@NUMBER@"

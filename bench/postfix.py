@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import systems
 from bench.processes import running, wait_for
-from services.console import demo_gateway
+from services.demo import gateway as demo_gateway
 from shared.operations import certificates
 
 MAIN = """

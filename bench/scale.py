@@ -18,7 +18,7 @@ from bench import messages, systems
 from bench.figures import Spread, Target, table
 from bench.processes import cpu_seconds, family_cpu_seconds, running, wait_for
 from bench.runs import LIMIT_SECONDS, Options, Result, carry, room, send
-from services.console import gateway
+from shared.runtime import local_gateway
 from shared.spool import keys
 from shared.spool.gauge import gauge_queue
 from shared.spool.operation import Spool
@@ -89,9 +89,9 @@ def resume(spool: Spool) -> None:
 def _service(place: Path, content: dict[str, Any], name: str, replicas: int) -> Iterator[None]:
     """Run one service in so many processes, from when all of them are ready."""
     config = systems.write_configuration(place, content)
-    command = [sys.executable, "-m", "services.console.main", name, "--config", str(config)]
+    command = [sys.executable, "-m", "services.cli.main", name, "--config", str(config)]
     with running([*command, "--processes", str(replicas)], place / f"{name}.log"):
-        wait_for(lambda: gateway.says_ready(content["http"]["listen"]), f"{replicas} processes of {name}")
+        wait_for(lambda: local_gateway.says_ready(content["http"]["listen"]), f"{replicas} processes of {name}")
         yield
 
 

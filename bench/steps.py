@@ -12,19 +12,19 @@ from typing import ParamSpec, TypeVar
 from bench import messages
 from bench.figures import sized, table
 from bench.runs import Result
-from services.console.demo_gateway import OTHER
+from services.demo.gateway import OTHER
 from services.transform.pipeline import Context, convert
 from services.transform.steps import ORDER
+from shared.configuration.settings import Settings
 from shared.mail.envelope import Client, Envelope, new_message_id
-from shared.operations.settings import Settings
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from tests.support.systems import EXCHANGE, NOTES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 SETTINGS = Settings(systems=[NOTES.model_copy(update={"notes_domains": ["ACME"]}), EXCHANGE])
-DIRECTORY = Directory(SETTINGS.systems)
+DIRECTORY = Router(SETTINGS.systems)
 
 
 def context(source: str) -> Context:

@@ -15,10 +15,12 @@ import yaml
 from redis.exceptions import RedisError
 
 from bench.processes import running, wait_for
-from services.console import demo_gateway, gateway
-from services.console.data import DataFolder
-from shared.operations import certificates, configuration, embedded
-from shared.operations.settings import RedisSettings
+from services.demo import gateway as demo_gateway
+from shared import configuration
+from shared.configuration.redis import RedisSettings
+from shared.operations import certificates, embedded_redis
+from shared.runtime import local_gateway
+from shared.runtime.data_folder import DataFolder
 from shared.spool.connect import open_spool
 from shared.spool.operation import Spool
 
@@ -67,7 +69,7 @@ def configured(
             system("notes", "domino", notes_domains=["ACME"]),
             system("exchange", "exchange", encapsulation="strip"),
         ],
-        "addresses": {"map": str(Path(demo_gateway.__file__).parent / "samples" / "addresses.csv")},
+        "addresses": {"map": str(Path(local_gateway.__file__).parent / "samples" / "addresses.csv")},
         "http": {"listen": f"127.0.0.1:{demo_gateway.free_http_port()}"},
     }
 
@@ -83,20 +85,20 @@ def write_configuration(directory: Path, content: dict[str, Any]) -> Path:
 def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[int]:
     """Run a configured Causeway, so many processes of each service; yields its port. Raises RuntimeError."""
     config = write_configuration(directory, content)
-    command = [sys.executable, "-m", "services.console.main", "up", "--config", str(config)]
+    command = [sys.executable, "-m", "services.cli.main", "up", "--config", str(config)]
     command += ["--data", str(directory / "data")]
     for name, count in processes.items():
         command += ["--processes", f"{name}={count}"]
     settings = configuration.load(config)
     with running(command, _log(directory)) as process:
         try:
-            wait_for(lambda: gateway.is_ready(settings) or process.poll() is not None, "Causeway")
+            wait_for(lambda: local_gateway.is_ready(settings) or process.poll() is not None, "Causeway")
             if process.returncode is not None:
                 raise RuntimeError(f"Causeway ended with {process.returncode}")
         except RuntimeError as error:
             last = _log(directory).read_text().splitlines()[-3:]
             raise RuntimeError("\n".join((f"{error}; its last words:", *last))) from None
-        yield int(settings.ingress.listen[0].rpartition(":")[2])
+        yield settings.ingress.listen[0].port
 
 
 @contextmanager
@@ -118,7 +120,7 @@ def redis(directory: Path) -> Iterator[tuple[str, int]]:
     """Run the embedded Redis alone; yields its URL and process id."""
     data = DataFolder(directory / "redis")
     with data.locked():
-        command = embedded.command(embedded.find_redis_server(), data.path, data.socket)
+        command = embedded_redis.command(embedded_redis.find_redis_server(), data.path, data.socket)
         with running(command, directory / "redis.log") as process, opened(data.url) as spool:
             wait_for(lambda: _answers(spool), "Redis")
             yield data.url, process.pid

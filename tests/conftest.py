@@ -15,8 +15,8 @@ import redis
 import trustme
 from hypothesis import settings
 
-from shared.operations import embedded
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
+from shared.operations import embedded_redis
 
 settings.register_profile("causeway", deadline=None)  # machines are busy: nothing here is timed
 settings.load_profile("causeway")
@@ -60,7 +60,7 @@ def redis_socket() -> Iterator[Path]:
     """Return the unix socket of a real, durable redis-server that lives as long as the test run."""
     directory = Path(tempfile.mkdtemp(prefix="causeway-redis-"))  # short: a socket's path is limited to 107 octets
     socket = directory / "redis.sock"
-    process = subprocess.Popen(embedded.command(embedded.find_redis_server(), directory, socket))
+    process = subprocess.Popen(embedded_redis.command(embedded_redis.find_redis_server(), directory, socket))
     try:
         client = redis.Redis(unix_socket_path=str(socket))
         for _ in range(500):

@@ -15,7 +15,7 @@ from bench.soak.ledger import SENDER_PREFIX, longest_gap
 from bench.soak.leftovers import look
 from bench.soak.replicas import Gateway
 from bench.soak.trial import Trial
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import DeadLetter, list_dead

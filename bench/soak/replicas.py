@@ -13,11 +13,14 @@ from typing import Any
 import redis
 import yaml
 
-from services.console import demo_gateway, gateway
-from shared.operations import configuration, embedded
+from services.demo import gateway as demo_gateway
+from shared import configuration
+from shared.configuration.endpoint import Endpoint
+from shared.operations import embedded_redis
 from shared.operations.certificates import SelfSigned
 from shared.operations.processes import Child, Program
-from shared.operations.service import Name, drain_seconds
+from shared.runtime import local_gateway
+from shared.runtime.service import Name, drain_seconds
 
 KEEP_SECONDS = 0.05
 READY_SECONDS = 90.0
@@ -44,7 +47,7 @@ class Gateway:
         socket = directory / "redis.sock"
         self.url = f"unix://{socket}"
         hosts = dict.fromkeys(demo_gateway.CLIENTS, smart_host_port)
-        base = yaml.safe_load(demo_gateway.configuration_text(self.port, 1, hosts, made))
+        base = demo_gateway.demo_configuration(self.port, 1, hosts, made)
         del base["addresses"], base["http"]
         self._config = directory / "causeway.yaml"
         self._config.write_text(yaml.safe_dump(_merged(_merged(base, {"redis": {"url": self.url}}), changes)))
@@ -57,7 +60,7 @@ class Gateway:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper")  # what it starts ends with it
-        command = embedded.command(embedded.find_redis_server(), directory, socket)
+        command = embedded_redis.command(embedded_redis.find_redis_server(), directory, socket)
         self._redis = self._child(
             Program("redis", command, {}, 30, self._answers, apart=True, log=directory / "redis.log")
         )
@@ -103,13 +106,13 @@ class Gateway:
             name = f"{service}-{self._numbers[service]}"
             self._numbers[service] += 1
             port = demo_gateway.free_port()
-            command = [sys.executable, "-m", "services.console.main", service, "--config", str(self._config)]
+            command = [sys.executable, "-m", "services.cli.main", service, "--config", str(self._config)]
             program = Program(
                 name,
                 command,
                 {"CAUSEWAY_HTTP__LISTEN": f"127.0.0.1:{port}"},
                 drain_seconds(self.settings, service),
-                partial(gateway.says_ready, f"127.0.0.1:{port}"),
+                partial(local_gateway.says_ready, Endpoint("127.0.0.1", port)),
                 log=self.directory / f"{name}.log",
             )
             started.append(self._child(program))

@@ -13,7 +13,7 @@ from bench.soak.ledger import FATES, Ledger
 from bench.soak.peers import Peers
 from bench.soak.replicas import Gateway
 from shared.operations.processes import Child
-from shared.operations.service import Name
+from shared.runtime.service import Name
 
 SESSIONS = 10
 

@@ -22,11 +22,12 @@ from services.egress.probe import probe_entry
 from services.egress.quota import Quota
 from services.egress.session import Timeouts
 from services.egress.worker import Worker
+from shared.configuration.settings import Settings
+from shared.configuration.systems import SmartHost, System
 from shared.errors import ConfigurationError
 from shared.mail.reply import Reply
-from shared.operations.health import Health
-from shared.operations.settings import Settings, SmartHost, System
 from shared.operations.tls import Tls
+from shared.runtime.health import Health
 from shared.spool.connect import open_async_spool
 from shared.spool.operation import AsyncSpool
 

@@ -18,12 +18,12 @@ from services.egress.quota import Quota
 from services.egress.session import Session
 from services.egress.transaction import Transaction
 from services.egress.verdict import Result
+from shared.configuration.systems import SmartHost
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.edits import Edits, apply
 from shared.mail.line_ends import normalize
 from shared.mail.outcome import Deferred, Outcome
 from shared.mail.reply import Reply
-from shared.operations.settings import SmartHost
 from shared.operations.tasks import end
 
 MAX_TRANSACTIONS = 100

@@ -19,10 +19,10 @@ from random import Random
 from typing import Literal
 
 from services.egress.balance import Host
+from shared.configuration.egress import EgressSettings
 from shared.errors import SpoolError
 from shared.operations import metrics
 from shared.operations.events import emit
-from shared.operations.settings import EgressSettings
 from shared.spool import keys
 from shared.spool.host_health import read_host_health, replace_host_health
 from shared.spool.operation import AsyncSpool

@@ -17,10 +17,10 @@ import rq
 from services.egress.app import build_courier
 from services.egress.attempt import Attempt
 from services.egress.settlement import after_a_bug, settlement_of, tell, without_content
+from shared import configuration
+from shared.configuration.settings import Settings
 from shared.errors import SpoolError
-from shared.operations import configuration
 from shared.operations.events import emit
-from shared.operations.settings import Settings
 from shared.spool.connect import open_async_spool
 from shared.spool.lease import LeasedDelivery, claim_delivery, contents
 from shared.spool.settle import Settlement

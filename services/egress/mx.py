@@ -19,8 +19,8 @@ import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 
 from services.egress.balance import Host
+from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
-from shared.operations.settings import SmartHost
 
 NULL_MX = Reply(556, "the domain takes no mail (null MX)", "5.1.10")
 NO_ANSWER = Reply(451, "DNS does not answer", "4.4.3")

@@ -12,9 +12,9 @@ from services.egress.balance import Host
 from services.egress.mx import Resolver
 from services.egress.pool import Context
 from services.egress.session import Session, Timeouts, open_session
+from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
 from shared.operations.certificates import Certificate, shown
-from shared.operations.settings import SmartHost
 
 
 @dataclass(frozen=True, slots=True)

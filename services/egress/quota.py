@@ -16,8 +16,8 @@ from itertools import count
 
 from services.egress.balance import Host
 from services.egress.line import Line
+from shared.configuration.systems import SmartHost
 from shared.errors import SpoolError
-from shared.operations.settings import SmartHost
 from shared.operations.tasks import end
 from shared.spool.host_quota import Slot, pace_of, renew_slots, return_slots, take_slot, take_turn
 from shared.spool.operation import AsyncSpool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from random import Random
 
-from shared.operations.settings import RetrySettings
+from shared.configuration.egress import RetrySettings
 
 
 def wait_seconds(attempts: int, retry: RetrySettings, random: Random) -> float:

@@ -11,10 +11,10 @@ from random import Random
 from typing import Literal
 
 from services.egress.retry import delay_is_worth_a_report, next_attempt, next_turn
+from shared.configuration.egress import RetrySettings
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
 from shared.mail.report import Kind
-from shared.operations.settings import RetrySettings
 
 Parked = Literal["refused", "expired", "undeliverable_report"]
 

@@ -9,6 +9,7 @@ from random import Random
 
 from services.egress.attempt import Attempt
 from services.egress.settle import DeadLetter, Finish, Policy, Report, RetryAt, settle
+from shared.configuration.settings import Settings
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
 from shared.mail.envelope import new_message_id
@@ -16,7 +17,6 @@ from shared.mail.outcome import Deferred, Outcome
 from shared.mail.report import build_report
 from shared.operations import metrics
 from shared.operations.events import emit
-from shared.operations.settings import Settings
 from shared.spool.lease import LeasedDelivery
 from shared.spool.settle import Crashed, Dead, Finished, Retry, Settlement
 

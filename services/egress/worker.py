@@ -20,12 +20,12 @@ from typing import TypeVar
 from services.egress.attempt import Attempt, LeaseRanOutError
 from services.egress.courier import Courier
 from services.egress.settlement import after_a_bug, settlement_of, tell, without_content
+from shared.configuration.settings import Settings
 from shared.errors import SpoolError
 from shared.operations import metrics
 from shared.operations.events import emit
-from shared.operations.health import Health
-from shared.operations.settings import Settings
 from shared.operations.tasks import end
+from shared.runtime.health import Health
 from shared.spool import keys
 from shared.spool.lease import Lease, LeasedDelivery, contents, lease_deliveries, release, renew, wait_for_work
 from shared.spool.operation import AsyncSpool, Operation

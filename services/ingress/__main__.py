@@ -3,7 +3,7 @@
 import sys
 
 from services.ingress.app import run
-from shared.operations.service import main
+from shared.runtime.service import main
 
 if __name__ == "__main__":
     sys.exit(main("ingress", run))

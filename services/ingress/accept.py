@@ -11,6 +11,8 @@ from services.ingress.admission import Load, admit, admit_hops, admit_size
 from services.ingress.group_commit import GroupCommit
 from services.ingress.received import loops, received
 from services.ingress.replies import Refusal
+from shared.configuration.ingress import IngressSettings
+from shared.configuration.redis import RedisSettings
 from shared.errors import MalformedMessage, SpoolFull, SpoolTooWeak, SpoolUnavailable
 from shared.mail.envelope import Envelope, Message
 from shared.mail.header import read_fields
@@ -19,7 +21,6 @@ from shared.mail.mime import DEFAULT_LIMITS
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
-from shared.operations.settings import IngressSettings, RedisSettings
 from shared.spool.accept import accept_all
 from shared.spool.operation import AsyncSpool, Operation
 

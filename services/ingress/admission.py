@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from services.ingress import replies
 from services.ingress.replies import Refusal
-from shared.operations.settings import IngressSettings, RedisSettings
+from shared.configuration.ingress import IngressSettings
+from shared.configuration.redis import RedisSettings
 
 STALE_SECONDS = 10.0
 """A reading older than this says nothing: the spool counts as away."""

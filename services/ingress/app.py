@@ -16,10 +16,10 @@ from services.ingress.load import LoadWatch
 from services.ingress.server import Server
 from services.ingress.server_session import Ingress
 from services.ingress.sources import Sources
-from shared.operations.health import Health
-from shared.operations.settings import Settings
+from shared.configuration.settings import Settings
 from shared.operations.tls import Tls
-from shared.routing.directory import CurrentDirectory
+from shared.routing.router import CurrentRouter
+from shared.runtime.health import Health
 from shared.spool import keys
 from shared.spool.connect import open_async_spool
 
@@ -52,7 +52,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     """Serve inside the block; drain when it is left. Raises ConfigurationError for what cannot be used."""
     ingress = settings.ingress
     hostname = ingress.hostname or settings.hostname
-    directory = CurrentDirectory(settings.systems, settings.addresses.map)
+    router = CurrentRouter(settings.systems, settings.addresses.map)
     tls = Tls.server(ingress.tls) if _uses_tls(settings) else None
     spool = open_async_spool(settings.redis)
     gauge_spool = open_async_spool(settings.redis.model_copy(update={"timeout": GAUGE_PATIENCE}))
@@ -63,7 +63,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
             settings=ingress,
             hostname=hostname,
             sources=Sources(settings.systems),
-            directory=directory,
+            router=router,
             tls=tls,
             acceptance=Acceptance(spool, watch.load, hostname, ingress, settings.redis),
             sessions=SessionLimit(ingress.max_sessions, ingress.max_sessions_per_client),

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import socket
 
+from shared.configuration.endpoint import Endpoint
 from shared.errors import ConfigurationError
-from shared.operations.settings import parse_listen
 
 BACKLOG = 1024
 
 
-def listen(address: str, key: str) -> list[socket.socket]:
-    """Listen on "host:port": one socket for each address that the host stands for; an empty host is all of them.
+def listen(address: Endpoint, key: str) -> list[socket.socket]:
+    """Listen on an endpoint: one socket for each address that the host stands for; an empty host is all of them.
 
     key: where the address was configured. Raises ConfigurationError for an address that cannot be used.
     """
-    host, port = parse_listen(address)
     listeners: list[socket.socket] = []
     try:
-        for family, kind, protocol, _, endpoint in socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        for family, kind, protocol, _, socket_address in socket.getaddrinfo(
+            address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         ):
             listener = socket.socket(family, kind, protocol)
             listeners.append(listener)
@@ -27,7 +26,7 @@ def listen(address: str, key: str) -> list[socket.socket]:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind(endpoint)
+            listener.bind(socket_address)
             listener.listen(BACKLOG)
             listener.setblocking(False)
     except OSError as error:

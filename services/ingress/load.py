@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.ingress.admission import Load
+from shared.configuration.redis import RedisSettings
 from shared.errors import SpoolError
 from shared.operations.events import emit
-from shared.operations.settings import RedisSettings
 from shared.operations.tasks import end
 from shared.spool.append_only_file import AppendOnlyFile
 from shared.spool.gauge import gauge_queue, gauge_spool

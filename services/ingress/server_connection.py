@@ -21,10 +21,10 @@ from services.ingress.input import Input
 from services.ingress.limits import SessionLimit
 from services.ingress.replies import Refusal
 from services.ingress.sources import ClientAddress, certificate_names
+from shared.configuration.ingress import IngressSettings
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
-from shared.operations.settings import IngressSettings
 
 LINGER_SECONDS = 5.0
 """How long a peer that does not read may keep a connection that we have closed."""

@@ -25,14 +25,14 @@ from services.ingress.replies import Refusal
 from services.ingress.server_connection import ServerConnection
 from services.ingress.sources import ClientAddress, Sources
 from services.ingress.transaction import Transaction
+from shared.configuration.ingress import IngressSettings
 from shared.mail.envelope import Client
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
-from shared.operations.settings import IngressSettings
 from shared.operations.tls import Tls
-from shared.routing.directory import CurrentDirectory
 from shared.routing.route import NoRoute
+from shared.routing.router import CurrentRouter
 
 HANDSHAKE_SECONDS = 30.0
 
@@ -44,7 +44,7 @@ class Ingress:
     settings: IngressSettings
     hostname: str
     sources: Sources
-    directory: CurrentDirectory
+    router: CurrentRouter
     tls: Tls | None
     acceptance: Acceptance
     sessions: SessionLimit
@@ -185,7 +185,7 @@ class ServerSession(ServerConnection):
         rcpt = commands.rcpt(argument, smtputf8=transaction.mail.parameters.smtputf8)
         if isinstance(rcpt, Refusal):
             return rcpt
-        route = self._ingress.directory.current().route(rcpt.address, transaction.source)
+        route = self._ingress.router.current().route(rcpt.address, transaction.source)
         if isinstance(route, NoRoute):
             emit("recipient.unroutable", recipient=rcpt.address, system=transaction.source, cause=route.reason)
             return replies.NO_ROUTE

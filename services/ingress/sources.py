@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from shared.operations.settings import Network, System
+from shared.configuration.systems import System
+from shared.configuration.values import Network
 
 ClientAddress = IPv4Address | IPv6Address
 

@@ -6,11 +6,11 @@ import signal
 from contextlib import closing
 from types import FrameType
 
-from services.transform.convert import DryRun, known_systems, system_named, try_out
+from services.transform.dry_run import DryRun, known_systems, system_named, try_out
 from services.transform.worker import Worker
-from shared.operations.health import Health
-from shared.operations.settings import Settings
-from shared.routing.directory import CurrentDirectory
+from shared.configuration.settings import Settings
+from shared.routing.router import CurrentRouter
+from shared.runtime.health import Health
 from shared.spool.connect import open_spool
 
 __all__ = ["dry_run", "known_systems", "run"]
@@ -18,9 +18,9 @@ __all__ = ["dry_run", "known_systems", "run"]
 
 def run(settings: Settings, health: Health) -> None:
     """Convert messages until SIGTERM or SIGINT. For the main thread. Raises ConfigurationError for an unusable map."""
-    directory = CurrentDirectory(settings.systems, settings.addresses.map)
+    router = CurrentRouter(settings.systems, settings.addresses.map)
     with closing(open_spool(settings.redis)) as spool, closing(open_spool(settings.redis)) as renewal_spool:
-        worker = Worker(settings, spool, renewal_spool, directory, health)
+        worker = Worker(settings, spool, renewal_spool, router, health)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             health.drain()
@@ -39,5 +39,5 @@ def dry_run(settings: Settings, source: str, destination: str, content: bytes) -
 
     Raises ConfigurationError for a name that is no system and for an address map that cannot be used.
     """
-    directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
-    return try_out(content, system_named(settings, source), system_named(settings, destination), directory, settings)
+    router = CurrentRouter(settings.systems, settings.addresses.map).current()
+    return try_out(content, system_named(settings, source), system_named(settings, destination), router, settings)

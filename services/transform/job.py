@@ -10,8 +10,8 @@ import time
 import rq
 
 from services.transform.settlement import settlement_of
-from shared.operations import configuration
-from shared.routing.directory import CurrentDirectory
+from shared import configuration
+from shared.routing.router import CurrentRouter
 from shared.spool.lease import claim_message, contents
 from shared.spool.memory import recall
 from shared.spool.stock_worker import StockJob, rq_answer
@@ -26,10 +26,10 @@ def convert() -> rq.Retry | None:
     leased = job.spool.run(claim_message(job.id, job.execution))
     if leased is None:
         return None
-    directory = CurrentDirectory(settings.systems, settings.addresses.map).current()
+    router = CurrentRouter(settings.systems, settings.addresses.map).current()
     [content] = job.spool.run(contents([job.id]))
     settlement = settlement_of(
-        leased, content, directory, settings, now=time.time(), recall=lambda key: job.spool.run(recall(key))
+        leased, content, router, settings, now=time.time(), recall=lambda key: job.spool.run(recall(key))
     )
     if not job.settle(settlement, settings.redis, settings.transform.max_crashes):
         return None

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.configuration.systems import System
+from shared.configuration.transform import TransformSettings
 from shared.errors import SpoolError
 from shared.mail.edits import Edit, Edits, apply, compose
 from shared.mail.envelope import Envelope
 from shared.mail.mime import Entity, parse
-from shared.operations.settings import System, TransformSettings
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from shared.spool.memory import Memory, Remember
 
 OnFailure = Literal["pass", "defer", "dead_letter"]
@@ -48,7 +49,7 @@ class Context:
     envelope: Envelope
     source: System
     destination: System
-    directory: Directory
+    router: Router
     settings: TransformSettings = field(default_factory=TransformSettings)
     hostname: str = "localhost"
     now: float = 0.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.envelope import Envelope, Notify, Recipient
 from shared.mail.reply import Reply
-from shared.routing.directory import Directory
 from shared.routing.route import NoRoute
+from shared.routing.router import Router
 
 NO_ROUTE = Reply(550, "The recipient's address leads to no mail system here", "5.1.2")
 
@@ -26,7 +26,7 @@ class Plan:
     unrouted: Delivery | None = None
 
 
-def plan(envelope: Envelope, size: int, directory: Directory, now: float) -> Plan:
+def plan(envelope: Envelope, size: int, router: Router, now: float) -> Plan:
     """Route every recipient of a message of `size` octets.
 
     Recipients that the destination knows by one address become one, which asks for all the reports that they asked for.
@@ -34,19 +34,19 @@ def plan(envelope: Envelope, size: int, directory: Directory, now: float) -> Pla
     routed: dict[str, dict[str, DeliveryRecipient]] = {}
     unrouted: list[DeliveryRecipient] = []
     for recipient in envelope.recipients:
-        route = directory.route(recipient.address, envelope.source)
+        route = router.route(recipient.address, envelope.source)
         if isinstance(route, NoRoute):
-            public = directory.public(recipient.address)
+            public = router.public(recipient.address)
             unrouted.append(_recipient(recipient, public, public, refusal=NO_ROUTE))
             continue
         addressed = _recipient(recipient, route.public, route.address)
         same = routed.setdefault(route.system, {})
         key = _key(route.address)
         same[key] = _merged(same[key], addressed) if key in same else addressed
-    base = _delivery(envelope, size, directory, now)
+    base = _delivery(envelope, size, router, now)
     return Plan(
         tuple(_part(base, system, recipients.values()) for system, recipients in sorted(routed.items())),
-        _part(base, _answering_system(base, directory), unrouted) if unrouted else None,
+        _part(base, _answering_system(base, router), unrouted) if unrouted else None,
     )
 
 
@@ -78,14 +78,14 @@ def _merged(first: DeliveryRecipient, second: DeliveryRecipient) -> DeliveryReci
     return replace(first, notify=tuple(wish for wish in wishes if wish != "NEVER"))
 
 
-def _delivery(envelope: Envelope, size: int, directory: Directory, now: float) -> Delivery:
+def _delivery(envelope: Envelope, size: int, router: Router, now: float) -> Delivery:
     """Return what every delivery of the message has in common."""
     return Delivery(
         id=envelope.id,
         message_id=envelope.id,
         source=envelope.source,
         system="",
-        sender=directory.public_sender(envelope.sender),
+        sender=router.public_sender(envelope.sender),
         recipients=(),
         size=size,
         received_at=envelope.received_at,
@@ -105,10 +105,10 @@ def _part(base: Delivery, system: str, recipients: Iterable[DeliveryRecipient]) 
     return replace(base, id=id, system=system, recipients=own, smtputf8=base.smtputf8 or not is_ascii)
 
 
-def _answering_system(base: Delivery, directory: Directory) -> str:
+def _answering_system(base: Delivery, router: Router) -> str:
     """Return the system from which mail to the public sender leads back to where the message came from."""
-    for name in directory.topology.systems:
-        route = directory.route(base.sender or "", name)
+    for name in router.topology.systems:
+        route = router.route(base.sender or "", name)
         if not isinstance(route, NoRoute) and route.system == base.source:
             return name
     return base.source

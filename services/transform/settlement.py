@@ -13,6 +13,7 @@ from services.transform.pipeline import Context, Conversion, Recall, Step, StepR
 from services.transform.plan import plan
 from services.transform.steps import ORDER
 from services.transform.steps.addresses import leaks_after
+from shared.configuration.settings import Settings
 from shared.errors import MalformedMessage, SpoolError
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
@@ -20,8 +21,7 @@ from shared.mail.envelope import Message, new_message_id
 from shared.mail.report import build_report
 from shared.operations import metrics
 from shared.operations.events import emit
-from shared.operations.settings import Settings
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from shared.spool.lease import Lease, LeasedMessage
 from shared.spool.settle import Crashed, Dead, NewDelivery, Settlement, Transformed
 
@@ -29,7 +29,7 @@ from shared.spool.settle import Crashed, Dead, NewDelivery, Settlement, Transfor
 def settlement_of(
     leased: LeasedMessage,
     content: bytes | None,
-    directory: Directory,
+    router: Router,
     settings: Settings,
     *,
     now: float,
@@ -46,13 +46,13 @@ def settlement_of(
     lease, limit = leased.lease, settings.transform.message_timeout.total_seconds()
     if content is None:
         return _dead(lease, "no_content", "its content is no longer in the spool")
-    if leased.envelope.source not in directory.topology.systems:
+    if leased.envelope.source not in router.topology.systems:
         return _dead(
             lease, "no_system", f"it came from {leased.envelope.source}, which is none of the `systems` any more"
         )
     try:
         with deadline(limit), metrics.stage_seconds.labels("transform").time():
-            return _Conversions(leased, content, directory, settings, now, steps, recall).settlement()
+            return _Conversions(leased, content, router, settings, now, steps, recall).settlement()
     except DeadlineExceeded:
         emit("message.timed_out", lease.id, level=logging.ERROR, limit_seconds=limit, crashes=lease.crashes + 1)
         return Crashed(lease, f"timeout: not converted within {limit:g} s")
@@ -83,7 +83,7 @@ class _Conversions:
 
     leased: LeasedMessage
     content: bytes
-    directory: Directory
+    router: Router
     settings: Settings
     now: float
     steps: Sequence[Step]
@@ -91,7 +91,7 @@ class _Conversions:
 
     def settlement(self) -> Settlement:
         envelope, lease = self.leased.envelope, self.leased.lease
-        planned = plan(envelope, len(self.content), self.directory, self.now)
+        planned = plan(envelope, len(self.content), self.router, self.now)
         if planned.unrouted and envelope.sender is None:
             return _dead(lease, "no_route", "; ".join(one.public for one in planned.unrouted.recipients))
         converted = [(delivery, self._conversion(delivery.system)) for delivery in planned.deliveries]
@@ -116,12 +116,12 @@ class _Conversions:
             yield build_report("failed", unrouted, wanting, returned, hostname=hostname, id=id, now=self.now)
 
     def _conversion(self, system: str) -> Conversion:
-        envelope, systems = self.leased.envelope, self.directory.topology.systems
+        envelope, systems = self.leased.envelope, self.router.topology.systems
         context = Context(
             envelope,
             systems[envelope.source],
             systems[system],
-            self.directory,
+            self.router,
             self.settings.transform,
             self.settings.hostname,
             self.now,
@@ -132,7 +132,7 @@ class _Conversions:
             _tell(envelope.id, system, report)
         if conversion.stopped:
             raise _StoppedError(conversion.stopped, system)
-        if leaks := leaks_after(self.content, conversion.edits, self.directory):
+        if leaks := leaks_after(self.content, conversion.edits, self.router):
             metrics.internal_address_leaks.inc(leaks)
             emit("address.leaked", envelope.id, level=logging.WARNING, system=system, addresses=leaks)
         return conversion

@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 
 from services.transform.renewal import Renewal
 from services.transform.settlement import settlement_of, tell
+from shared.configuration.settings import Settings
 from shared.errors import SpoolError
 from shared.operations.events import emit
-from shared.operations.health import Health
-from shared.operations.settings import Settings
-from shared.routing.directory import CurrentDirectory
+from shared.routing.router import CurrentRouter
+from shared.runtime.health import Health
 from shared.spool import keys
 from shared.spool.lease import LeasedMessage, contents, lease_messages, release, wait_for_work
 from shared.spool.memory import recall
@@ -59,14 +59,14 @@ class Worker:
     """Converts messages until `stop`. `renewal_spool` is a second connection, for the thread that renews."""
 
     def __init__(
-        self, settings: Settings, spool: Spool, renewal_spool: Spool, directory: CurrentDirectory, health: Health
+        self, settings: Settings, spool: Spool, renewal_spool: Spool, router: CurrentRouter, health: Health
     ) -> None:
         self.name = f"transform-{socket.gethostname()}-{secrets.token_hex(4)}"
         self.stopping = False
         self._settings = settings
         self._spool = spool
         self._renewal_spool = renewal_spool
-        self._directory = directory
+        self._router = router
         self._health = health
         self._is_busy = False
         self._upkeep = Every(UPKEEP_SECONDS)
@@ -124,14 +124,14 @@ class Worker:
     def _settlement_of(self, leased: LeasedMessage, content: bytes | None) -> list[Settlement]:
         """Return the settlement, or nothing where a stop came while Redis, asked for a memory, was away."""
         made: list[Settlement] = []
-        directory = self._directory.current()
+        router = self._router.current()
 
         def convert() -> None:
             made.append(
                 settlement_of(
                     leased,
                     content,
-                    directory,
+                    router,
                     self._settings,
                     now=time.time(),
                     recall=lambda key: self._spool.run(recall(key)),

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from shared.errors import CannotDowngrade
+from shared.mail.body import decode_body
 from shared.mail.edits import Edit, Edits, merge
 from shared.mail.header import fold
 from shared.mail.mime import Entity, parse
-from shared.mail.transfer import IDENTITIES, decode_body, encode_base64, encode_quoted_printable, has_crlf_only
+from shared.mail.transfer import IDENTITIES, encode_base64, encode_quoted_printable, has_crlf_only
 
 _HIGH = re.compile(rb"[\x80-\xff]")
 _HIGH_TO_HIGH = re.compile(rb"[\x80-\xff](?:.*[\x80-\xff])?", re.DOTALL)

@@ -1,15 +1,9 @@
-"""Content transfer encodings (RFC 2045 section 6): bodies decoded, and the bodies of new text."""
+"""Content transfer encodings (RFC 2045 section 6): decoding, and the encoding of new text."""
 
 from __future__ import annotations
 
 import binascii
 import re
-from typing import TYPE_CHECKING
-
-from shared.mail import charset as charsets
-
-if TYPE_CHECKING:
-    from shared.mail.mime import Entity
 
 IDENTITIES = frozenset(("", "7bit", "8bit", "binary"))
 _UUENCODINGS = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
@@ -19,23 +13,6 @@ _MAX_LINE = 998  # octets without CRLF (RFC 5322 section 2.1.1)
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE)
-
-
-def decode_body(content: bytes, entity: Entity) -> bytes:
-    """Return the octets of the entity's body without its transfer encoding; of a damaged one, what can be read."""
-    return decode(content[entity.body_start : entity.end], entity.transfer_encoding)
-
-
-def decode_text(content: bytes, entity: Entity) -> str:
-    """Return the body as text, its line ends as they are. Undecodable octets become U+FFFD.
-
-    Text of an unknown charset, and text that claims US-ASCII and is not, is read as UTF-8 where valid, else as
-    Windows-1252.
-    """
-    octets = decode_body(content, entity)
-    charset = entity.parameters.get("charset", "us-ascii")
-    text = None if charsets.codec(charset) == "ascii" else charsets.decode(octets, charset)
-    return charsets.guess(octets) if text is None else text
 
 
 def decode(octets: bytes, encoding: str) -> bytes:

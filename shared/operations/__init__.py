@@ -1,1 +1,1 @@
-"""What an administrator meets: settings, TLS, health, metrics, events, supervision."""
+"""What every process has: events, metrics, TLS, certificates, child processes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from shared.configuration.settings import Settings
 from shared.errors import ConfigurationError
 
 
@@ -42,6 +43,22 @@ class Certificate:
         wanted = name.lower().rstrip(".")
         parent = wanted.partition(".")[2]
         return any(known.lower() in (wanted, f"*.{parent}" if parent else wanted) for known in self.names)
+
+
+def configured(settings: Settings) -> Iterator[tuple[str, Path, Path | None]]:
+    """Yield the use, the file and the key of each certificate that the gateway shows, and use and file of each CA."""
+    tls = settings.ingress.tls
+    if tls.certificate and (tls.mode != "none" or settings.ingress.listen_tls):
+        yield "ingress", tls.certificate, tls.key
+        if tls.client_ca:
+            yield "ingress.client_ca", tls.client_ca, None
+    for system in settings.systems:
+        for host in system.smart_hosts:
+            use = f"egress.{system.name}.{host.host or host.mx}"
+            if host.certificate:
+                yield use, host.certificate, host.key
+            if host.ca and host.tls == "verify":
+                yield f"{use}.ca", host.ca, None
 
 
 def inspect(file: Path) -> Certificate:

@@ -12,9 +12,10 @@ import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from shared.configuration.ingress import IngressTls
+from shared.configuration.systems import SmartHost
 from shared.errors import ConfigurationError
 from shared.operations.events import emit
-from shared.operations.settings import IngressTls, SmartHost
 
 Signature = tuple[tuple[int, int, int] | None, ...]
 

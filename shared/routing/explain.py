@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shared.mail.address import Address
-from shared.routing.directory import Directory
 from shared.routing.route import NoRoute
+from shared.routing.router import Router
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class Explanation:
         return {**asdict(self), "rules": list(self.rules)}
 
 
-def explain(address: str, source: str, directory: Directory) -> Explanation:
+def explain(address: str, source: str, router: Router) -> Explanation:
     """Explain an address in mail from the system named `source`; any text can be explained."""
-    found = directory.recognize(address)
-    route = directory.route(address, source)
+    found = router.recognize(address)
+    route = router.route(address, source)
     refused = route.reason if isinstance(route, NoRoute) else None
     return Explanation(
         address=address,
         source=source,
         is_address=Address.is_valid(address),
-        public=directory.public(address),
-        is_internal=directory.is_internal(address),
+        public=router.public(address),
+        is_internal=router.is_internal(address),
         owner=found.owner.name if found.owner else None,
         map_line=found.pair.line if found.pair else None,
         system=None if isinstance(route, NoRoute) else route.system,

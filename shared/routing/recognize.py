@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.configuration.systems import System
 from shared.mail.address import MAX_OCTETS, Address, quote, unquote
-from shared.operations.settings import System
 from shared.routing import imcea
 from shared.routing.address_map import AddressMap, Pair
 from shared.routing.notes_address import NotesName

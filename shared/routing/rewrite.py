@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from shared.configuration.systems import System
 from shared.mail.address import address_key, quote
-from shared.operations.settings import System
 from shared.routing.address_map import AddressMap, Pair
 from shared.routing.notes_address import NotesName
 from shared.routing.recognize import Recognized, recognize

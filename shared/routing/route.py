@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from shared.configuration.systems import System
 from shared.errors import MalformedAddress
 from shared.mail.address import Address, unquote
-from shared.operations.settings import System
 from shared.routing.address_map import AddressMap
 from shared.routing.recognize import Recognized, recognize
 from shared.routing.rewrite import internal, public

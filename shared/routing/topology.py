@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from shared.configuration.systems import System
 from shared.mail.address import domain_key
-from shared.operations.settings import System
 
 
 class Topology:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import combinations, permutations, product
 
+from shared.configuration.systems import System
 from shared.mail.address import domain_key
-from shared.operations.settings import System
 from shared.routing.address_map import MAX_FAULTS, AddressMap
 from shared.routing.recognize import pair_owner
 from shared.routing.topology import Topology

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shared.configuration.redis import Durability
 from shared.errors import SpoolTooWeak
 from shared.mail.compact_json import write_json
 from shared.mail.envelope import Envelope, Message
-from shared.operations.settings import Durability
 from shared.spool import keys
 from shared.spool.operation import Argument, Batch, Command, Operation, Script
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.operations.settings import Durability
+from shared.configuration.redis import Durability
 from shared.spool.gauge import SpoolGauge
 
 _NOT_WHOLE = "Redis is rewriting its append-only file, maybe since that is new: mail is taken once this is done"

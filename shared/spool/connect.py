@@ -6,6 +6,7 @@ is known to the record alone.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import redis
@@ -16,8 +17,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from shared.operations.settings import RedisSettings, parse_listen
+from shared.configuration.redis import RedisSettings
 from shared.spool.operation import AsyncSpool, Spool
+
+PATIENCE = timedelta(seconds=2)
+"""How long a probe or a scrape waits for Redis: less than the shortest usual time limit of either."""
 
 
 def _options(settings: RedisSettings) -> dict[str, Any]:
@@ -29,7 +33,7 @@ def connect(settings: RedisSettings) -> redis.Redis:
     """Return a synchronous client; it connects when first used."""
     options = {**_options(settings), "retry": Retry(NoBackoff(), 0)}
     if settings.sentinel:
-        nodes = [parse_listen(node) for node in settings.sentinel.nodes]
+        nodes = [(node.host, node.port) for node in settings.sentinel.nodes]
         return Sentinel(nodes, **options).master_for(settings.sentinel.service)  # type: ignore[no-any-return, no-untyped-call]
     return redis.Redis.from_url(settings.url, **options)
 
@@ -38,7 +42,7 @@ def connect_async(settings: RedisSettings) -> redis.asyncio.Redis:
     """Return an asynchronous client; it connects when first used, and belongs to one event loop."""
     options = {**_options(settings), "retry": AsyncRetry(NoBackoff(), 0)}
     if settings.sentinel:
-        nodes = [parse_listen(node) for node in settings.sentinel.nodes]
+        nodes = [(node.host, node.port) for node in settings.sentinel.nodes]
         return AsyncSentinel(nodes, **options).master_for(settings.sentinel.service)  # type: ignore[no-any-return, no-untyped-call]
     return redis.asyncio.Redis.from_url(settings.url, **options)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.configuration.redis import Durability, RedisSettings
+from shared.configuration.settings import Settings
 from shared.errors import SpoolUnavailable
-from shared.operations.settings import Durability, RedisSettings
+from shared.spool import keys
 from shared.spool.operation import Batch, Command, Operation, Script
 
 File = Literal["off", "rewriting", "on"]
@@ -45,6 +47,11 @@ class SpoolGauge:
     problem: str
     server: str
     file: File
+
+
+def queues(settings: Settings) -> list[str]:
+    """Return the queues of every stage: transform, and egress of each system."""
+    return [keys.TRANSFORM, *(keys.egress(system.name) for system in settings.systems)]
 
 
 def gauge_queue(queue: str) -> Operation[QueueGauge]:

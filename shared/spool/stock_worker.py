@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import rq
 
+from shared.configuration.redis import RedisSettings
 from shared.errors import CausewayError
-from shared.operations.settings import RedisSettings
 from shared.spool.operation import Spool
 from shared.spool.settle import CRASH_DELAY_SECONDS, Crashed, Dead, Retry, Settlement, settle
 

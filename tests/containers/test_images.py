@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import pytest
 
-from shared.operations.service import Name
+from shared.runtime.service import Name
 from tests.support.advisories import Advisories
 from tests.support.compose import ROOT, docker
 from tests.support.ports import free_ports

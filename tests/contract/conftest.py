@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool.connect import open_async_spool, open_spool
 from shared.spool.operation import Operation
 

@@ -18,11 +18,11 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from shared.configuration.redis import RedisSettings
 from shared.errors import SpoolFull, SpoolTooWeak, SpoolUnavailable
 from shared.mail.edits import Edit
 from shared.mail.envelope import Message
 from shared.mail.reply import Reply
-from shared.operations.settings import RedisSettings
 from shared.spool import keys
 from shared.spool.accept import accept, accept_all
 from shared.spool.connect import open_async_spool, open_spool

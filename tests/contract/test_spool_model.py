@@ -15,7 +15,7 @@ from rq.exceptions import NoSuchJobError
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.transform.settlement import settlement_of
+from shared.configuration.redis import RedisSettings
+from shared.configuration.settings import Settings
 from shared.mail.edits import apply
-from shared.operations.settings import RedisSettings, Settings
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from shared.spool.lease import contents, lease_deliveries, lease_messages
@@ -37,12 +38,12 @@ def spool(redis_settings: RedisSettings) -> Iterator[Spool]:
 def carry(spool: Spool, sent: bytes, outlook: OutlookCalendar) -> None:
     """Accept a message, convert it and all that it brings, and let Outlook receive what is to be delivered."""
     spool.run(accept(message("jane@exchange.example.com", sender="john@notes.example.com", content=sent)))
-    directory, settings = Directory([NOTES, EXCHANGE]), Settings(systems=[NOTES, EXCHANGE])
+    router, settings = Router([NOTES, EXCHANGE]), Settings(systems=[NOTES, EXCHANGE])
     while leased := spool.run(lease_messages("test", max_jobs=100, max_bytes=10**9, seconds=30)):
         for one in leased:
             (content,) = spool.run(contents([one.lease.id]))
             settlement = settlement_of(
-                one, content, directory, settings, now=time.time(), recall=lambda key: spool.run(recall(key))
+                one, content, router, settings, now=time.time(), recall=lambda key: spool.run(recall(key))
             )
             assert spool.run(settle([settlement])) == frozenset()
     for delivery in spool.run(lease_deliveries("exchange", "test", max_jobs=100, max_bytes=10**9, seconds=30)):

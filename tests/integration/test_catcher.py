@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.ports import free_ports
 
-PROGRAM = [sys.executable, "-m", "services.console.catcher"]
+PROGRAM = [sys.executable, "-m", "services.demo.catcher"]
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from services.console import demo_gateway
-from shared.operations.settings import RedisSettings
+from services.demo import gateway as demo_gateway
+from shared.configuration.redis import RedisSettings
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead
 from tests.support.faults import is_drained

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from services.console.data import DataFolder
+from shared.runtime.data_folder import DataFolder
 from tests.support.ports import adjacent_ports, free_ports
 from tests.support.processes import eventually
 
@@ -87,7 +87,7 @@ def typed(start: str) -> list[str]:
 
 def test_the_incident_ends_as_the_page_says(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
-    refusing, mended = typed("python -m services.console.catcher")
+    refusing, mended = typed("python -m services.demo.catcher")
     dry_run, one_alone, all_others = typed("causeway dead replay")
     with reader.terminal(typed("causeway up")[0], "causeway is up"):
         with reader.terminal(refusing, "catching"):

@@ -25,7 +25,7 @@ class Demo:
         command = [
             sys.executable,
             "-c",
-            "import signal, sys; signal.signal(2, 1); from services.console.main import main;"
+            "import signal, sys; signal.signal(2, 1); from services.cli.main import main;"
             "sys.exit(main(['demo', '--stay']))",
         ]
         environment = {**os.environ, "TMPDIR": str(folder)}

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import redis
 
+from shared.configuration.egress import RetrySettings
+from shared.configuration.redis import RedisSettings
+from shared.configuration.systems import SmartHost
 from shared.mail.delivery import DeliveryRecipient
 from shared.mail.edits import Edit
-from shared.operations.settings import RedisSettings, RetrySettings, SmartHost
 from shared.spool import keys
 from shared.spool.dead_letters import list_dead
 from shared.spool.lease import contents, lease_messages

@@ -14,9 +14,10 @@ from services.egress.app import build_courier, next_hops
 from services.egress.balance import Host
 from services.egress.courier import Courier
 from services.egress.session import Session
+from shared.configuration.redis import RedisSettings
+from shared.configuration.systems import SmartHost
 from shared.mail.delivery import Delivery
 from shared.mail.outcome import Deferred, Delivered, Outcome
-from shared.operations.settings import RedisSettings, SmartHost
 from shared.spool import keys
 from shared.spool.connect import open_async_spool
 from shared.spool.operation import Spool

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead

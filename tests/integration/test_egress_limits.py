@@ -22,10 +22,12 @@ import yaml
 from services.egress.app import build_courier
 from services.egress.courier import AT_LIMIT, Courier
 from services.egress.line import LONGEST_LINE
+from shared.configuration.redis import RedisSettings
+from shared.configuration.settings import Settings
+from shared.configuration.systems import SmartHost
 from shared.mail.delivery import Delivery
 from shared.mail.outcome import Deferred, Delivered, Outcome
-from shared.operations import embedded
-from shared.operations.settings import RedisSettings, Settings, SmartHost
+from shared.operations import embedded_redis
 from shared.spool import keys
 from shared.spool.connect import open_async_spool
 from shared.spool.host_quota import Pace, pace_of, take_turn
@@ -348,7 +350,7 @@ def mortal_redis() -> Iterator[tuple[RedisSettings, subprocess.Popen[bytes]]]:
     """A Redis that a test may kill."""
     directory = Path(tempfile.mkdtemp(prefix="causeway-limits-"))
     socket = directory / "redis.sock"
-    process = subprocess.Popen(embedded.command(embedded.find_redis_server(), directory, socket))
+    process = subprocess.Popen(embedded_redis.command(embedded_redis.find_redis_server(), directory, socket))
     try:
         with redis.Redis(unix_socket_path=str(socket)) as client:
             eventually(lambda: socket.exists() and client.ping())

@@ -15,8 +15,9 @@ from datetime import timedelta
 import pytest
 
 from services.egress.app import build_courier
+from shared.configuration.redis import RedisSettings
+from shared.configuration.systems import SmartHost
 from shared.mail.outcome import Delivered
-from shared.operations.settings import RedisSettings, SmartHost
 from shared.spool.connect import open_async_spool
 from tests.support.egress import settings_for
 from tests.support.mail import CONTENT, delivery, message

@@ -21,10 +21,11 @@ import redis.asyncio
 
 from services.egress.app import build_courier
 from services.egress.worker import Worker
+from shared.configuration.redis import RedisSettings
+from shared.configuration.systems import SmartHost
 from shared.mail.delivery import Delivery
-from shared.operations import embedded
-from shared.operations.health import Health
-from shared.operations.settings import RedisSettings, SmartHost
+from shared.operations import embedded_redis
+from shared.runtime.health import Health
 from shared.spool import keys
 from shared.spool.connect import connect_async
 from shared.spool.lease import lease_deliveries
@@ -198,8 +199,8 @@ class OwnRedis:
         self.start()
 
     def start(self) -> None:
-        binary = embedded.find_redis_server()
-        self._process = subprocess.Popen(embedded.command(binary, self.directory, self.socket))
+        binary = embedded_redis.find_redis_server()
+        self._process = subprocess.Popen(embedded_redis.command(binary, self.directory, self.socket))
 
     def kill(self) -> None:
         self._process.kill()

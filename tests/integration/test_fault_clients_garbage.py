@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from tests.conftest import Certificates
 from tests.support.gateway import IngressProcess, ingress_process, open_files, resident_bytes
 from tests.support.ingress import RawClient

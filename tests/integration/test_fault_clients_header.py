@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool.dead_letters import list_dead
 from tests.conftest import Certificates
 from tests.support.gateway import gateway, ingress_process, resident_bytes

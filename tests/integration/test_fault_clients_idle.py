@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.operations.service import allow_many_files
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
+from shared.runtime.service import allow_many_files
 from tests.conftest import Certificates
 from tests.support.gateway import IngressProcess, ingress_process, open_files, resident_bytes
 from tests.support.processes import eventually

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from tests.conftest import Certificates
 from tests.support.gateway import ingress_process, most_resident_bytes
 from tests.support.ingress import RawClient, spooled

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from tests.conftest import Certificates
 from tests.support.gateway import ingress_process
 from tests.support.ingress import RECIPIENT, SENDER, RawClient, running, settings, spooled

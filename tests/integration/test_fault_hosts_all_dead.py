@@ -8,7 +8,9 @@ from pathlib import Path
 
 import redis
 
-from shared.operations.settings import RedisSettings, RetrySettings, SmartHost
+from shared.configuration.egress import RetrySettings
+from shared.configuration.redis import RedisSettings
+from shared.configuration.systems import SmartHost
 from shared.spool import keys
 from shared.spool.operation import Spool
 from tests.support.egress import SYSTEM, settings_for

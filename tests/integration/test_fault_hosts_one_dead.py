@@ -9,7 +9,8 @@ from pathlib import Path
 
 import redis
 
-from shared.operations.settings import RedisSettings, SmartHost
+from shared.configuration.redis import RedisSettings
+from shared.configuration.systems import SmartHost
 from shared.spool import keys
 from shared.spool.operation import Spool
 from tests.support.egress import SYSTEM, settings_for

@@ -23,8 +23,11 @@ from typing import Any, Literal
 import pytest
 import redis
 
+from shared.configuration.egress import EgressSettings, RetrySettings
+from shared.configuration.redis import RedisSettings
+from shared.configuration.settings import Settings
+from shared.configuration.systems import SmartHost, System
 from shared.mail.delivery import Delivery
-from shared.operations.settings import EgressSettings, RedisSettings, RetrySettings, Settings, SmartHost, System
 from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import Filter, list_dead

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from shared.configuration.redis import RedisSettings
 from shared.operations.processes import Child, Program, Supervisor
-from shared.operations.settings import RedisSettings
 from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool

@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from redis.sentinel import Sentinel as SentinelClient
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool.connect import open_spool
 from shared.spool.gauge import gauge_spool
 from tests.support.faults import under_load

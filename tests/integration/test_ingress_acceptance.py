@@ -11,8 +11,9 @@ from services.ingress import replies
 from services.ingress.accept import Acceptance
 from services.ingress.admission import Load
 from services.ingress.group_commit import GROUP_OCTETS, GROUPS_AT_ONCE
+from shared.configuration.ingress import IngressSettings
+from shared.configuration.redis import RedisSettings
 from shared.mail.reply import Reply
-from shared.operations.settings import IngressSettings, RedisSettings
 from shared.spool.connect import open_async_spool
 from tests.support.mail import message
 

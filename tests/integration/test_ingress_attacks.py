@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from tests.conftest import Certificates
 from tests.support.ingress import RECIPIENT, SENDER, RawClient, Running, running, settings, spooled
 

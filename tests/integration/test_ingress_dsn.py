@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from tests.support.ingress import RECIPIENT, SENDER, RawClient, running, settings, spooled
 
 MAIL, RCPT = f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{RECIPIENT}>"

@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from services.ingress.group_commit import GROUP_OCTETS, GROUPS_AT_ONCE, GroupCommit, Write
+from shared.configuration.redis import RedisSettings
 from shared.mail.envelope import Message
-from shared.operations.settings import RedisSettings
 from shared.spool.accept import accept_all
 from shared.spool.connect import open_async_spool
 from shared.spool.gauge import gauge_queue

@@ -9,7 +9,7 @@ import pytest
 
 from services.ingress import load
 from services.ingress.load import LoadWatch
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool import keys
 from shared.spool.connect import open_async_spool
 

@@ -10,7 +10,7 @@ import redis
 
 from services.ingress import server
 from services.ingress.proxy_protocol import SIGNATURE
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from tests.conftest import Certificates
 from tests.support.ingress import SENDER, RawClient, running, settings, spooled
 

@@ -17,8 +17,8 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
-from shared.operations import embedded
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
+from shared.operations import embedded_redis
 from shared.spool import keys
 from tests.support.ingress import RECIPIENT, SENDER, RawClient, Running, running, settings, spooled
 
@@ -391,7 +391,7 @@ def test_a_write_without_its_replicas_is_not_answered_with_250(redis_settings: R
 def test_a_spool_that_goes_away_is_told_and_its_return_is_seen() -> None:
     directory = Path(tempfile.mkdtemp(prefix="causeway-redis-"))  # short: a socket's path is limited to 107 octets
     socket = directory / "redis.sock"
-    command = embedded.command(embedded.find_redis_server(), directory, socket)
+    command = embedded_redis.command(embedded_redis.find_redis_server(), directory, socket)
     away = "451 4.3.0 Storage not available, try again later"
     process = subprocess.Popen(command)
     try:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import redis
 
+from shared.configuration.redis import RedisSettings
 from shared.errors import ConfigurationError
-from shared.operations.settings import RedisSettings
 from tests.conftest import Certificates
 from tests.support.ingress import RECIPIENT, SENDER, RawClient, Running, running, settings, spooled
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import redis
 
+from shared.configuration.redis import RedisSettings
 from shared.errors import ConfigurationError
-from shared.operations.settings import RedisSettings
 from shared.spool import keys
 from tests.conftest import Certificates
 from tests.support.ingress import RECIPIENT, SENDER, SYSTEMS, RawClient, Running, running, settings, spooled

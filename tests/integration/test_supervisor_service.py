@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from tests.support.mail import message

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.configuration.redis import RedisSettings
 from shared.mail.edits import apply
-from shared.operations.settings import RedisSettings
 from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool

@@ -20,11 +20,15 @@ import redis
 from services.transform.app import run
 from services.transform.renewal import Renewal
 from services.transform.worker import Worker
+from shared.configuration.addresses import AddressSettings
+from shared.configuration.http import HttpSettings
+from shared.configuration.redis import RedisSettings
+from shared.configuration.settings import Settings
+from shared.configuration.transform import TransformSettings
 from shared.mail.edits import apply
-from shared.operations import embedded
-from shared.operations.health import Health
-from shared.operations.settings import AddressSettings, HttpSettings, RedisSettings, Settings, TransformSettings
-from shared.routing.directory import CurrentDirectory
+from shared.operations import embedded_redis
+from shared.routing.router import CurrentRouter
+from shared.runtime.health import Health
 from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
@@ -181,7 +185,7 @@ def test_messages_of_a_worker_that_died_are_done_by_another(settings: Settings, 
 @pytest.fixture
 def worker(settings: Settings, spool: Spool) -> Iterator[Worker]:
     renewal_spool = open_spool(settings.redis)
-    yield Worker(settings, spool, renewal_spool, CurrentDirectory(settings.systems), Health())
+    yield Worker(settings, spool, renewal_spool, CurrentRouter(settings.systems), Health())
     renewal_spool.close()
 
 
@@ -234,7 +238,7 @@ def test_a_worker_that_hangs_where_no_alarm_reaches_it_keeps_no_lease(
 
 
 @contextmanager
-def service(directory: Path, redis_url: str, **transform: object) -> Iterator[subprocess.Popen[bytes]]:
+def service(folder: Path, redis_url: str, **transform: object) -> Iterator[subprocess.Popen[bytes]]:
     """Run the service as a process of its own; the file `log` has its events."""
     hosts = {"smart_hosts": [{"host": "127.0.0.1", "tls": "none"}]}
     configuration = {
@@ -243,9 +247,9 @@ def service(directory: Path, redis_url: str, **transform: object) -> Iterator[su
         "transform": {"lease": "1s", **transform},
         "http": {"listen": None},
     }
-    file = directory / "causeway.yaml"
+    file = folder / "causeway.yaml"
     file.write_text(json.dumps(configuration))  # JSON is YAML
-    with (directory / "log").open("ab") as log:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", "services.transform", "--config", file], stderr=log)
         try:
             yield process
@@ -254,8 +258,8 @@ def service(directory: Path, redis_url: str, **transform: object) -> Iterator[su
             process.wait()
 
 
-def events(directory: Path) -> list[str]:
-    return [json.loads(line)["event"] for line in (directory / "log").read_text().splitlines() if line.startswith("{")]
+def events(router: Path) -> list[str]:
+    return [json.loads(line)["event"] for line in (router / "log").read_text().splitlines() if line.startswith("{")]
 
 
 def test_sigterm_ends_the_service_and_leaves_nothing_leased(
@@ -292,7 +296,7 @@ def test_a_message_that_takes_too_long_is_a_dead_letter_in_the_end(
 def test_the_service_outlives_redis(tmp_path: Path) -> None:
     """Redis is killed while the service waits, and started again: the service goes on with what comes then."""
     socket = tmp_path / "redis.sock"
-    command = embedded.command(embedded.find_redis_server(), tmp_path, socket)
+    command = embedded_redis.command(embedded_redis.find_redis_server(), tmp_path, socket)
     url = f"unix://{socket}"
     server = subprocess.Popen(command)
     spool = open_spool(RedisSettings(url=url))

@@ -25,9 +25,9 @@ import pytest
 import redis
 import yaml
 
-from services.console.data import DataFolder
-from services.console.demo import carry, samples
-from services.console.demo_gateway import CLIENTS, Gateway, running
+from services.demo.demonstration import carry, samples
+from services.demo.gateway import CLIENTS, Gateway, running
+from shared.runtime.data_folder import DataFolder
 from tests.support.manifests import ROOT
 from tests.support.ports import free_ports
 from tests.support.processes import eventually

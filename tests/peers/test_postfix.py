@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Iterator
 from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
 
-from services.console import demo_gateway
+from services.demo import gateway as demo_gateway
 from shared.operations import certificates
 from tests.peers.postfix import Postfix
 from tests.support.processes import eventually
@@ -51,14 +51,10 @@ def smart_hosts(place: Path) -> Iterator[tuple[Postfix, Postfix]]:
 
 
 @pytest.fixture
-def gateway(
-    place: Path, smart_hosts: tuple[Postfix, Postfix], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[demo_gateway.Gateway]:
+def gateway(place: Path, smart_hosts: tuple[Postfix, Postfix]) -> Iterator[demo_gateway.Gateway]:
     """The demonstration's gateway, with the Postfix pair 3:1 as Exchange's smart hosts."""
-    ours = demo_gateway.configuration_text
 
-    def with_postfix(*values: object) -> str:
-        content = yaml.safe_load(ours(*values))  # type: ignore[arg-type]
+    def with_postfix(content: dict[str, Any]) -> None:
         content["systems"][1]["smart_hosts"] = [
             {
                 "host": "127.0.0.1",
@@ -72,10 +68,8 @@ def gateway(
         ]
         content["systems"][0]["networks"].append("127.0.0.1/32")  # smtp-source cannot choose its address
         content["egress"] = {"host_down": "1s", "host_down_longest": "2s", "retry": {"first": "1s", "longest": "5s"}}
-        return str(yaml.safe_dump(content))
 
-    monkeypatch.setattr(demo_gateway, "configuration_text", with_postfix)
-    with demo_gateway.running(place / "gateway") as running:
+    with demo_gateway.running(place / "gateway", alter=with_postfix) as running:
         yield running
 
 

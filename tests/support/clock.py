@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.operations.settings import RedisSettings
+from shared.configuration.redis import RedisSettings
 from shared.spool.connect import open_spool
 from shared.spool.gauge import gauge_queue
 from tests.support.faults import QUEUES, Account, under_load

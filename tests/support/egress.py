@@ -12,16 +12,12 @@ from typing import Any
 
 from services.egress.app import build_courier
 from services.egress.worker import Worker
+from shared.configuration.egress import EgressSettings, RetrySettings
+from shared.configuration.redis import RedisSettings
+from shared.configuration.settings import Settings
+from shared.configuration.systems import SmartHost, System
 from shared.mail.edits import Edit
-from shared.operations.health import Health
-from shared.operations.settings import (
-    EgressSettings,
-    RedisSettings,
-    RetrySettings,
-    Settings,
-    SmartHost,
-    System,
-)
+from shared.runtime.health import Health
 from shared.spool.accept import accept
 from shared.spool.connect import open_async_spool
 from shared.spool.lease import lease_messages

@@ -24,12 +24,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
-import yaml
 
-from services.console import demo_gateway
-from shared.operations.settings import RedisSettings
+from services.demo import gateway as demo_gateway
+from shared.configuration.redis import RedisSettings
 from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead
@@ -214,19 +212,15 @@ def short_leases(configuration: dict[str, Any]) -> None:
 @contextmanager
 def under_load(directory: Path, redis: dict[str, Any], alter: Alter = lambda _configuration: None) -> Iterator[Trial]:
     """Run a gateway on the given Redis (a `redis` section), and send to it inside the block."""
-    ours = demo_gateway.configuration_text
 
-    def altered(*values: Any) -> str:
-        content = {**yaml.safe_load(ours(*values)), **deepcopy(IMPATIENT), "redis": redis}
-        alter(content)
-        return str(yaml.safe_dump(content))
+    def altered(configuration: dict[str, Any]) -> None:
+        configuration.update(deepcopy(IMPATIENT), redis=redis)
+        alter(configuration)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo_gateway, "configuration_text", altered)
-        with demo_gateway.running(directory) as gateway:
-            trial = Trial(gateway, RedisSettings.model_validate(redis))
-            try:
-                yield trial
-            finally:
-                trial.load.give_up()
-                trial.end()
+    with demo_gateway.running(directory, alter=altered) as gateway:
+        trial = Trial(gateway, RedisSettings.model_validate(redis))
+        try:
+            yield trial
+        finally:
+            trial.load.give_up()
+            trial.end()

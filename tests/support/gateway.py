@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from services.console import demo_gateway
-from services.console.data import DataFolder
-from services.console.gateway import is_ready
-from shared.operations import configuration
+from services.demo import gateway as demo_gateway
+from shared import configuration
+from shared.configuration.redis import RedisSettings
 from shared.operations.certificates import SelfSigned
-from shared.operations.settings import RedisSettings
+from shared.runtime.data_folder import DataFolder
+from shared.runtime.local_gateway import is_ready
 from shared.spool.connect import open_spool
 from shared.spool.operation import Spool
 from tests.conftest import Certificates
@@ -88,14 +88,14 @@ def gateway(
     """Run all of a gateway, delivering over STARTTLS to a smart host on that port. sections: changes to settings."""
     made = SelfSigned(certificates.ca, certificates.certificate, certificates.key)
     (port,), http_port = free_ports(1), demo_gateway.free_http_port()
-    text = demo_gateway.configuration_text(port, http_port, dict.fromkeys(demo_gateway.CLIENTS, smart_host), made)
-    content: dict[str, Any] = yaml.safe_load(text)
+    catchers = dict.fromkeys(demo_gateway.CLIENTS, smart_host)
+    content = demo_gateway.demo_configuration(port, http_port, catchers, made)
     del content["addresses"]
     for name, section in sections.items():
         content[name] = {**content.get(name, {}), **section}
     config, data = _write(folder, content), DataFolder(folder / "data")
     settings = configuration.load(config)
-    command = ("services.console.main", "up", "--config", str(config), "--data", str(data.path), *arguments)
+    command = ("services.cli.main", "up", "--config", str(config), "--data", str(data.path), *arguments)
     process, log = _started(folder, *command)
     running = Gateway(port, data, log)
     try:

@@ -16,9 +16,10 @@ import uvloop
 
 from services.ingress.app import serving
 from services.ingress.server import Server
+from shared.configuration.redis import RedisSettings
+from shared.configuration.settings import Settings
 from shared.errors import CausewayError
 from shared.mail.envelope import Envelope
-from shared.operations.settings import RedisSettings, Settings
 from shared.spool import keys
 
 SENDER, RECIPIENT = "a@notes.example.com", "b@exchange.example.com"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import redis
 
-from shared.operations import embedded
+from shared.operations import embedded_redis
 from shared.operations.tether import tethered
 from tests.support.ports import free_ports
 from tests.support.processes import eventually
@@ -105,7 +105,7 @@ class RedisServer:
         return max(file.stat().st_size for file in self.directory.rglob("*") if file.is_file())
 
     def _command(self) -> list[str]:
-        command = embedded.command(embedded.find_redis_server(), self.directory, Path("redis.sock"))
+        command = embedded_redis.command(embedded_redis.find_redis_server(), self.directory, Path("redis.sock"))
         options = {"port": self.port, "bind": "127.0.0.1", **self.options}
         for name, value in options.items():
             command += [f"--{name.replace('_', '-')}", *str(value).split(" ")]
@@ -124,4 +124,4 @@ class Sentinel(RedisServer):
         )
 
     def _command(self) -> list[str]:
-        return [str(embedded.find_redis_server()), str(self._file), "--sentinel"]
+        return [str(embedded_redis.find_redis_server()), str(self._file), "--sentinel"]

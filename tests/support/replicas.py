@@ -17,7 +17,7 @@ from typing import Any
 import redis
 import yaml
 
-from shared.operations.settings import Settings
+from shared.configuration.settings import Settings
 from shared.operations.tether import tethered
 from shared.spool import keys
 from shared.spool.accept import accept

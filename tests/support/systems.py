@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.operations.settings import System
+from shared.configuration.systems import System
 
 NOTES = System(
     name="notes",

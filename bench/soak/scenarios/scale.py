@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.soak.trial import Scenario, Trial
-from shared.operations.service import Name
+from shared.runtime.service import Name
 
 RATE = 50
 MOST = 4

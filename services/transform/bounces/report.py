@@ -10,11 +10,12 @@ from services.transform.bounces.status import status_of
 from services.transform.bounces.text import FAILURES, NOT_DELIVERED, RETURNED, Failure, domino_failures, notes_failures
 from services.transform.pipeline import Context
 from shared.mail.address_list import read_addresses
+from shared.mail.body import decode_body
 from shared.mail.charset import read_unlabelled
 from shared.mail.edits import Edit
 from shared.mail.header import encode_words, fold
 from shared.mail.mime import Entity
-from shared.mail.transfer import IDENTITIES, decode_body
+from shared.mail.transfer import IDENTITIES
 
 _BLANK_LINES = re.compile(rb"(?:[ \t]*+\r?\n)*+")
 
@@ -85,7 +86,7 @@ def _fields(failures: list[Failure], reporter: str, context: Context) -> bytes:
     """Return the body of message/delivery-status; addresses are public, and a failure is told once."""
     groups = [fold("Reporting-MTA", f"dns; {reporter}")]
     for failure in dict.fromkeys(failures):
-        group = fold("Final-Recipient", f"rfc822; {context.directory.public(failure.address)}")
+        group = fold("Final-Recipient", f"rfc822; {context.router.public(failure.address)}")
         group += f"Action: failed\r\nStatus: {status_of(failure.reason)}\r\n".encode("ascii")
         if failure.reason:
             group += fold("Diagnostic-Code", f"X-Notes; {encode_words(failure.reason)}")
@@ -97,5 +98,5 @@ def _reporter(content: bytes, root: Entity, context: Context) -> str:
     """Return the domain that the bounce comes from, as everybody may see it."""
     field = root.find("from")
     mailboxes = read_addresses(content, field.value_start, field.end) if field else ()
-    domains = (context.directory.public(mailbox.address).rpartition("@")[2] for mailbox in mailboxes)
+    domains = (context.router.public(mailbox.address).rpartition("@")[2] for mailbox in mailboxes)
     return next((domain for domain in domains if domain and domain.isascii()), context.hostname)

@@ -15,10 +15,10 @@ from itertools import islice, pairwise
 
 from icalendar.prop import vRecur
 
-from services.transform.calendar.moments import Occurrence, day_of, instant, to_local, to_utc, union
 from services.transform.calendar.patterns import DayPattern, candidates
-from services.transform.calendar.rules import rule_slots
-from services.transform.calendar.values import Moment
+from shared.calendar.moments import Occurrence, day_of, instant, to_local, to_utc, union
+from shared.calendar.rules import rule_slots
+from shared.calendar.values import Moment
 from shared.errors import MalformedCalendar
 
 MAX_SLOTS = 3000

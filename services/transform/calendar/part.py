@@ -13,12 +13,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.transform.calendar.ical import decode_calendar
+from shared.calendar.ical import decode_calendar
+from shared.mail.body import decode_body
 from shared.mail.charset import codec
 from shared.mail.edits import Edit
 from shared.mail.header import fold
 from shared.mail.mime import Entity
-from shared.mail.transfer import decode_body, encode_base64, encode_quoted_printable, encode_text, is_seven_bit
+from shared.mail.transfer import encode_base64, encode_quoted_printable, encode_text, is_seven_bit
 
 TYPES = frozenset(("text/calendar", "application/ics"))
 _OF_THE_BODY = ("content-type", "content-transfer-encoding", "content-md5", "content-length")

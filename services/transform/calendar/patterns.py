@@ -18,8 +18,8 @@ from math import gcd
 
 from icalendar.prop import vRecur
 
-from services.transform.calendar.rules import one_of
-from services.transform.calendar.values import Moment
+from shared.calendar.rules import one_of
+from shared.calendar.values import Moment
 
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 MAX_INTERVAL = {"DAILY": 999, "WEEKLY": 99, "MONTHLY": 99, "YEARLY": 8}

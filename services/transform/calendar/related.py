@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.transform.tnef.html_text import to_text
+from services.transform.html.text import to_text
+from shared.mail.body import decode_text
 from shared.mail.mime import Entity
-from shared.mail.transfer import decode_text
 
 _MAX_CHARACTERS = 512 * 1024  # of one text
 

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any
 
-from services.transform.calendar.moments import Occurrence, instant
-from services.transform.calendar.values import Moment
+from shared.calendar.moments import Occurrence, instant
+from shared.calendar.values import Moment
 
 _FORMAT = 1
 _LONGEST_KEY = 200

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from services.transform.doclinks.ndl import DocLink
-from shared.operations.settings import WebLinks
+from shared.configuration.transform import WebLinks
 
 _NO_VIEW = "0"
 _HOST_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")

@@ -14,9 +14,9 @@ from html import escape, unescape
 from pathlib import PurePath
 from urllib.parse import unquote
 
-from services.transform.alternatives import Block, block_in
-from services.transform.html_tokens import Attribute, Token, tokens
-from services.transform.text_body import Replacement, TextBody
+from services.transform.editing.alternatives import Block, block_in
+from services.transform.editing.text_body import Replacement, TextBody
+from services.transform.html.tokens import Attribute, Token, tokens
 
 _BLANK = r"(?:\s|&nbsp;)"
 _REFERENCE = re.compile(

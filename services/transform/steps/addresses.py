@@ -18,7 +18,7 @@ from shared.mail.address_list import Mailbox, read_addresses, write_name
 from shared.mail.edits import Edit, Edits, apply
 from shared.mail.header import Field, read_fields
 from shared.mail.mime import Entity
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 
 FIELDS = frozenset(
     {
@@ -36,47 +36,47 @@ FIELDS = frozenset(
 )
 
 
-def rewrite_headers(content: bytes, root: Entity, directory: Directory, humanize_names: bool) -> list[Edit]:
+def rewrite_headers(content: bytes, root: Entity, router: Router, humanize_names: bool) -> list[Edit]:
     """Return the edits that make the address fields of a message public, in order."""
     return [
         edit
         for field in _address_fields(root.fields)
         for mailbox in read_addresses(content, field.value_start, field.end)
-        for edit in _edits_of(content, mailbox, directory, humanize_names)
+        for edit in _edits_of(content, mailbox, router, humanize_names)
     ]
 
 
-def leaks(content: bytes, root: Entity, directory: Directory) -> int:
+def leaks(content: bytes, root: Entity, router: Router) -> int:
     """Return how many internal addresses the address fields of a message hold; none once it is rewritten.
 
     Counts what `rewrite_headers` would still change, and what looks like an internal address anywhere else in those
     fields: a comment, a route.
     """
-    return _leaks(content, root.fields, directory)
+    return _leaks(content, root.fields, router)
 
 
-def leaks_after(content: bytes, edits: Edits, directory: Directory) -> int:
+def leaks_after(content: bytes, edits: Edits, router: Router) -> int:
     """Return the same for a message as its edits leave it (`causeway_internal_address_leaks_total`); copies no body."""
     _, body_start = read_fields(content, 0, len(content), _never)
     header = apply(content[:body_start], [edit for edit in edits if edit.end <= body_start])
     fields, _ = read_fields(header, 0, len(header), _never)
-    return _leaks(header, fields, directory)
+    return _leaks(header, fields, router)
 
 
 def _never(_offset: int) -> bool:
     return False
 
 
-def _leaks(content: bytes, fields: Iterable[Field], directory: Directory) -> int:
+def _leaks(content: bytes, fields: Iterable[Field], router: Router) -> int:
     count = 0
     for field in _address_fields(fields):
         covered = field.value_start
         for mailbox in read_addresses(content, field.value_start, field.end):
             start, end = mailbox.address_span
-            count += len(directory.topology.internal_pattern.findall(content, covered, start))
-            count += directory.is_internal(mailbox.address)
+            count += len(router.topology.internal_pattern.findall(content, covered, start))
+            count += router.is_internal(mailbox.address)
             covered = end
-        count += len(directory.topology.internal_pattern.findall(content, covered, field.end))
+        count += len(router.topology.internal_pattern.findall(content, covered, field.end))
     return count
 
 
@@ -84,13 +84,13 @@ def _address_fields(fields: Iterable[Field]) -> Iterator[Field]:
     return (field for field in fields if field.name in FIELDS)
 
 
-def _edits_of(content: bytes, mailbox: Mailbox, directory: Directory, humanize_names: bool) -> Iterator[Edit]:
+def _edits_of(content: bytes, mailbox: Mailbox, router: Router, humanize_names: bool) -> Iterator[Edit]:
     if mailbox.name_span and (humanize_names or "@" in mailbox.name):
-        name = directory.public_name(mailbox.name)
+        name = router.public_name(mailbox.name)
         if name != mailbox.name:
             start, end = mailbox.name_span
             yield Edit(start, end, write_name(name, quoted=content.startswith(b'"', start)))
-    public = directory.public(mailbox.address)
+    public = router.public(mailbox.address)
     if public != mailbox.address:
         yield _address_edit(content, mailbox, public)
 
@@ -111,7 +111,7 @@ def _applies(message: StepMessage, _context: Context) -> bool:
 
 
 def _edits(message: StepMessage, context: Context) -> list[Edit]:
-    return rewrite_headers(message.content, message.root, context.directory, context.destination.kind != "domino")
+    return rewrite_headers(message.content, message.root, context.router, context.destination.kind != "domino")
 
 
 STEP = Step(

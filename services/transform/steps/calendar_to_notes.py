@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 
 from icalendar import Calendar
 
-from services.transform.alternatives import Block, add_block
-from services.transform.calendar.ical import read_calendars, write_calendar
+from services.transform.calendar.known import Situation
+from services.transform.calendar.message import meeting_message
 from services.transform.calendar.part import Place, places, read_text, replace_calendar
-from services.transform.calendar.to_exchange.message import meeting_message
 from services.transform.calendar.to_notes.convert import ForNotes, for_notes
 from services.transform.calendar.to_notes.forward import forward_notice
-from services.transform.calendar.to_notes.known import Situation
+from services.transform.editing.alternatives import Block, add_block
 from services.transform.pipeline import Change, Context, Further, Step, StepMessage
+from shared.calendar.ical import read_calendars, write_calendar
 from shared.errors import MalformedCalendar
 from shared.mail.edits import Edit, merge
 
@@ -43,7 +43,7 @@ def _change(message: StepMessage, context: Context) -> Change:
         now=datetime.fromtimestamp(context.now, UTC),
         endless=context.settings.endless_series,
         memory=context.settings.series_memory,
-        public=context.directory.public,
+        public=context.router.public,
         recall=context.recall,
     )
     edits: list[Edit] = []

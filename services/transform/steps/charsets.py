@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import leaves_notes, open_messages
 from shared.mail import charset as charsets
+from shared.mail.body import decode_body
 from shared.mail.edits import Edit
 from shared.mail.header import Field
 from shared.mail.mime import Entity
 from shared.mail.parameters import parameters
-from shared.mail.transfer import decode_body
 
 _CHARSET = re.compile(rb";\s*charset\s*=\s*(\"[^\"]*\"|[^\s;()\"]+)", re.IGNORECASE)
 _C1 = re.compile(rb"[\x80-\x9f]")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from services.transform.content_ids import html_bodies, mentions
+from services.transform.editing.content_ids import html_bodies, mentions
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import OpenMessage, changes_sides, open_messages
 from shared.mail.edits import Edit

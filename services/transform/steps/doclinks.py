@@ -14,17 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from services.transform.alternatives import add_block, bodies
 from services.transform.doclinks.addresses import notes_url, target, web_url
 from services.transform.doclinks.ndl import DocLink, read_links, shown
 from services.transform.doclinks.placing import Anchor, aliases, block_of, place
-from services.transform.parts import stood_in, taken_out
+from services.transform.editing.alternatives import add_block, bodies
+from services.transform.editing.parts import stood_in, taken_out
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import OpenMessage, leaves_notes, open_messages
+from shared.configuration.transform import TransformSettings
+from shared.mail.body import decode_body, decode_text
 from shared.mail.edits import Edit, merge
 from shared.mail.mime import Entity
-from shared.mail.transfer import decode_body, decode_text
-from shared.operations.settings import TransformSettings
 
 FILE_ENDING = ".ndl"
 _UNNAMED_TYPE = "application/octet-stream"

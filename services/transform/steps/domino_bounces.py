@@ -25,11 +25,12 @@ from services.transform.bounces.status import UNKNOWN, status_of
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import leaves_notes
 from shared.mail.address_list import read_addresses
+from shared.mail.body import decode_body
 from shared.mail.charset import read_unlabelled
 from shared.mail.edits import Edit
 from shared.mail.header import Field, decode_words, encode_words, fold, read_fields
 from shared.mail.mime import Entity
-from shared.mail.transfer import IDENTITIES, decode_body
+from shared.mail.transfer import IDENTITIES
 
 _POSTMASTERS = frozenset({"postmaster", "mailer-daemon"})
 _NOTES_DIAGNOSTIC = re.compile(r"x-notes\s*;\s*(.*)", re.IGNORECASE | re.DOTALL)

@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 
-from services.transform.content_ids import html_bodies, mentions
+from services.transform.editing.content_ids import html_bodies, mentions
+from services.transform.editing.text_body import Replacement, TextBody, read_text
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import OpenMessage, leaves_notes, open_messages
-from services.transform.text_body import Replacement, TextBody, read_text
 from shared.mail.edits import Edit
 from shared.mail.mime import Entity
 

@@ -7,7 +7,7 @@ enough, in upper or lower case. What is left stays a valid message, as `services
 
 from __future__ import annotations
 
-from services.transform.parts import taken_out
+from services.transform.editing.parts import taken_out
 from services.transform.pipeline import Context, Step, StepMessage
 from shared.mail.edits import Edit
 from shared.mail.mime import Entity

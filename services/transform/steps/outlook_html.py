@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.transform.content_ids import html_bodies
-from services.transform.outlook import reductions
+from services.transform.editing.content_ids import html_bodies
+from services.transform.html.outlook import reductions
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import enters_notes, open_messages
 from shared.mail.edits import Edit, merge

@@ -24,10 +24,10 @@ from services.transform.tnef.message import Person, read_message
 from services.transform.tnef.placement import Place, edits_for
 from shared.errors import MalformedTnef
 from shared.mail.address_list import read_addresses
+from shared.mail.body import decode_body
 from shared.mail.edits import Edit, apply
 from shared.mail.header import decode_words
 from shared.mail.mime import Entity, parse
-from shared.mail.transfer import decode_body
 
 TYPES = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 FILE_NAMES = frozenset(("winmail.dat", "win.dat"))

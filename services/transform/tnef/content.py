@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from html import escape
 
-from services.transform.tnef import html_text, rtf_convert, rtf_html
+from services.transform.html import text as html_text
+from services.transform.tnef import rtf_convert, rtf_html
 from services.transform.tnef.carrier import Carrier, carrier_of
 from services.transform.tnef.icalendar_object import CalendarObject
 from services.transform.tnef.meeting import Body, is_meeting, meeting_object

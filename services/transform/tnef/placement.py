@@ -15,12 +15,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.transform.tnef import html_text
+from services.transform.html import text as html_text
 from services.transform.tnef.content import Content
 from services.transform.tnef.parts import Part, multipart, text_part
+from shared.mail.body import decode_text
 from shared.mail.edits import Edit
 from shared.mail.mime import Entity
-from shared.mail.transfer import decode_text
 
 _SINGLE = frozenset(("multipart/alternative", "multipart/related"))  # where a part stands for one thing
 _OF_THE_BODY = frozenset(

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from deploy.compose import send
-from shared.operations import check, configuration
+from shared import configuration
+from shared.configuration.settings import Settings
+from shared.diagnosis import check
 from shared.operations.certificates import self_signed
-from shared.operations.service import Name, drain_seconds
-from shared.operations.settings import Settings, parse_listen
+from shared.runtime.service import Name, drain_seconds
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose"
@@ -133,7 +134,7 @@ def test_who_looks_up_mx_records_asks_our_dns() -> None:
 
 def test_the_sender_sends_to_the_gateway(settings: Settings) -> None:
     assert settings.hostname == send.GATEWAY
-    assert send.PORT in [parse_listen(one)[1] for one in settings.ingress.listen]
+    assert send.PORT in [one.port for one in settings.ingress.listen]
 
 
 def test_prometheus_scrapes_every_service_under_the_names_that_the_rules_know() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.console.main import _parser
-from shared.operations.settings import Settings
+from services.cli.main import _parser
+from shared.configuration.settings import Settings
 from shared.routing.topology_faults import faults
 
 ROOT = Path(__file__).parents[3]

@@ -19,10 +19,11 @@ import pytest
 import yaml
 from prometheus_client import Counter, Gauge, Histogram
 
-from shared.operations import configuration, metrics
-from shared.operations.check import faults_before_start
-from shared.operations.service import Name, drain_seconds
-from shared.operations.settings import Settings
+from shared import configuration
+from shared.configuration.settings import Settings
+from shared.diagnosis.check import faults_before_start
+from shared.operations import metrics
+from shared.runtime.service import Name, drain_seconds
 from tests.support.manifests import (
     OVERLAYS,
     ROOT,

@@ -12,13 +12,13 @@ from dataclasses import replace
 from icalendar import Component
 from icalendar.prop import vRecur
 
-from services.transform.calendar.ical import moment_of, values_of
-from services.transform.calendar.moments import to_local, to_utc
 from services.transform.calendar.patterns import is_readable
-from services.transform.calendar.recurrence import is_this_and_future, own_occurrences, recurrence_id
 from services.transform.calendar.series import Series
 from services.transform.calendar.to_exchange.plan import Entry, Meeting, Plan, Sheet, Wanted, cancel_apart, tail_of
 from services.transform.calendar.to_exchange.series import MAX_SINGLES, define, rule_text
+from shared.calendar.ical import moment_of, values_of
+from shared.calendar.moments import to_local, to_utc
+from shared.calendar.recurrence import is_this_and_future, own_occurrences, recurrence_id
 
 _LEAVING = frozenset(("Y", "Z"))  # a room or a person is taken out; the meeting itself goes on
 

@@ -16,22 +16,22 @@ from datetime import UTC, date, datetime, tzinfo
 from icalendar import Calendar, Component
 from icalendar.prop import vInt
 
-from services.transform.calendar.ical import PRODID, moment_of, read_calendars, text_of, values_of
+from services.transform.calendar.known import first_uid
+from services.transform.calendar.message import meeting_message, notice_message
 from services.transform.calendar.part import Place, place_calendar, places, read_text, replace_calendar
-from services.transform.calendar.recurrence import ZoneOf, expand, recurrence_id, zone_finder
 from services.transform.calendar.related import RelatedParts
 from services.transform.calendar.series import Series, memory_key, series_of
 from services.transform.calendar.to_exchange.cancel import plan_cancel
-from services.transform.calendar.to_exchange.message import meeting_message, notice_message
 from services.transform.calendar.to_exchange.people import address_of, publish_people
 from services.transform.calendar.to_exchange.plan import Meeting, Plan
 from services.transform.calendar.to_exchange.request import plan_request
 from services.transform.calendar.to_exchange.text import resolve_references
 from services.transform.calendar.to_exchange.write import strip_lotus, suit_kind, write_others, write_sheet
 from services.transform.calendar.to_exchange.zones import ZoneWriter
-from services.transform.calendar.to_notes.known import first_uid
-from services.transform.calendar.values import Text
 from services.transform.pipeline import Change, Context, Further, StepMessage
+from shared.calendar.ical import PRODID, moment_of, read_calendars, text_of, values_of
+from shared.calendar.recurrence import ZoneOf, expand, recurrence_id, zone_finder
+from shared.calendar.values import Text
 from shared.errors import MalformedCalendar
 from shared.mail.edits import Edit, merge
 from shared.spool.memory import Memory, Remember
@@ -253,7 +253,7 @@ class _Conversion:
         component["SEQUENCE"] = vInt(max(0, sequence))
 
     def _clean(self, component: Component) -> None:
-        publish_people(component, self.context.directory)
+        publish_people(component, self.context.router)
         resolve_references(component, self.parts)
         suit_kind(component)
         strip_lotus(component)

@@ -17,10 +17,10 @@ from icalendar import Component
 from icalendar.parser import Parameters
 from icalendar.prop import vCalAddress
 
-from services.transform.calendar.ical import text_of, values_of
-from services.transform.calendar.values import Text
-from shared.routing.directory import Directory
+from shared.calendar.ical import text_of, values_of
+from shared.calendar.values import Text
 from shared.routing.notes_address import NotesName
+from shared.routing.router import Router
 
 _SCHEME = re.compile(r"\s*(?:mailto:\s*)+", re.IGNORECASE)
 _OTHER_SCHEME = re.compile(r"\s*(?!mailto:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -33,10 +33,10 @@ _ROLES = frozenset(("CHAIR", "REQ-PARTICIPANT", "OPT-PARTICIPANT", "NON-PARTICIP
 _KINDS = frozenset(("INDIVIDUAL", "GROUP", "RESOURCE", "ROOM", "UNKNOWN"))
 
 
-def publish_people(component: Component, directory: Directory) -> None:
+def publish_people(component: Component, router: Router) -> None:
     """Make ORGANIZER, every ATTENDEE and a room in LOCATION public, in place."""
     for name in ("ORGANIZER", "ATTENDEE"):
-        published = [_published(value, directory) for value in values_of(component, name)]
+        published = [_published(value, router) for value in values_of(component, name)]
         component.pop(name, None)
         for value in published if name == "ATTENDEE" else published[:1]:
             component.add(name, value, encode=False)
@@ -54,10 +54,10 @@ def address_of(value: Any) -> str:
     return _SCHEME.sub("", str(value), count=1).strip().strip("<>")
 
 
-def _published(value: vCalAddress, directory: Directory) -> vCalAddress:
+def _published(value: vCalAddress, router: Router) -> vCalAddress:
     parameters = value.params
-    address = directory.public(address_of(value))
-    sent_by = directory.public(address_of(parameters.pop("SENT-BY", "")))
+    address = router.public(address_of(value))
+    sent_by = router.public(address_of(parameters.pop("SENT-BY", "")))
     if sent_by and not _MAILBOX.fullmatch(address) and _MAILBOX.fullmatch(sent_by):
         address, sent_by = sent_by, ""
     published = vCalAddress(address if _OTHER_SCHEME.match(address) and "@" not in address else f"mailto:{address}")
@@ -67,9 +67,9 @@ def _published(value: vCalAddress, directory: Directory) -> vCalAddress:
     for name in _LISTS:
         told = parameters.get(name)
         if told:
-            others = [f"mailto:{directory.public(address_of(one))}" for one in _each(told)]
+            others = [f"mailto:{router.public(address_of(one))}" for one in _each(told)]
             parameters[name] = others if len(others) > 1 else others[0]
-    if name := human_name(str(parameters.get("CN", "")), directory):
+    if name := human_name(str(parameters.get("CN", "")), router):
         parameters["CN"] = name
     else:
         parameters.pop("CN", None)
@@ -83,9 +83,9 @@ def _published(value: vCalAddress, directory: Directory) -> vCalAddress:
     return published
 
 
-def human_name(name: str, directory: Directory) -> str:
+def human_name(name: str, router: Router) -> str:
     """Return what people call the bearer of a name that Notes wrote, where every name is hierarchical."""
-    shown = directory.public_name(name.strip())
+    shown = router.public_name(name.strip())
     notes = NotesName.parse(shown) if "/" in shown else None
     return notes.parts[0] if notes and (notes.types or len(notes.parts) > 1) else shown
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from icalendar import Component
 
-from services.transform.calendar.moments import Occurrence, instant
-from services.transform.calendar.recurrence import ZoneOf
 from services.transform.calendar.series import Series, Told
-from services.transform.calendar.values import Moment
+from shared.calendar.moments import Occurrence, instant
+from shared.calendar.recurrence import ZoneOf
+from shared.calendar.values import Moment
 
 Unsupported = Literal["explode", "notice", "pass"]
 

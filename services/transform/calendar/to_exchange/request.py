@@ -14,14 +14,6 @@ from datetime import date, tzinfo
 from icalendar import Component
 
 from services.transform.calendar.expression import is_holdable
-from services.transform.calendar.moments import Occurrence, day_of, instant, to_local, to_utc
-from services.transform.calendar.recurrence import (
-    Expansion,
-    expand,
-    is_this_and_future,
-    own_occurrences,
-    recurrence_id,
-)
 from services.transform.calendar.series import Series, Told
 from services.transform.calendar.to_exchange.plan import (
     Entry,
@@ -35,7 +27,9 @@ from services.transform.calendar.to_exchange.plan import (
     tail_of,
 )
 from services.transform.calendar.to_exchange.series import define
-from services.transform.calendar.values import Moment
+from shared.calendar.moments import Occurrence, day_of, instant, to_local, to_utc
+from shared.calendar.recurrence import Expansion, expand, is_this_and_future, own_occurrences, recurrence_id
+from shared.calendar.values import Moment
 
 _JOINING = frozenset(("I", "L"))  # invited, or named by a delegate: one person comes in
 

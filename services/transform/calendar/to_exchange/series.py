@@ -19,11 +19,7 @@ from itertools import islice
 from icalendar.prop import vRecur
 
 from services.transform.calendar.expression import MAX_SLOTS, Pattern, express, express_some, is_holdable
-from services.transform.calendar.ical import moment_of, values_of
-from services.transform.calendar.moments import Occurrence, day_of, instant, to_local, to_utc
 from services.transform.calendar.patterns import DAYS, is_readable
-from services.transform.calendar.recurrence import Expansion, Instance, own_occurrences, recurrence_id
-from services.transform.calendar.rules import one_of, rule_slots
 from services.transform.calendar.series import Series, Told
 from services.transform.calendar.to_exchange.plan import (
     Entry,
@@ -37,7 +33,11 @@ from services.transform.calendar.to_exchange.plan import (
     remembered,
     single_sheet,
 )
-from services.transform.calendar.values import Moment
+from shared.calendar.ical import moment_of, values_of
+from shared.calendar.moments import Occurrence, day_of, instant, to_local, to_utc
+from shared.calendar.recurrence import Expansion, Instance, own_occurrences, recurrence_id
+from shared.calendar.rules import one_of, rule_slots
+from shared.calendar.values import Moment
 
 MAX_SINGLES = 400  # messages that one series may become
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from icalendar import Component
 
-from services.transform.calendar.ical import text_of, values_of
 from services.transform.calendar.related import RelatedParts
-from services.transform.calendar.values import Text
+from shared.calendar.ical import text_of, values_of
+from shared.calendar.values import Text
 
 
 def resolve_references(component: Component, parts: RelatedParts) -> None:

@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from icalendar import Alarm, Calendar, Component
 from icalendar.prop import vDDDTypes, vInt, vRecur
 
-from services.transform.calendar.ical import PRODID, moment_of, put_moment, text_of, values_of, write_calendar
 from services.transform.calendar.series import single_uid
 from services.transform.calendar.to_exchange.plan import Entry, Sheet
 from services.transform.calendar.to_exchange.zones import ZoneWriter
-from services.transform.calendar.values import Moment, Text
+from shared.calendar.ical import PRODID, moment_of, put_moment, text_of, values_of, write_calendar
+from shared.calendar.values import Moment, Text
 
 _TIMES = ("DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID", "SEQUENCE", "STATUS")
 _LOTUS = "X-LOTUS-"

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from icalendar import Component, Timezone
 from icalendar.prop import vDDDLists, vDDDTypes
 
-from services.transform.calendar.ical import put_moment, put_moments, values_of
-from services.transform.calendar.moments import to_local, to_utc
-from services.transform.calendar.recurrence import ZoneOf
-from services.transform.calendar.values import Moment
-from services.transform.calendar.zones.find import windows_name
-from services.transform.calendar.zones.write import windows_timezone
+from shared.calendar.ical import put_moment, put_moments, values_of
+from shared.calendar.moments import to_local, to_utc
+from shared.calendar.recurrence import ZoneOf
+from shared.calendar.values import Moment
+from shared.calendar.zones.find import windows_name
+from shared.calendar.zones.write import windows_timezone
 
 _TIMES = ("DTSTART", "DTEND", "DUE", "RECURRENCE-ID", "RDATE", "EXDATE")
 _INSTANTS = ("DTSTAMP", "CREATED", "LAST-MODIFIED", "COMPLETED")

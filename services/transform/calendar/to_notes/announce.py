@@ -11,11 +11,7 @@ from dataclasses import replace
 
 from icalendar import Component
 
-from services.transform.calendar.ical import moment_of, text_of, values_of
-from services.transform.calendar.recurrence import ZoneOf, expand, is_this_and_future
-from services.transform.calendar.series import Series, Told
-from services.transform.calendar.to_notes.cancel import cancellation
-from services.transform.calendar.to_notes.known import (
+from services.transform.calendar.known import (
     Known,
     Piece,
     Situation,
@@ -26,8 +22,12 @@ from services.transform.calendar.to_notes.known import (
     sequence_of,
     slot_of,
 )
+from services.transform.calendar.series import Series, Told
+from services.transform.calendar.to_notes.cancel import cancellation
 from services.transform.calendar.to_notes.series import NotesForm, instance_form, notes_form
-from services.transform.calendar.values import Text
+from shared.calendar.ical import moment_of, text_of, values_of
+from shared.calendar.recurrence import ZoneOf, expand, is_this_and_future
+from shared.calendar.values import Text
 
 _LISTED = "RDATE"  # what a remembered series has in the place of a rule
 

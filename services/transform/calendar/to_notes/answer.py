@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from icalendar import Component
 
-from services.transform.calendar.ical import put_moment, values_of
-from services.transform.calendar.recurrence import ZoneOf, recurrence_id
+from services.transform.calendar.known import RECURRENCE, Known, Piece, Situation, identify
 from services.transform.calendar.series import series_of
-from services.transform.calendar.to_notes.known import RECURRENCE, Known, Piece, Situation, identify
-from services.transform.calendar.values import Text
+from shared.calendar.ical import put_moment, values_of
+from shared.calendar.recurrence import ZoneOf, recurrence_id
+from shared.calendar.values import Text
 
 METHODS = frozenset(("REPLY", "COUNTER", "REFRESH"))
 _COUNTER = "T"

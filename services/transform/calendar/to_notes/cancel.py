@@ -13,22 +13,13 @@ from datetime import datetime
 
 from icalendar import Calendar, Component
 
-from services.transform.calendar.ical import PRODID, moment_of, put_moment
-from services.transform.calendar.moments import instant
-from services.transform.calendar.recurrence import ZoneOf, is_this_and_future
+from services.transform.calendar.known import RECURRENCE, Known, Piece, Situation, day, identify, sequence_of, slot_of
 from services.transform.calendar.series import Series, Told
-from services.transform.calendar.to_notes.known import (
-    RECURRENCE,
-    Known,
-    Piece,
-    Situation,
-    day,
-    identify,
-    sequence_of,
-    slot_of,
-)
 from services.transform.calendar.to_notes.series import future_form, instance_form, notes_form
-from services.transform.calendar.values import Text
+from shared.calendar.ical import PRODID, moment_of, put_moment
+from shared.calendar.moments import instant
+from shared.calendar.recurrence import ZoneOf, is_this_and_future
+from shared.calendar.values import Text
 
 
 def cancel(uid: str, group: Sequence[Component], situation: Situation, zone_of: ZoneOf) -> Piece:

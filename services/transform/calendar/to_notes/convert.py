@@ -14,15 +14,15 @@ from datetime import date
 
 from icalendar import Calendar, Component
 
-from services.transform.calendar.ical import PRODID, text_of, values_of
-from services.transform.calendar.recurrence import ZoneOf, zone_finder
+from services.transform.calendar.known import Piece, Situation, day
 from services.transform.calendar.to_notes.announce import announce
 from services.transform.calendar.to_notes.answer import METHODS as ANSWERS
 from services.transform.calendar.to_notes.answer import answer
 from services.transform.calendar.to_notes.cancel import cancel
-from services.transform.calendar.to_notes.known import Piece, Situation, day
 from services.transform.calendar.to_notes.properties import make_plain
 from services.transform.calendar.to_notes.zones import name_zones_for_notes
+from shared.calendar.ical import PRODID, text_of, values_of
+from shared.calendar.recurrence import ZoneOf, zone_finder
 from shared.errors import MalformedCalendar
 from shared.spool.memory import Remember
 

@@ -12,10 +12,10 @@ from hashlib import sha256
 
 from icalendar import Calendar
 
-from services.transform.calendar.ical import text_of, values_of
-from services.transform.calendar.to_notes.known import is_of_notes
+from services.transform.calendar.known import is_of_notes
 from services.transform.calendar.to_notes.properties import address_of
 from services.transform.pipeline import Context, Further, StepMessage
+from shared.calendar.ical import text_of, values_of
 from shared.mail.address_list import read_addresses
 from shared.mail.header import encode_words, fold
 from shared.mail.transfer import encode_text
@@ -32,13 +32,13 @@ def forward_notice(calendar: Calendar, message: StepMessage, context: Context) -
             if _is_of_notes(text_of(event, "UID"), address_of(organizer), context):
                 own = (address_of(organizer), address_of(organizer.params.get("SENT-BY", "")))
                 if not {_same(sender, context), *_senders(message, context)} & {_same(one, context) for one in own}:
-                    name = str(organizer.params.get("CN", "")) or context.directory.public(own[0])
+                    name = str(organizer.params.get("CN", "")) or context.router.public(own[0])
                     return _notice(text, text_of(event, "SUMMARY"), name, sender, context)
     return None
 
 
 def _is_of_notes(uid: str, organizer: str, context: Context) -> bool:
-    owner = context.directory.recognize(organizer).owner if organizer else None
+    owner = context.router.recognize(organizer).owner if organizer else None
     return is_of_notes(uid) or (owner is not None and owner.kind == "domino")
 
 
@@ -50,7 +50,7 @@ def _senders(message: StepMessage, context: Context) -> set[str]:
 
 
 def _same(address: str, context: Context) -> str:
-    return context.directory.public(address).casefold() if address else ""
+    return context.router.public(address).casefold() if address else ""
 
 
 def _is_automatic(message: StepMessage) -> bool:
@@ -69,7 +69,7 @@ def _notice(text: str, summary: str, organizer: str, sender: str, context: Conte
     header = (
         fold("Date", date),
         fold("From", f"Calendar gateway <MAILER-DAEMON@{context.hostname}>"),
-        fold("To", context.directory.public(sender)),
+        fold("To", context.router.public(sender)),
         fold("Subject", encode_words(f"Forwarded: {' '.join(summary.split())}")),
         fold("Message-ID", f"<{id}@{context.hostname}>"),
         fold("Auto-Submitted", "auto-replied"),

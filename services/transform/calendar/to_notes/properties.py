@@ -19,8 +19,8 @@ from typing import Any
 from icalendar import Component
 from icalendar.prop import vCalAddress
 
-from services.transform.calendar.ical import moment_of, put_moment, text_of, values_of
-from services.transform.calendar.values import Text
+from shared.calendar.ical import moment_of, put_moment, text_of, values_of
+from shared.calendar.values import Text
 
 _STALE = ("X-LOTUS-UPDATE", "X-LOTUS-CHANGE-INST-DATES", "X-LOTUS-INITIAL-RDATES", "X-LOTUS-LASTALL-RDATES")
 _WITH_LANGUAGE = ("SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "CATEGORIES", "RESOURCES", "CONTACT")

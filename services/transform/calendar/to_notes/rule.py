@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from icalendar.prop import vRecur
 
-from services.transform.calendar.values import Moment
+from shared.calendar.values import Moment
 
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _BOUNDS = ("COUNT", "UNTIL")

@@ -20,13 +20,13 @@ from itertools import islice
 from icalendar import Component
 from icalendar.prop import vDDDLists, vRecur
 
-from services.transform.calendar.ical import moment_of, put_moment, put_moments, text_of, values_of
-from services.transform.calendar.moments import Occurrence, after, instant, to_local
-from services.transform.calendar.recurrence import Expansion, Instance, ZoneOf, expand, recurrence_id
-from services.transform.calendar.rules import rule_slots
 from services.transform.calendar.series import Told
 from services.transform.calendar.to_notes.rule import held_rule, is_endless
-from services.transform.calendar.values import Moment
+from shared.calendar.ical import moment_of, put_moment, put_moments, text_of, values_of
+from shared.calendar.moments import Occurrence, after, instant, to_local
+from shared.calendar.recurrence import Expansion, Instance, ZoneOf, expand, recurrence_id
+from shared.calendar.rules import rule_slots
+from shared.calendar.values import Moment
 from shared.errors import MalformedCalendar
 
 _MOST_SLOTS = 20_000  # of a rule that is given an end: fifty years of every day

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from icalendar import Component
 from icalendar.prop import vDDDLists, vDDDTypes
 
-from services.transform.calendar.ical import values_of
-from services.transform.calendar.moments import to_utc
-from services.transform.calendar.recurrence import ZoneOf
-from services.transform.calendar.zones.find import notes_name
-from services.transform.calendar.zones.write import notes_timezone
+from shared.calendar.ical import values_of
+from shared.calendar.moments import to_utc
+from shared.calendar.recurrence import ZoneOf
+from shared.calendar.zones.find import notes_name
+from shared.calendar.zones.write import notes_timezone
 
 _UTC_KEYS = frozenset(("UTC", "Etc/UTC", "Etc/UCT", "Etc/Zulu", "Zulu", "UCT", "Universal", "Etc/Universal"))
 

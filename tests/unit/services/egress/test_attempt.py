@@ -12,10 +12,10 @@ import pytest
 
 from services.egress.attempt import STOPPED, Attempt, LeaseRanOutError
 from services.egress.settlement import after_a_bug
+from shared.configuration.settings import Settings
 from shared.mail.delivery import Delivery
 from shared.mail.outcome import Deferred, Delivered
 from shared.mail.reply import Reply
-from shared.operations.settings import Settings
 from shared.spool.lease import Lease, LeasedDelivery
 from shared.spool.settle import Crashed, Dead
 

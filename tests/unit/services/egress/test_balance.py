@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.egress.balance import MAX_HOSTS_PER_ATTEMPT, Host, choose, order, tiers
-from shared.operations.settings import SmartHost
+from shared.configuration.systems import SmartHost
 
 
 def host(name: str, preference: int = 10, weight: int = 1) -> Host:

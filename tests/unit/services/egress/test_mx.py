@@ -16,8 +16,8 @@ import dns.rrset
 import pytest
 
 from services.egress.mx import Resolver
+from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
-from shared.operations.settings import SmartHost
 
 
 @dataclass

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.egress.retry import delay_is_worth_a_report, next_attempt, wait_seconds
-from shared.operations.settings import RetrySettings
+from shared.configuration.egress import RetrySettings
 
 EVEN = RetrySettings(jitter=0)
 

@@ -24,11 +24,11 @@ from services.egress.classify import Trouble
 from services.egress.session import Session, Timeouts, open_session
 from services.egress.transaction import Transaction
 from services.egress.verdict import Result
+from shared.configuration.systems import SmartHost
 from shared.mail.delivery import Delivery
 from shared.mail.line_ends import normalize
 from shared.mail.outcome import Deferred, Delivered, Refused
 from shared.mail.reply import Reply
-from shared.operations.settings import SmartHost
 from shared.operations.tls import client_context
 from tests.conftest import Certificates
 from tests.support.smart_host import DROP, HANG, SmartHostServer

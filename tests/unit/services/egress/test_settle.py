@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.egress.settle import Action, DeadLetter, Finish, Policy, Report, RetryAt, settle
+from shared.configuration.egress import RetrySettings
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
 from shared.mail.reply import Reply
-from shared.operations.settings import RetrySettings
 
 DAY = 86_400.0
 POLICY = Policy(RetrySettings(jitter=0))

@@ -13,7 +13,9 @@ from services.ingress.admission import STALE_SECONDS, Load, admit, admit_hops, a
 from services.ingress.limits import Flight, SessionLimit
 from services.ingress.replies import Refusal
 from services.ingress.sources import Sources, certificate_names, client_address, name_matches
-from shared.operations.settings import IngressSettings, RedisSettings, System
+from shared.configuration.ingress import IngressSettings
+from shared.configuration.redis import RedisSettings
+from shared.configuration.systems import System
 
 REDIS, INGRESS = RedisSettings(), IngressSettings()
 

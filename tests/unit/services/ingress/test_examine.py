@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.ingress import replies
 from services.ingress.accept import MAX_HEADER_OCTETS, examine
+from shared.configuration.ingress import IngressSettings
 from shared.mail.mime import parse
-from shared.operations.settings import IngressSettings
 
 TRACE = (
     b"Received: from a ([192.0.2.1])\r\n\tby gateway.example.com (Causeway) with ESMTP id 1;\r\n\tFri, 2 Jan 2026\r\n"

@@ -7,17 +7,17 @@ from collections.abc import Callable
 import pytest
 
 from services.transform.pipeline import Context
+from shared.configuration.systems import System
 from shared.mail.envelope import Client, Envelope, Recipient
-from shared.operations.settings import System
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from tests.support.systems import EXCHANGE, NOTES
 
 MakeContext = Callable[[str, str], Context]
 
 
 @pytest.fixture
-def directory() -> Directory:
-    return Directory([NOTES, EXCHANGE])
+def router() -> Router:
+    return Router([NOTES, EXCHANGE])
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def envelope() -> Envelope:
 
 
 @pytest.fixture
-def make_context(envelope: Envelope, directory: Directory) -> MakeContext:
+def make_context(envelope: Envelope, router: Router) -> MakeContext:
     """Return a context between two systems named by their kinds; all but Domino strip encapsulation."""
 
     def make(source: str, destination: str) -> Context:
@@ -42,6 +42,6 @@ def make_context(envelope: Envelope, directory: Directory) -> MakeContext:
             keep = "keep" if kind == "domino" else "strip"
             return System.model_validate({"name": name, "kind": kind, "encapsulation": keep})
 
-        return Context(envelope, system(source), system(destination), directory)
+        return Context(envelope, system(source), system(destination), router)
 
     return make

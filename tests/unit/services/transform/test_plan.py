@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from services.transform.plan import plan
+from shared.configuration.systems import System
 from shared.mail.envelope import Envelope, Notify, Recipient
-from shared.operations.settings import System
 from shared.routing.address_map import read
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from tests.support.systems import EXCHANGE, NOTES
 
 INTERNET = System(name="internet", kind="internet")
@@ -23,26 +23,26 @@ def to(envelope: Envelope, *addresses: str) -> Envelope:
 
 def test_each_system_gets_one_delivery(envelope: Envelope) -> None:
     partner = System(name="partner", kind="domino", domains=["partner.example.net"])
-    directory = Directory([NOTES, EXCHANGE, partner])
+    router = Router([NOTES, EXCHANGE, partner])
     both = to(envelope, "a@exchange.example.com", "x@partner.example.net", "b@exchange.example.com")
-    first, second = plan(both, 100, directory, NOW).deliveries
+    first, second = plan(both, 100, router, NOW).deliveries
     assert (first.id, first.system) == (f"{envelope.id}-exchange", "exchange")
     assert (second.id, second.system) == (f"{envelope.id}-partner", "partner")
     assert [one.original for one in first.recipients] == ["a@exchange.example.com", "b@exchange.example.com"]
     assert [one.address for one in second.recipients] == ["x@partner.example.net"]
 
 
-def test_a_delivery_bears_the_public_sender_and_all_that_was_asked(envelope: Envelope, directory: Directory) -> None:
+def test_a_delivery_bears_the_public_sender_and_all_that_was_asked(envelope: Envelope, router: Router) -> None:
     asked = replace(envelope, body="8BITMIME", smtputf8=True, ret="FULL", envid="QQ314159")
-    [delivery] = plan(asked, 100, directory, NOW).deliveries
+    [delivery] = plan(asked, 100, router, NOW).deliveries
     assert delivery.sender == "john@example.com"
     assert (delivery.body, delivery.smtputf8, delivery.ret, delivery.envid) == ("8BITMIME", True, "FULL", "QQ314159")
     assert (delivery.size, delivery.received_at, delivery.created_at) == (100, envelope.received_at, NOW)
     assert (delivery.message_id, delivery.source, delivery.attempts) == (envelope.id, "notes", 0)
 
 
-def test_the_null_sender_stays_null(envelope: Envelope, directory: Directory) -> None:
-    [delivery] = plan(replace(envelope, sender=None), 100, directory, NOW).deliveries
+def test_the_null_sender_stays_null(envelope: Envelope, router: Router) -> None:
+    [delivery] = plan(replace(envelope, sender=None), 100, router, NOW).deliveries
     assert delivery.sender is None
 
 
@@ -59,21 +59,21 @@ def test_the_null_sender_stays_null(envelope: Envelope, directory: Directory) ->
 )
 def test_recipients_of_one_address_become_one_with_all_their_wishes(
     envelope: Envelope,
-    directory: Directory,
+    router: Router,
     first: tuple[Notify, ...],
     second: tuple[Notify, ...],
     joined: tuple[Notify, ...],
 ) -> None:
     twice = (Recipient("jane@exchange.example.com", first), Recipient("jane@EXCHANGE.example.com", second))
-    [delivery] = plan(replace(envelope, recipients=twice), 100, directory, NOW).deliveries
+    [delivery] = plan(replace(envelope, recipients=twice), 100, router, NOW).deliveries
     [recipient] = delivery.recipients
     assert recipient.original == "jane@exchange.example.com"
     assert recipient.notify == joined
 
 
 def test_a_recipient_without_a_route_is_refused(envelope: Envelope) -> None:
-    directory = Directory([NOTES.model_copy(update={"default_route": None}), EXCHANGE])
-    planned = plan(to(envelope, "jane@exchange.example.com", "x@elsewhere.example.net"), 100, directory, NOW)
+    router = Router([NOTES.model_copy(update={"default_route": None}), EXCHANGE])
+    planned = plan(to(envelope, "jane@exchange.example.com", "x@elsewhere.example.net"), 100, router, NOW)
     assert [one.system for one in planned.deliveries] == ["exchange"]
     assert planned.unrouted is not None
     [refused] = planned.unrouted.recipients
@@ -83,21 +83,21 @@ def test_a_recipient_without_a_route_is_refused(envelope: Envelope) -> None:
 
 
 def test_a_refusal_is_told_from_a_system_whose_mail_reaches_the_sender(envelope: Envelope) -> None:
-    directory = Directory([INTERNET, EXCHANGE, NOTES.model_copy(update={"default_route": None})])
+    router = Router([INTERNET, EXCHANGE, NOTES.model_copy(update={"default_route": None})])
     shared_domain = replace(to(envelope, "x@elsewhere.example.net"), sender="john@example.com")
-    planned = plan(shared_domain, 100, directory, NOW)
+    planned = plan(shared_domain, 100, router, NOW)
     assert planned.unrouted is not None
     assert planned.unrouted.system == "exchange"
 
 
-def test_without_recipients_there_is_nothing_to_deliver(envelope: Envelope, directory: Directory) -> None:
-    planned = plan(to(envelope), 100, directory, NOW)
+def test_without_recipients_there_is_nothing_to_deliver(envelope: Envelope, router: Router) -> None:
+    planned = plan(to(envelope), 100, router, NOW)
     assert (planned.deliveries, planned.unrouted) == ((), None)
 
 
 def test_an_address_beyond_ascii_from_the_map_asks_for_smtputf8(envelope: Envelope) -> None:
     row = "public,internal\njuergen@example.com,jürgen@exchange.example.com\n"
-    directory = Directory([NOTES, EXCHANGE], read(row, "addresses.csv"))
+    router = Router([NOTES, EXCHANGE], read(row, "addresses.csv"))
     both = to(envelope, "juergen@example.com")
-    [delivery] = plan(both, 100, directory, NOW).deliveries
+    [delivery] = plan(both, 100, router, NOW).deliveries
     assert (delivery.recipients[0].address, delivery.smtputf8) == ("jürgen@exchange.example.com", True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.transform.content_ids import html_bodies, mentions
+from services.transform.editing.content_ids import html_bodies, mentions
 from services.transform.pipeline import Context
 from services.transform.scope import changes_sides, leaves_notes, open_messages
 from shared.mail.mime import parse

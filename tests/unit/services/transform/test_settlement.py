@@ -11,10 +11,11 @@ from prometheus_client import REGISTRY
 
 from services.transform.pipeline import Change, Context, Further, OnFailure, Step, StepMessage
 from services.transform.settlement import settlement_of
+from shared.configuration.settings import Settings
+from shared.configuration.transform import TransformSettings
 from shared.mail.edits import Edit, apply
 from shared.mail.envelope import Envelope, Recipient
-from shared.operations.settings import Settings, TransformSettings
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from shared.spool import keys
 from shared.spool.lease import Lease, LeasedMessage
 from shared.spool.memory import Memory, Remember
@@ -63,7 +64,7 @@ def test_a_message_becomes_deliveries_with_their_own_edits(leased: LeasedMessage
     partner = NOTES.model_copy(update={"name": "partner", "domains": ["partner.example.net"], "public_domain": None})
     recipients = (Recipient("jane@exchange.example.com"), Recipient("x@partner.example.net"))
     leased = replace(leased, envelope=replace(leased.envelope, recipients=recipients))
-    settled = settlement_of(leased, CONTENT, Directory([NOTES, EXCHANGE, partner]), SETTINGS, now=NOW)
+    settled = settlement_of(leased, CONTENT, Router([NOTES, EXCHANGE, partner]), SETTINGS, now=NOW)
     assert isinstance(settled, Transformed)
     to_exchange, to_partner = (apply(CONTENT, new.edits) for new in settled.deliveries)
     assert b"x-lotus-encap2" not in to_exchange
@@ -72,68 +73,68 @@ def test_a_message_becomes_deliveries_with_their_own_edits(leased: LeasedMessage
     assert settled.reports == ()
 
 
-def test_steps_are_counted_by_outcome(leased: LeasedMessage, directory: Directory) -> None:
+def test_steps_are_counted_by_outcome(leased: LeasedMessage, router: Router) -> None:
     before = conversions("encapsulation", "changed")
-    settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW)
+    settlement_of(leased, CONTENT, router, SETTINGS, now=NOW)
     assert conversions("encapsulation", "changed") == before + 1
 
 
-def test_content_that_is_gone_is_a_dead_letter(leased: LeasedMessage, directory: Directory) -> None:
-    settled = settlement_of(leased, None, directory, SETTINGS, now=NOW)
+def test_content_that_is_gone_is_a_dead_letter(leased: LeasedMessage, router: Router) -> None:
+    settled = settlement_of(leased, None, router, SETTINGS, now=NOW)
     assert isinstance(settled, Dead)
     assert settled.reason == "no_content"
 
 
-def test_a_message_beyond_the_limits_is_a_dead_letter(leased: LeasedMessage, directory: Directory) -> None:
-    settled = settlement_of(leased, b"X: " + b"a" * 1_000_000 + b"\r\n\r\n", directory, SETTINGS, now=NOW)
+def test_a_message_beyond_the_limits_is_a_dead_letter(leased: LeasedMessage, router: Router) -> None:
+    settled = settlement_of(leased, b"X: " + b"a" * 1_000_000 + b"\r\n\r\n", router, SETTINGS, now=NOW)
     assert isinstance(settled, Dead)
     assert settled.reason == "malformed"
     assert "262144" in settled.detail
 
 
 def test_a_message_of_a_system_that_is_no_more_is_a_dead_letter(leased: LeasedMessage) -> None:
-    settled = settlement_of(leased, CONTENT, Directory([EXCHANGE]), SETTINGS, now=NOW)
+    settled = settlement_of(leased, CONTENT, Router([EXCHANGE]), SETTINGS, now=NOW)
     assert isinstance(settled, Dead)
     assert settled.reason == "no_system"
 
 
-def test_a_message_that_hangs_a_step_is_a_crash(leased: LeasedMessage, directory: Directory) -> None:
+def test_a_message_that_hangs_a_step_is_a_crash(leased: LeasedMessage, router: Router) -> None:
     endless = Step(
         "endless", "hangs", lambda message, context: True, lambda *given: tuple(endless_edits(*given)), "pass"
     )
-    settled = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=[endless])
+    settled = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=[endless])
     assert settled == Crashed(leased.lease, "timeout: not converted within 0.2 s")
 
 
-def test_a_bug_outside_the_steps_is_a_crash(leased: LeasedMessage, directory: Directory) -> None:
+def test_a_bug_outside_the_steps_is_a_crash(leased: LeasedMessage, router: Router) -> None:
     broken = replace(leased, envelope=replace(leased.envelope, recipients=(None,)))  # type: ignore[arg-type]
-    settled = settlement_of(broken, CONTENT, directory, SETTINGS, now=NOW)
+    settled = settlement_of(broken, CONTENT, router, SETTINGS, now=NOW)
     assert isinstance(settled, Crashed)
     assert settled.reason.startswith("AttributeError: ")
 
 
-def test_a_step_that_may_be_passed_over_does_not_hold_the_message(leased: LeasedMessage, directory: Directory) -> None:
+def test_a_step_that_may_be_passed_over_does_not_hold_the_message(leased: LeasedMessage, router: Router) -> None:
     before = conversions("failing", "failed")
-    settled = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=[failing("pass")])
+    settled = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=[failing("pass")])
     assert isinstance(settled, Transformed)
     assert len(settled.deliveries) == 1
     assert conversions("failing", "failed") == before + 1
 
 
-def test_a_step_that_must_not_be_passed_over_parks_the_message(leased: LeasedMessage, directory: Directory) -> None:
-    settled = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=[failing("dead_letter")])
+def test_a_step_that_must_not_be_passed_over_parks_the_message(leased: LeasedMessage, router: Router) -> None:
+    settled = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=[failing("dead_letter")])
     assert settled == Dead(leased.lease, "conversion", "failing for exchange: LookupError: no such thing")
 
 
 @pytest.mark.parametrize(("crashes", "expected"), [(0, Crashed), (1, Crashed), (2, Dead)])
 def test_a_step_that_defers_is_tried_a_bounded_number_of_times(
-    leased: LeasedMessage, directory: Directory, crashes: int, expected: type
+    leased: LeasedMessage, router: Router, crashes: int, expected: type
 ) -> None:
     leased = replace(leased, lease=replace(leased.lease, crashes=crashes))
-    assert type(settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=[failing("defer")])) is expected
+    assert type(settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=[failing("defer")])) is expected
 
 
-UNROUTABLE = Directory([NOTES.model_copy(update={"default_route": None}), EXCHANGE])
+UNROUTABLE = Router([NOTES.model_copy(update={"default_route": None}), EXCHANGE])
 
 
 def addressed(leased: LeasedMessage, *recipients: Recipient, sender: str | None) -> LeasedMessage:
@@ -165,10 +166,10 @@ def test_the_null_sender_is_never_answered(leased: LeasedMessage) -> None:
     assert settled == Dead(leased.lease, "no_route", "x@elsewhere.example.net")
 
 
-def test_an_internal_address_that_stays_in_a_header_is_counted(leased: LeasedMessage, directory: Directory) -> None:
+def test_an_internal_address_that_stays_in_a_header_is_counted(leased: LeasedMessage, router: Router) -> None:
     before = REGISTRY.get_sample_value("causeway_internal_address_leaks_total") or 0.0
     content = b"From: john@example.com (or jd@notes.example.com)\r\n\r\nHello\r\n"  # comments are not addresses
-    settlement_of(leased, content, directory, SETTINGS, now=NOW)
+    settlement_of(leased, content, router, SETTINGS, now=NOW)
     assert REGISTRY.get_sample_value("causeway_internal_address_leaks_total") == before + 1
 
 
@@ -181,9 +182,9 @@ def further_step(*further: Further) -> Step:
     return Step("further", "sends more", lambda message, context: True, change, "pass")
 
 
-def test_a_further_message_goes_to_who_gets_the_converted_one(leased: LeasedMessage, directory: Directory) -> None:
+def test_a_further_message_goes_to_who_gets_the_converted_one(leased: LeasedMessage, router: Router) -> None:
     step = further_step(Further(b"Subject: more\r\n\r\n"))
-    settlement = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=(step,))
+    settlement = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=(step,))
     assert isinstance(settlement, Transformed)
     (more,) = settlement.reports
     assert (more.content, more.envelope.sender) == (b"Subject: more\r\n\r\n", leased.envelope.sender)
@@ -191,19 +192,19 @@ def test_a_further_message_goes_to_who_gets_the_converted_one(leased: LeasedMess
     assert more.envelope.id != leased.envelope.id
 
 
-def test_a_notice_goes_back_with_the_null_sender(leased: LeasedMessage, directory: Directory) -> None:
+def test_a_notice_goes_back_with_the_null_sender(leased: LeasedMessage, router: Router) -> None:
     step = further_step(Further(b"Subject: sorry\r\n\r\n", ("john@notes.example.com",), is_notice=True))
-    settlement = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=(step,))
+    settlement = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=(step,))
     assert isinstance(settlement, Transformed)
     (notice,) = settlement.reports
     assert (notice.envelope.sender, notice.envelope.source) == (None, "exchange")
     assert [one.address for one in notice.envelope.recipients] == ["john@notes.example.com"]
 
 
-def test_what_a_step_remembers_is_settled_over_what_it_recalled(leased: LeasedMessage, directory: Directory) -> None:
+def test_what_a_step_remembers_is_settled_over_what_it_recalled(leased: LeasedMessage, router: Router) -> None:
     def recall(_key: str) -> Memory:
         return Memory(7, {"seen": 0})
 
-    settlement = settlement_of(leased, CONTENT, directory, SETTINGS, now=NOW, steps=(further_step(),), recall=recall)
+    settlement = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=(further_step(),), recall=recall)
     assert isinstance(settlement, Transformed)
     assert settlement.memories == (Remember("series:x", 7, {"seen": 1}, NOW + 60),)

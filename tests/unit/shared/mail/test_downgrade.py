@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import CannotDowngrade
+from shared.mail.body import decode_body
 from shared.mail.downgrade import to_seven_bit
 from shared.mail.edits import apply
 from shared.mail.mime import Entity, parse
-from shared.mail.transfer import decode_body
 
 CORPUS = Path(__file__).parents[3] / "corpus" / "mime"
 SAMPLES = sorted(CORPUS.glob("*.eml"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import MalformedMessage
+from shared.mail.body import decode_body
 from shared.mail.mime import Entity, Limits, parse
-from shared.mail.transfer import decode_body
 
 CORPUS = Path(__file__).parents[3] / "corpus" / "mime"
 SAMPLES = sorted(CORPUS.glob("*.eml"))

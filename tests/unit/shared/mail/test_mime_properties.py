@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import MalformedMessage
+from shared.mail.body import decode_body, decode_text
 from shared.mail.edits import Edit, apply
 from shared.mail.header import decode_words, fold, parameters
 from shared.mail.mime import Entity, Limits, parse
-from shared.mail.transfer import decode_body, decode_text
 
 SAMPLES = sorted((Path(__file__).parents[3] / "corpus" / "mime").glob("*.eml"))
 

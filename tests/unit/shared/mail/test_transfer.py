@@ -8,16 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.mail.body import decode_body, decode_text
 from shared.mail.mime import parse
-from shared.mail.transfer import (
-    decode,
-    decode_body,
-    decode_text,
-    encode_base64,
-    encode_quoted_printable,
-    encode_text,
-    is_seven_bit,
-)
+from shared.mail.transfer import decode, encode_base64, encode_quoted_printable, encode_text, is_seven_bit
 
 CRLF_TEXTS = st.lists(
     st.binary(max_size=100).map(lambda line: line.replace(b"\r", b"").replace(b"\n", b"")) | st.just(b"."), max_size=6

@@ -15,9 +15,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from shared.configuration.ingress import IngressTls
+from shared.configuration.systems import SmartHost
 from shared.errors import ConfigurationError
 from shared.operations.certificates import SelfSigned, self_signed
-from shared.operations.settings import IngressTls, SmartHost
 from shared.operations.tls import Tls, client_context, server_context
 from tests.conftest import Certificates
 

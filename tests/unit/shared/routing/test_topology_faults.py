@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from shared.operations.settings import System
+from shared.configuration.systems import System
 from shared.routing.address_map import read
 from shared.routing.topology_faults import faults, map_faults
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transform.calendar.moments import Occurrence
 from services.transform.calendar.series import Series, Told, memory_key, series_of, single_uid
+from shared.calendar.moments import Occurrence
 
 instants = st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1)).map(
     lambda one: one.replace(microsecond=0, tzinfo=UTC)

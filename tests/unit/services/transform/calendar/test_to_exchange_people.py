@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
-from services.transform.calendar.ical import read_calendars, values_of
 from services.transform.calendar.to_exchange.people import publish_people
-from shared.routing.directory import Directory
+from shared.calendar.ical import read_calendars, values_of
+from shared.routing.router import Router
 from tests.support.systems import EXCHANGE, NOTES
 
 
-def published(directory: Directory, *lines: str) -> Any:
+def published(router: Router, *lines: str) -> Any:
     text = "\r\n".join(("BEGIN:VEVENT", *lines, "END:VEVENT"))
     (event,) = read_calendars(text)[0].walk("VEVENT")
-    publish_people(event, directory)
+    publish_people(event, router)
     return event
 
 
 @pytest.fixture
-def directory() -> Directory:
+def router() -> Router:
     notes = NOTES.model_copy(update={"notes_domains": ["ACME"]})
-    return Directory([notes, EXCHANGE])
+    return Router([notes, EXCHANGE])
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def directory() -> Directory:
     ],
 )
 def test_an_organizer_is_known_by_a_public_address(
-    directory: Directory, line: str, address: str, sent_by: str | None
+    router: Router, line: str, address: str, sent_by: str | None
 ) -> None:
-    organizer = published(directory, line)["ORGANIZER"]
+    organizer = published(router, line)["ORGANIZER"]
     assert str(organizer) == address
     assert organizer.params.get("SENT-BY") == sent_by
 
@@ -63,14 +63,14 @@ def test_an_organizer_is_known_by_a_public_address(
         ("Jane Roe", "Jane Roe"),
     ],
 )
-def test_a_name_is_what_people_say(directory: Directory, name: str, shown: str) -> None:
-    (attendee,) = values_of(published(directory, f'ATTENDEE;CN="{name}":mailto:j@example.com'), "ATTENDEE")
+def test_a_name_is_what_people_say(router: Router, name: str, shown: str) -> None:
+    (attendee,) = values_of(published(router, f'ATTENDEE;CN="{name}":mailto:j@example.com'), "ATTENDEE")
     assert attendee.params["CN"] == shown
 
 
-def test_a_room_is_a_room_and_takes_no_part(directory: Directory) -> None:
+def test_a_room_is_a_room_and_takes_no_part(router: Router) -> None:
     event = published(
-        directory,
+        router,
         "LOCATION:Room 7/HQ@ACME",
         "X-LOTUS-ROOM:CN=Room 7/O=HQ",
         'ATTENDEE;CN="Room 7/HQ";ROLE=REQ-PARTICIPANT:mailto:room7@example.com',
@@ -82,10 +82,10 @@ def test_a_room_is_a_room_and_takes_no_part(directory: Directory) -> None:
     assert str(event["LOCATION"]) == "Room 7"
 
 
-def test_delegates_and_members_are_public_and_unknown_words_go(directory: Directory) -> None:
+def test_delegates_and_members_are_public_and_unknown_words_go(router: Router) -> None:
     (attendee,) = values_of(
         published(
-            directory,
+            router,
             'ATTENDEE;PARTSTAT=delegated;ROLE=BOSS;DELEGATED-TO="mailto:a@notes.example.com","mailto:b@notes.example.com"'
             ":mailto:john@notes.example.com",
         ),

@@ -12,14 +12,14 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.transform.calendar.ical import read_calendars, text_of, write_calendar
+from services.transform.calendar.known import Situation, again_uid, first_uid
 from services.transform.calendar.to_notes.convert import ForNotes, for_notes
-from services.transform.calendar.to_notes.known import Situation, again_uid, first_uid
-from services.transform.calendar.zones.find import zone_of
-from services.transform.calendar.zones.write import windows_timezone
+from shared.calendar.ical import read_calendars, text_of, write_calendar
+from shared.calendar.zones.find import zone_of
+from shared.calendar.zones.write import windows_timezone
 from shared.spool.memory import Memory
 from tests.support.icalendar_reader import read_fresh
-from tests.unit.services.transform.calendar.oracle import occurrences
+from tests.unit.shared.calendar.oracle import occurrences
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BERLIN = """BEGIN:VTIMEZONE

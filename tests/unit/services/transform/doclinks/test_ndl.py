@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.transform.doclinks.addresses import notes_url, web_url
 from services.transform.doclinks.ndl import DocLink, read_links
-from shared.operations.settings import TransformSettings, WebLinks
+from shared.configuration.transform import TransformSettings, WebLinks
 
 REPLICA = "852574AD0071F940"
 VIEW = "4CFF7552DE36738C85257513005613F2"

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from services.transform.pipeline import Context, convert
 from services.transform.steps.addresses import FIELDS, STEP, leaks, leaks_after, rewrite_headers
+from shared.configuration.systems import System
 from shared.mail.edits import Edit, apply
 from shared.mail.mime import parse
-from shared.operations.settings import System
 from shared.routing.address_map import read
-from shared.routing.directory import Directory
+from shared.routing.router import Router
 from tests.support.mail import message
 
 CORPUS = Path(__file__).parents[4] / "corpus" / "addresses"
@@ -37,7 +37,7 @@ MAP = read(
     "mary@example.com,m1@exchange.example.com,\n",
     "addresses.csv",
 )
-DIRECTORY = Directory([NOTES, EXCHANGE], MAP)
+DIRECTORY = Router([NOTES, EXCHANGE], MAP)
 
 
 def rewritten(content: bytes, humanize_names: bool = True) -> bytes:

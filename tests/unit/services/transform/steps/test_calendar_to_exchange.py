@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from services.transform.pipeline import Context, Conversion, convert
 from services.transform.steps import calendar_to_exchange
+from shared.configuration.transform import RecurrenceNotice, TransformSettings
 from shared.mail.edits import apply
-from shared.operations.settings import RecurrenceNotice, TransformSettings
 from shared.spool.memory import Memory
 from tests.support.icalendar_reader import read_fresh
 from tests.support.notes_calendar import TIMEZONE, NotesMeeting, message

@@ -11,20 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.transform.calendar.ical import read_calendars, text_of, values_of
-from services.transform.calendar.moments import Occurrence
+from services.transform.calendar.known import again_uid
 from services.transform.calendar.part import places, read_text
 from services.transform.calendar.series import Series, Told, memory_key, single_uid
-from services.transform.calendar.to_notes.known import again_uid
 from services.transform.pipeline import Context, Conversion, convert
 from services.transform.steps import calendar_to_exchange, calendar_to_notes
+from shared.calendar.ical import read_calendars, text_of, values_of
+from shared.calendar.moments import Occurrence
+from shared.configuration.transform import TransformSettings
+from shared.mail.body import decode_text
 from shared.mail.edits import apply
 from shared.mail.mime import parse
-from shared.mail.transfer import decode_text
-from shared.operations.settings import TransformSettings
 from shared.spool.memory import Memory
 from tests.support.systems import EXCHANGE, NOTES
-from tests.unit.services.transform.calendar.oracle import occurrences
+from tests.unit.shared.calendar.oracle import occurrences
 
 CORPUS = Path(__file__).parents[4] / "corpus" / "calendar_to_notes"
 PAIRS = sorted(path for path in CORPUS.glob("*.eml") if not path.name.endswith(".expected.eml"))

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from services.transform.pipeline import Context, convert
 from services.transform.steps import doclinks
+from shared.configuration.transform import TransformSettings
+from shared.mail.body import decode_text
 from shared.mail.edits import apply
 from shared.mail.mime import parse
-from shared.mail.transfer import decode_text
-from shared.operations.settings import TransformSettings
 
 CORPUS = Path(__file__).parents[4] / "corpus" / "doclinks"
 PAIRS = sorted(path for path in CORPUS.glob("*.eml") if not path.name.endswith(".expected.eml"))

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.transform.outlook import reductions
+from services.transform.editing.text_body import replaced
+from services.transform.html.outlook import reductions
 from services.transform.pipeline import Context, convert
 from services.transform.steps import outlook_html
-from services.transform.text_body import replaced
+from shared.configuration.transform import TransformSettings
+from shared.mail.body import decode_text
 from shared.mail.edits import apply
 from shared.mail.mime import parse
-from shared.mail.transfer import decode_text
-from shared.operations.settings import TransformSettings
 
 CORPUS = Path(__file__).parents[4] / "corpus" / "outlook_html"
 PAIRS = sorted(path for path in CORPUS.glob("*.eml") if not path.name.endswith(".expected.eml"))

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from services.transform.pipeline import Context, Step, convert
 from services.transform.steps import friendly_names, recipient_headers
+from shared.configuration.transform import TransformSettings
 from shared.mail.address_list import read_addresses
 from shared.mail.edits import apply
 from shared.mail.mime import parse
-from shared.operations.settings import TransformSettings
 
 CORPUS = Path(__file__).parents[4] / "corpus"
 LIMIT = 15 * 1024

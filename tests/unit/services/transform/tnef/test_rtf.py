@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.transform.tnef import html_text, rtf_compression, rtf_html
+from services.transform.html import text
+from services.transform.tnef import rtf_compression, rtf_html
 from services.transform.tnef.rtf_convert import convert
 from tests.support.tnef import compressed, u32
 
@@ -155,7 +156,7 @@ def test_any_rtf_becomes_something(body: str) -> None:
 
 @given(st.text(max_size=200))
 def test_any_html_has_a_text(html: str) -> None:
-    assert isinstance(html_text.to_text(html), str)
+    assert isinstance(text.to_text(html), str)
 
 
 def test_the_text_of_html_is_what_a_reader_sees() -> None:
@@ -163,9 +164,9 @@ def test_the_text_of_html_is_what_a_reader_sees() -> None:
         "<html><head><title>T</title><style>p{}</style></head><body><p>One&nbsp;&amp; two</p><!-- no --><ul><li>three"
         '</ul><script>x()</script>four<br>five <img src="x" alt="six"></body></html>'
     )
-    assert html_text.to_text(html) == "One & two\n\nthree\nfour\nfive six"
+    assert text.to_text(html) == "One & two\n\nthree\nfour\nfive six"
 
 
 def test_a_claim_of_a_charset_becomes_true() -> None:
     html = '<meta http-equiv="Content-Type" content="text/html; charset=koi8-r"><p>charset=x'
-    assert html_text.claim_utf8(html) == html.replace("koi8-r", "utf-8")
+    assert text.claim_utf8(html) == html.replace("koi8-r", "utf-8")

@@ -1,0 +1,1 @@
+"""The `causeway` command: one thin file a command, over `shared.administration`."""

@@ -1,0 +1,54 @@
+"""`causeway trace ID`: one message's history."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import Any
+
+from services.cli.options import Commands, add_command, add_json, add_spool
+from services.cli.output import print_json, printable, when
+from shared.administration import spool
+from shared.errors import CausewayError
+
+WIDTH = 90
+INDENT = " " * 22
+
+
+def add(commands: Commands) -> None:
+    """Register the command."""
+    parser = add_command(commands, "trace", "one message's history", run)
+    parser.add_argument("id", metavar="ID", help="the id of the 250 reply, of a Received header, or of a delivery")
+    add_spool(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the events of a message, oldest first."""
+    with spool.opened(options.config, options.data) as causeway:
+        events = causeway.history(options.id)
+    if not events:
+        raise CausewayError(f"{options.id}: unknown; history is kept for redis.history after a message is done with")
+    if options.json:
+        print_json(events)
+        return 0
+    for event in events:
+        _print_event(event)
+    return 0
+
+
+def _print_event(event: dict[str, Any]) -> None:
+    """Print when and what on a line, then what is known of it, a line for each recipient or delivery."""
+    facts = {key: value for key, value in event.items() if value not in (None, "", [], {})}
+    print(printable(f"{when(facts.pop('at'))}  {facts.pop('event')}"))
+    one_each = {key: facts.pop(key) for key in list(facts) if isinstance(facts[key], list)}
+    for line in (_told(facts), *(f"{key}: {_told(value)}" for key, values in one_each.items() for value in values)):
+        if line:
+            for part in textwrap.wrap(printable(line), WIDTH, break_long_words=False, break_on_hyphens=False):
+                print(f"{INDENT}{part}")
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_told(part)}" for key, part in value.items())
+    return ", ".join(map(_told, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,171 @@
+"""The gateway of the demonstration: Redis, the three services and two catchers, in a folder and on ports of their own.
+
+Everything is real and on loopback: Redis with fsync on every write, the services as processes, STARTTLS with
+certificates made on the spot and verified. Domino's side is 127.0.1.1, Exchange's is 127.0.2.1: the gateway knows its
+clients by network.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared import configuration
+from shared.errors import CausewayError
+from shared.operations import certificates, embedded_redis
+from shared.operations.tether import tethered
+from shared.runtime.local_gateway import is_ready
+
+CLIENTS = {"notes": "127.0.1.1", "exchange": "127.0.2.1"}
+OTHER = {"notes": "exchange", "exchange": "notes"}
+NAMES = {"notes": "Domino", "exchange": "Exchange"}
+START_SECONDS = 60
+STOP_SECONDS = 90
+
+
+Alter = Callable[[dict[str, Any]], None]
+"""Changes a configuration in place."""
+
+
+class DemoFailed(CausewayError):
+    """Something did not come up or did not arrive as expected."""
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return the preferred port where it is free on loopback, else any."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def free_http_port() -> int:
+    """Return the first of three adjacent free ports: `causeway up` gives one to each service."""
+    for _ in range(50):
+        first = free_port()
+        if first < 65_000 and all(free_port(first + offset) == first + offset for offset in range(3)):
+            return first
+    raise DemoFailed("no three adjacent ports are free on 127.0.0.1: end some other program")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway between two catchers. `caught` is where each catcher keeps what it is sent."""
+
+    port: int
+    http_port: int
+    directory: Path
+
+    def caught(self, system: str) -> Path:
+        """Return the folder of one catcher."""
+        return self.directory / "caught" / system
+
+
+def demo_configuration(
+    port: int, http_port: int, catchers: Mapping[str, int], made: certificates.SelfSigned
+) -> dict[str, Any]:
+    """Return the configuration of the demonstration. catchers: their ports, by system."""
+
+    def system(name: str, kind: str, **more: Any) -> dict[str, Any]:
+        host = {"host": "localhost", "port": catchers[name], "tls": "verify", "ca": str(made.ca)}
+        return {
+            "name": name,
+            "kind": kind,
+            "networks": [f"{CLIENTS[name]}/32"],
+            "domains": [f"{name}.example.com"],
+            "public_domain": "example.com",
+            "default_route": OTHER[name],
+            "smart_hosts": [host],
+            **more,
+        }
+
+    return {
+        "hostname": "causeway.example.com",
+        "redis": {"url": "embedded", "durability": "fsync"},
+        "ingress": {
+            "listen": [f"127.0.0.1:{port}"],
+            "tls": {"mode": "opportunistic", "certificate": str(made.certificate), "key": str(made.key)},
+        },
+        "systems": [
+            system("notes", "domino", notes_domains=["ACME"], encapsulation="keep"),
+            system("exchange", "exchange", encapsulation="strip"),
+        ],
+        "addresses": {"map": "addresses.csv"},
+        "http": {"listen": f"127.0.0.1:{http_port}"},
+    }
+
+
+@contextmanager
+def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 (the command is ours)
+            tethered(command), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def listens(port: int) -> bool:
+    """Tell whether something listens on a port of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait_until_up(gateway: Gateway, catchers: dict[str, int], process: subprocess.Popen[bytes], log: Path) -> None:
+    settings = configuration.load(gateway.directory / "causeway.yaml")
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        if is_ready(settings) and all(map(listens, (gateway.port, *catchers.values()))):
+            return
+        time.sleep(0.1)
+    last = log.read_text(errors="replace").strip().splitlines()[-5:]
+    raise DemoFailed("the gateway did not come up; its last words:\n" + "\n".join(last))
+
+
+@contextmanager
+def running(directory: Path, preferred_port: int = 0, alter: Alter = lambda _configuration: None) -> Iterator[Gateway]:
+    """Run a gateway and its catchers in `directory` inside the block. alter: changes its configuration."""
+    embedded_redis.find_redis_server()
+    made = certificates.self_signed(directory / "tls", ["localhost", "127.0.0.1"])
+    catchers = {name: free_port() for name in CLIENTS}
+    gateway = Gateway(free_port(preferred_port), free_http_port(), directory)
+    addresses = files("services.demo") / "samples" / "addresses.csv"
+    (directory / "addresses.csv").write_text(addresses.read_text())
+    config = directory / "causeway.yaml"
+    content = demo_configuration(gateway.port, gateway.http_port, catchers, made)
+    alter(content)
+    config.write_text(yaml.safe_dump(content, sort_keys=False))
+    with ExitStack() as stack:
+        for name, port in catchers.items():
+            command = [sys.executable, "-m", "services.demo.catcher", "--name", NAMES[name].lower()]
+            command += ["--listen", f"127.0.0.1:{port}", "--directory", str(gateway.caught(name))]
+            command += ["--certificate", str(made.certificate), "--key", str(made.key)]
+            stack.enter_context(_process(command, directory / f"{name}.log"))
+        log = directory / "gateway.log"
+        command = [sys.executable, "-m", "services.cli.main", "up", "--config", str(config)]
+        command += ["--data", str(directory / "data")]
+        process = stack.enter_context(_process(command, log))
+        _wait_until_up(gateway, catchers, process, log)
+        yield gateway

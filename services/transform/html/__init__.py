@@ -1,0 +1,1 @@
+"""HTML of mail: its tokens, its plain text, and what Outlook writes."""

@@ -1,0 +1,58 @@
+"""Where something listens or is reached: a host and a port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+ALL_ADDRESSES = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host, "" for every address of the machine, and a port from 0 (any free one) to 65535."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """Read "host:port" or "[v6]:port". Raises ValueError that names the form."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
+            raise ValueError(f'not a valid endpoint: "{text}": write host:port, for example 0.0.0.0:2525')
+        return cls(host.strip("[]"), int(port))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def is_every_address(self) -> bool:
+        """Whether it stands for every address of this machine."""
+        return self.host in ALL_ADDRESSES
+
+    @property
+    def local(self) -> Endpoint:
+        """Where this machine itself reaches what listens here."""
+        return replace(self, host=_LOOPBACK.get(self.host, self.host))
+
+    def next(self, offset: int) -> Endpoint:
+        """Return the endpoint `offset` ports higher; any free port stays any free port."""
+        return replace(self, port=self.port and self.port + offset)
+
+    def clashes_with(self, other: Endpoint) -> bool:
+        """Return whether two listeners cannot both have their address."""
+        same_host = self.host == other.host or self.is_every_address or other.is_every_address
+        return same_host and self.port == other.port != 0
+
+
+def _read(value: Any) -> Any:
+    return Endpoint.parse(value) if isinstance(value, str) else value
+
+
+Listen = Annotated[Endpoint, BeforeValidator(_read), PlainSerializer(str)]
+"""An endpoint as a value of the configuration file."""

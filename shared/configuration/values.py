@@ -1,0 +1,91 @@
+"""The kinds of value that the configuration file holds, each with the check that its text passes."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+Network = IPv4Network | IPv6Network
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(value: Any) -> Any:
+    """Read "5m", "1h30m", "4h", "5d" or a number of seconds as a timedelta; leave anything else to the type check."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    if isinstance(value, str) and value.strip():
+        parts = _DURATION.findall(value)
+        if parts and not _DURATION.sub("", value).strip():
+            return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+        raise ValueError("a duration is a number with ms, s, m, h or d, for example 5m")
+    return value
+
+
+def _parse_network(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ip_network(value)
+    except ValueError:
+        pass
+    try:
+        meant = ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f'"{value}" is no network: write for example 10.1.0.0/16') from None
+    raise ValueError(f'"{value}" is an address inside a network: write {meant}, or the address without its /')
+
+
+def _check_hostname(value: Any) -> Any:
+    """Let through a name for SMTP (RFC 5321 section 2.3.5) whose labels DNS takes; international ones as xn--."""
+    if isinstance(value, str) and not (len(value) <= 253 and _HOSTNAME.fullmatch(value)):
+        raise ValueError(f'"{value}" is no host name: use letters, digits, hyphens and dots, such as mail.example.com')
+    return value
+
+
+def _check_domain(value: Any) -> Any:
+    """Return a domain of addresses in lower case; international ones may stand as they are read."""
+    if not isinstance(value, str):
+        return value
+    domain = value.lower().rstrip(".")
+    if not _DOMAIN.fullmatch(domain):
+        raise ValueError(f'"{value}" is no domain: write only what stands after the @, such as example.com')
+    return domain
+
+
+def _check_positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be greater than zero: write for example 30s")
+    return value
+
+
+def at_most_ten_years(value: timedelta) -> timedelta:
+    """Return the time. Raises ValueError above ten years."""
+    if value > timedelta(days=3660):
+        raise ValueError("is more than ten years: write 3660d at most")
+    return value
+
+
+def _check_name(value: Any) -> Any:
+    if isinstance(value, str) and not _NAME.fullmatch(value):
+        raise ValueError(f'"{value}" is no name of a system: use up to 40 letters, digits, hyphens and underscores')
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+PositiveDuration = Annotated[Duration, AfterValidator(_check_positive)]
+Cidr = Annotated[Network, BeforeValidator(_parse_network)]
+File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Hostname = Annotated[str, BeforeValidator(_check_hostname)]
+Domain = Annotated[str, BeforeValidator(_check_domain)]
+Name = Annotated[str, BeforeValidator(_check_name)]

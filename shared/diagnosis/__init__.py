@@ -1,0 +1,1 @@
+"""What `causeway check` finds: faults, warnings, what is different around us. One line each."""

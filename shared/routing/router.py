@@ -1,0 +1,101 @@
+"""The router: what every stage asks about an address.
+
+A `Router` is a value: the systems and one version of the address map. `CurrentRouter` gives the newest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from shared.configuration.systems import System
+from shared.routing import rewrite
+from shared.routing.address_map import AddressMap
+from shared.routing.address_map_file import AddressMapFile
+from shared.routing.recognize import Recognized, recognize
+from shared.routing.route import NoRoute, Route, route
+from shared.routing.topology import Topology
+
+Answer = TypeVar("Answer")
+
+ANSWERS_KEPT = 8192
+"""Of each kind of question. Who writes today writes again, and an address is asked about several times a message."""
+LONGEST_KEPT = 320
+"""Characters: what an address can have by RFC 5321 section 4.5.3.1. Longer texts do not fill the memory."""
+
+
+def _remembering(answer: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Return the function, whose first argument is a text, with a memory of its newest answers."""
+    remembered = lru_cache(ANSWERS_KEPT)(answer)
+
+    def ask(text: str, *more: str) -> Answer:
+        return remembered(text, *more) if len(text) <= LONGEST_KEPT else answer(text, *more)
+
+    return ask
+
+
+class Router:
+    """Routes and rewrites addresses. Never changes; every method is pure and accepts any text."""
+
+    def __init__(self, systems: Sequence[System], address_map: AddressMap | None = None) -> None:
+        self.topology = Topology(systems)
+        self.address_map = address_map or AddressMap()
+        self._organisations = self.topology.organisations | self.address_map.organisations
+        self._route = _remembering(self._find_route)
+        self._public = _remembering(self._make_public)
+        self._public_name = _remembering(self._make_public_name)
+
+    def recognize(self, address: str) -> Recognized:
+        """Say what an address is, wrappings undone."""
+        return recognize(address, self.topology, self.address_map)
+
+    def route(self, recipient: str, source: str) -> Route | NoRoute:
+        """Return where a recipient of a message from the system named `source` goes."""
+        return self._route(recipient, source)
+
+    def public(self, address: str) -> str:
+        """Return the address that everybody may see; unknown addresses and the null sender `""` as they are."""
+        return self._public(address)
+
+    def public_sender(self, sender: str | None) -> str | None:
+        """Return the public envelope sender; the null sender stays null."""
+        return self.public(sender) if sender else sender
+
+    def internal(self, address: str, system: str) -> str:
+        """Return the address as the system of that name accepts it. Raises KeyError for an unknown system."""
+        destination = self.topology.systems[system]
+        return rewrite.internal(self.recognize(address), destination, self.topology, self.address_map)
+
+    def public_name(self, display_name: str) -> str:
+        """Return a display name as people write it: `John Doe/Sales/Acme` and `CN=John Doe/O=Acme` are `John Doe`."""
+        return self._public_name(display_name)
+
+    def is_internal(self, address: str) -> bool:
+        """Whether the address would tell the outside something of the inside: whether `public` changes it."""
+        return self.public(address) != address
+
+    def _find_route(self, recipient: str, source: str) -> Route | NoRoute:
+        return route(recipient, source, self.topology, self.address_map)
+
+    def _make_public(self, address: str) -> str:
+        return rewrite.public(self.recognize(address), self.topology, self.address_map)
+
+    def _make_public_name(self, display_name: str) -> str:
+        return rewrite.public_name(display_name, self.topology, self.address_map, self._organisations)
+
+
+class CurrentRouter:
+    """The router over the newest good version of the address map. Raises ConfigurationError if there is none yet."""
+
+    def __init__(self, systems: Sequence[System], map: Path | None = None) -> None:
+        self._systems = tuple(systems)
+        self._file = AddressMapFile(map) if map else None
+        self._router = Router(self._systems, self._file.current() if self._file else None)
+
+    def current(self) -> Router:
+        """Return the router; a new one only after the map changed. One stat(2) a call."""
+        if self._file and (address_map := self._file.current()) is not self._router.address_map:
+            self._router = Router(self._systems, address_map)
+        return self._router

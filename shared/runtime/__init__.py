@@ -1,0 +1,1 @@
+"""How a service runs: its frame, health, gauges, data folder, and all services on one machine."""

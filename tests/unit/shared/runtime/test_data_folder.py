@@ -1,0 +1,56 @@
+"""The folder of an embedded Redis: its socket, and that only one gateway has it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.errors import ConfigurationError
+from shared.runtime.data_folder import DataFolder, default_folder
+
+
+def test_the_socket_is_in_the_folder(tmp_path: Path) -> None:
+    short = Path("/tmp/x")
+    assert DataFolder(short).socket == short / "redis.sock"
+    assert DataFolder(short).url == "unix:///tmp/x/redis.sock"
+
+
+def test_a_long_folder_has_a_short_socket_and_always_the_same(tmp_path: Path) -> None:
+    long = tmp_path / ("d" * 120)
+    assert len(os.fsencode(DataFolder(long).socket)) <= 100
+    assert DataFolder(long).socket == DataFolder(long).socket
+    assert DataFolder(long).socket != DataFolder(tmp_path / ("e" * 120)).socket
+    with DataFolder(long).locked():
+        assert DataFolder(long).socket.parent.stat().st_mode & 0o777 == 0o700
+    assert not DataFolder(long).socket.parent.exists()
+
+
+def test_two_gateways_never_share_a_folder(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    with data.locked():
+        data.socket.touch()
+        with pytest.raises(ConfigurationError, match="another `causeway up`"), DataFolder(data.path).locked(0):
+            pass
+        assert data.socket.exists(), "who was refused touches nothing"
+    with data.locked():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="--data"), DataFolder(tmp_path / "file").locked():
+        pass
+
+
+def test_the_default_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+    monkeypatch.setenv("CAUSEWAY_DATA", "/elsewhere")
+    assert DataFolder().path == Path("/elsewhere")
+    assert DataFolder(Path("/argument")).path == Path("/argument")
+    monkeypatch.delenv("CAUSEWAY_DATA")
+    assert default_folder() == Path("/somewhere/causeway")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    monkeypatch.setenv("HOME", "/home/x")
+    assert default_folder() == Path("/home/x/.local/share/causeway")
