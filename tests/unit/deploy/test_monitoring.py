@@ -87,12 +87,12 @@ def test_every_metric_is_asked_for_by_a_rule_or_the_dashboard() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert["alert"]))
-def test_every_alert_tells_how_bad_it_is_what_happened_and_what_to_do(alert: dict[str, Any]) -> None:
+def test_every_alert_has_severity_summary_and_runbook_page(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in {"warning", "critical"}
     assert alert["annotations"]["summary"]
     page = (ROOT / alert["annotations"]["runbook"]).read_text()
     assert page.startswith(f"# {alert['alert']}\n")
-    for heading in ("What it means", "What to look at", "What to do"):
+    for heading in ("Meaning", "Diagnosis", "Mitigation"):
         assert f"\n## {heading}\n" in page
 
 
@@ -108,12 +108,12 @@ def test_every_alert_is_tested_firing_and_not_firing(name: str) -> None:
     assert not all(expected)
 
 
-def test_every_alert_stands_in_the_monitoring_page() -> None:
+def test_every_alert_is_listed_in_the_monitoring_page() -> None:
     page = (ROOT / "docs" / "monitor.md").read_text()
     assert [alert["alert"] for alert in ALERTS if f"`{alert['alert']}`" not in page] == []
 
 
-def test_every_metric_stands_in_the_monitoring_page() -> None:
+def test_every_metric_is_listed_in_the_monitoring_page() -> None:
     page = (ROOT / "docs" / "monitor.md").read_text()
     names = {re.sub(r"_(bucket|sum|count)$", "", name) for name in exported()}
     assert [name for name in sorted(names) if f"`{name}" not in page] == []
