@@ -18,8 +18,8 @@ from tests.support.ports import adjacent_ports, free_ports
 from tests.support.processes import eventually
 
 PAGE = (Path(__file__).parents[2] / "docs" / "dead-letters.md").read_text()
-INCIDENT = PAGE[PAGE.index("## A smart host refuses") :]
-BLOCKS = re.findall(r"^```(.*)\n([\s\S]*?)^```$", INCIDENT, re.MULTILINE)
+EXAMPLE = PAGE[PAGE.index("## Worked example") :]
+BLOCKS = re.findall(r"^```(.*)\n([\s\S]*?)^```$", EXAMPLE, re.MULTILINE)
 SHOWN_ID = re.compile(r"\b[0-9a-f]{22}-exchange\b")
 SECONDS = 60
 
