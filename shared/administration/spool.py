@@ -122,10 +122,7 @@ def opened(config: Path | None = None, data: Path | None = None) -> Iterator[Cau
     redis = settings.redis
     if redis.url == "embedded":
         redis = redis.model_copy(update={"url": DataFolder(data).url})
-    try:
-        spool = open_spool(redis)
-    except ValueError:
-        raise CausewayError("redis.url: is no address of Redis: `causeway check` tells more") from None
+    spool = open_spool(redis)
     try:
         yield Causeway(settings, spool)
     except SpoolUnavailable as error:

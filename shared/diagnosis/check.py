@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from shared.configuration.endpoint import Endpoint
 from shared.configuration.file import DEFAULT_FILE
@@ -37,7 +38,7 @@ def faults_before_start(settings: Settings, path: Path | None = None) -> list[st
 
 
 def faults_to_run_all(settings: Settings, path: Path | None = None) -> list[str]:
-    """Return what `causeway up` cannot start with: as `faults_before_start`, but Redis may be embedded_redis."""
+    """Return what `causeway up` cannot start with: as `faults_before_start`, but Redis may be embedded."""
     return _faults(path, settings, [*_local_faults(settings, SERVICES_OF_UP), *_embedded_faults(settings)])
 
 
@@ -98,7 +99,7 @@ def _local_faults(settings: Settings, services: int) -> Iterator[str]:
     yield from _smart_host_faults(settings)
     yield from ports.clashes(settings, services)
     yield from _loop_faults(settings)
-    yield from _redis_url_faults(settings)
+    yield from _redis_access_faults(settings)
     yield from faults(settings.systems)
     yield from _map_faults(settings)
 
@@ -158,17 +159,16 @@ def _is_here(host: str, listen: Endpoint, settings: Settings) -> bool:
     return host == listen.host or (listen.is_every_address and host in ours)
 
 
-def _redis_url_faults(settings: Settings) -> Iterator[str]:
-    if settings.redis.sentinel:
-        if "url" in settings.redis.model_fields_set:
-            yield "redis: url and sentinel are both given: remove url, Sentinel tells where Redis is"
+def _redis_access_faults(settings: Settings) -> Iterator[str]:
+    redis = settings.redis
+    if redis.sentinel:
+        if "url" in redis.model_fields_set:
+            yield "redis: url and sentinel are both set: remove url, Sentinel knows the address"
         return
-    if settings.redis.url == "embedded":
-        return
-    try:
-        open_spool(settings.redis).close()
-    except ValueError:
-        yield "redis.url: is no address of Redis: write redis://host:port/0, rediss://…, unix:///path or embedded"
+    if redis.password_file and urlsplit(redis.url).password:
+        yield "redis.password_file: redis.url holds a password too: remove one of them"
+    if (redis.ca or redis.certificate) and not redis.url.startswith("rediss://"):
+        yield "redis.ca: TLS needs a URL that begins with rediss://: correct redis.url, or remove ca and certificate"
 
 
 def _embedded_outside_up(settings: Settings) -> Iterator[str]:
@@ -191,10 +191,9 @@ def _redis_faults(settings: Settings) -> Iterator[str]:
     if settings.redis.url == "embedded":
         yield from _embedded_faults(settings)
         return
-    try:
-        spool = open_spool(settings.redis.model_copy(update={"timeout": PATIENCE}))
-    except ValueError:
-        return  # told by _redis_url_faults
+    if any(_redis_access_faults(settings)):
+        return
+    spool = open_spool(settings.redis.model_copy(update={"timeout": PATIENCE}))
     try:
         if problem := spool.run(gauge_spool(settings.redis)).problem:
             yield f"redis.durability: {problem}"

@@ -1,4 +1,4 @@
-"""All of a gateway as programs on this machine: ingress, transform, egress, and Redis where it is embedded_redis."""
+"""All of a gateway as programs on this machine: ingress, transform, egress, and Redis where it is embedded."""
 
 from __future__ import annotations
 

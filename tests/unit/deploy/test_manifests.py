@@ -155,7 +155,7 @@ def assert_joined(objects: list[Object]) -> None:
         assert pod.get("serviceAccountName", "default") in {"default", *of_kind(objects, "ServiceAccount")}
         for volume in pod.get("volumes", []):
             assert volume.get("configMap", {}).get("name", "addresses") in of_kind(objects, "ConfigMap"), volume
-            assert volume.get("secret", {}).get("secretName", "ingress-tls") == "ingress-tls", volume
+            assert volume.get("secret", {}).get("secretName", "redis") in ("ingress-tls", "redis"), volume
         for source in pod["containers"][0].get("envFrom", []):
             if "configMapRef" in source:
                 assert source["configMapRef"]["name"] in of_kind(objects, "ConfigMap")

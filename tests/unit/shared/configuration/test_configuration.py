@@ -242,3 +242,39 @@ def test_the_example_names_every_key_and_is_valid_with_all_of_them(tmp_path: Pat
     everything = write(tmp_path, COMMENTED.sub(r"\1\2", EXAMPLE.read_text()))
     assert missing(yaml.safe_load(everything.read_text()), Settings) == set()
     load(everything)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://:secret@127.0.0.1/", "not a Redis URL: write redis://host:port/0"),
+        ("secret", "not a Redis URL: write redis://host:port/0"),
+        ("redis://:sec/ret@127.0.0.1:6379/0", "percent-encode"),
+        ("redis://:sec#ret@127.0.0.1:6379/0", "percent-encode"),
+        ("redis://:sec?ret@127.0.0.1:6379/0", "percent-encode"),
+        ("redis://:secret@127.0.0.1:99999/0", "percent-encode"),
+        ("redis://127.0.0.1:6379/secret", "the database in the URL must be a number"),
+        ("redis://127.0.0.1:6379/0?db=secret", "the database in the URL must be a number"),
+        ("redis://127.0.0.1/0?ssl_cert_reqs=none", 'unknown option "ssl_cert_reqs" in the URL'),
+        ("redis:///0", "the URL has no host"),
+    ],
+)
+def test_a_wrong_redis_url_is_one_line_that_shows_no_password(tmp_path: Path, url: str, said: str) -> None:
+    (fault,) = faults(write(tmp_path, f"redis: {{url: '{url}'}}"))
+    assert said in fault
+    assert "redis.url: " in fault
+    assert not re.search(r"sec|ret@|99999", fault)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://user:p%2Fw@h:6380/3",
+        "unix:///run/redis.sock?db=2",
+        "redis://[::1]:6379",
+        "embedded",
+        "redis://h/?db=1",
+    ],
+)
+def test_every_form_of_redis_url_is_taken(tmp_path: Path, url: str) -> None:
+    assert load(write(tmp_path, f"redis: {{url: '{url}'}}")).redis.url == url
