@@ -11,17 +11,15 @@ from shared.errors import SpoolError
 from shared.operations.events import emit
 from shared.spool.lease import Lease, renew
 from shared.spool.operation import Spool
-
-RENEWALS_PER_LEASE = 3
-"""Two renewals may fail before a lease runs out."""
+from shared.spool.schedule import RENEWALS_PER_LEASE
 
 
 class Renewal:
-    """Inside the `with` block the leases are renewed; `lost` has the ids of those that somebody else may hold by now.
+    """Inside the `with` block the leases are renewed; `lost` has the ids of those that another worker may hold by now.
 
     spool: for this thread alone, so that a long answer elsewhere delays no renewal. seconds: the length of a lease.
-    stuck: says why the main thread does not move, "" while it does. Of one that hangs where no alarm reaches it, the
-    leases run out: another worker takes over, and a message that hangs them all is poison in the end.
+    stuck: returns why the main thread does not move, "" while it does. Where it hangs and no alarm reaches it, the
+    leases run out: another worker takes over, and a message that hangs each of them becomes a dead letter, "poison".
     """
 
     def __init__(self, spool: Spool, leases: Sequence[Lease], seconds: float, stuck: Callable[[], str]) -> None:

@@ -129,7 +129,7 @@ class _Conversions:
         )
         conversion = convert(self.content, context, self.steps)
         for report in conversion.reports:
-            _tell(envelope.id, system, report)
+            _log_step(envelope.id, system, report)
         if conversion.stopped:
             raise _StoppedError(conversion.stopped, system)
         if leaks := leaks_after(self.content, conversion.edits, self.router):
@@ -138,15 +138,15 @@ class _Conversions:
         return conversion
 
 
-def tell(settlement: Settlement) -> None:
-    """Write the event of a settlement that was carried out; failures were told where they happened."""
+def log_settlement(settlement: Settlement) -> None:
+    """Write the event of a settlement that was carried out; failures are logged where they happen."""
     if isinstance(settlement, Transformed):
         deliveries = {new.delivery.id: len(new.edits) for new in settlement.deliveries}
         further = [report.envelope.id for report in settlement.reports]
         emit("message.converted", settlement.lease.id, edits=deliveries, further=further)
 
 
-def _tell(id: str, system: str, report: StepReport) -> None:
+def _log_step(id: str, system: str, report: StepReport) -> None:
     metrics.conversions.labels(report.step.name, report.outcome).inc()
     if report.failure:
         emit(

@@ -42,6 +42,7 @@ from shared.spool.lease import (
 from shared.spool.memory import Memory, Remember, recall
 from shared.spool.operation import Command, Operation, Script
 from shared.spool.presence import announce, retire
+from shared.spool.schedule import UpkeepSchedule
 from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
 from shared.spool.trace import trace
 from shared.spool.upkeep import promote, reclaim, reconcile
@@ -851,6 +852,22 @@ def test_workers_are_seen_by_rq(run: Run, redis_client: redis.Redis) -> None:
     assert (worker.name, worker.queue_names(), str(worker.get_state())) == ("transform-1", ["transform"], "busy")
     run(retire("transform-1", [keys.TRANSFORM]))
     assert Worker.all(connection=redis_client) == []
+
+
+def test_the_upkeep_schedule_announces_reclaims_and_reconciles(
+    run: Run, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    expired, lost = (message.envelope.id for message in accepted(run, 2))
+    run(lease_messages("dead", max_jobs=1, max_bytes=10**9, seconds=30))
+    let_leases_expire(run, redis_client, keys.TRANSFORM)
+    redis_client.lrem(keys.rq_queue(keys.TRANSFORM), 0, lost)
+    schedule = UpkeepSchedule("w1", [keys.TRANSFORM], kind="message", max_crashes=3, lease_seconds=30)
+    for operation in schedule.due(0.0, is_busy=True):
+        run(operation)
+    assert redis_client.hget(keys.rq_worker("w1"), "state") == b"busy"
+    crashed, others = lease_all(run), lease_all(run)
+    assert {leased.lease.id: leased.lease.crashes for leased in crashed + others} == {expired: 1, lost: 0}
+    assert {"message.interrupted", "queue.reconciled"} <= {record.getMessage() for record in caplog.records}
 
 
 def test_a_claim_by_a_stock_worker_excludes_others(run: Run, redis_client: redis.Redis) -> None:
