@@ -16,7 +16,7 @@ import rq
 
 from services.egress.app import build_courier
 from services.egress.attempt import Attempt
-from services.egress.settlement import after_a_bug, settlement_of, tell, without_content
+from services.egress.settlement import after_a_bug, log_settlement, settlement_of, without_content
 from shared import configuration
 from shared.configuration.settings import Settings
 from shared.errors import SpoolError
@@ -40,7 +40,7 @@ def deliver() -> rq.Retry | None:
     settlement = asyncio.run(_attempt(settings, leased, content))
     if not job.settle(settlement, settings.redis, settings.egress.max_crashes):
         return None
-    tell(leased.delivery, settlement)
+    log_settlement(leased.delivery, settlement)
     return rq_answer(settlement, settings.egress.max_crashes)
 
 
@@ -49,11 +49,11 @@ async def _attempt(settings: Settings, leased: LeasedDelivery, content: bytes | 
         return without_content(leased)
     async_spool = open_async_spool(settings.redis)
     courier = build_courier(settings, settings.system(leased.delivery.system), async_spool)
-    attempt, began = Attempt(), time.monotonic()
+    attempt, began = Attempt(leased.delivery), time.monotonic()
     try:
-        with suppress(SpoolError):  # what others know of the hosts is of help, not needed
+        with suppress(SpoolError):  # what other replicas know about the hosts helps, but is not needed
             await courier.refresh()
-        await courier.settle_probes()
+        await courier.finish_probes()
         outcomes = await courier.deliver(leased.delivery, content, leased.edits, attempt)
         seconds = time.monotonic() - began
         return settlement_of(

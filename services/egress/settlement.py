@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from random import Random
 
 from services.egress.attempt import Attempt
-from services.egress.settle import DeadLetter, Finish, Policy, Report, RetryAt, settle
+from services.egress.conclude import Finish, Park, Policy, Report, RetryAt, conclude
 from shared.configuration.settings import Settings
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
@@ -39,7 +39,7 @@ def settlement_of(
     random: Random,
 ) -> Settlement:
     """Return the settlement of a leased delivery after an attempt, which took so many seconds."""
-    delivery, actions = settle(leased.delivery, outcomes, now, policy_of(settings), random)
+    delivery, actions = conclude(leased.delivery, outcomes, now, policy_of(settings), random)
     wanted = [action for action in actions if isinstance(action, Report)]
     public = apply(content, leased.edits) if wanted else b""
     reports = tuple(
@@ -59,34 +59,34 @@ def settlement_of(
         case RetryAt(at=at, reason=reason):
             unserved = any(isinstance(one, Deferred) and one.unserved for one in outcomes)
             return Retry(leased.lease, max(at - now, 0.0), delivery, reports, reason, seconds if unserved else None)
-        case DeadLetter(reason=parked, detail=detail):
+        case Park(reason=parked, detail=detail):
             return Dead(leased.lease, parked, detail, delivery, reports)
         case Finish() | Report():
             return Finished(leased.lease, delivery, reports)
 
 
 def without_content(leased: LeasedDelivery) -> Settlement:
-    """Return the settlement of a delivery whose content is gone: nothing can be sent, and a person must know."""
+    """Return the settlement of a delivery whose content is gone: a dead letter, since nothing can be sent."""
     return Dead(leased.lease, MISSING_CONTENT, "the original is no longer in the spool", leased.delivery)
 
 
 def after_a_bug(
     leased: LeasedDelivery, attempt: Attempt, error: Exception, settings: Settings, *, now: float, random: Random
 ) -> Settlement:
-    """Return the settlement of an attempt that ended in a bug of ours: it is made again a bounded number of times.
+    """Return the settlement of an attempt that ended in a bug of ours: it is repeated a bounded number of times.
 
-    Where a host has decided something already, it is parked with what is known instead: to begin again would send twice
-    what was taken.
+    Where a host has decided something already, it becomes a dead letter with what is known: to begin again would send
+    twice what was accepted.
     """
     cause = f"{type(error).__name__}: {error}"
     if not attempt.has_begun:
         return Crashed(leased.lease, cause)
-    outcomes = attempt.interrupted(leased.delivery.pending)
-    delivery, _ = settle(leased.delivery, outcomes, now, policy_of(settings), random)
+    outcomes = attempt.interrupted()
+    delivery, _ = conclude(leased.delivery, outcomes, now, policy_of(settings), random)
     return Dead(leased.lease, "crash", cause, delivery)
 
 
-def tell(before: Delivery, settlement: Settlement) -> None:
+def log_settlement(before: Delivery, settlement: Settlement) -> None:
     """Write events and metrics of a settlement that was carried out."""
     if not isinstance(settlement, Finished | Retry | Dead) or not (after := settlement.delivery):
         return

@@ -104,7 +104,7 @@ def test_a_service_imports_no_other_service(name: str) -> None:
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
-        ("aiosmtplib", {"services.egress.session"}),
+        ("aiosmtplib", {"services.egress.protocol"}),
         ("aiosmtpd", {"services.ingress", "services.demo.catcher"}),
         ("dns", {"services.egress.mx"}),
         ("icalendar", {"shared.calendar", "services.transform"}),

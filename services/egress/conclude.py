@@ -1,6 +1,6 @@
-"""What an attempt makes of a delivery: who has it, who never will, when to try again, what the sender is told. Pure.
+"""What an attempt makes of a delivery: final outcomes, the next attempt, reports to the sender, a dead letter. Pure.
 
-A settlement ends the delivery or lets it wait: one of the actions is Finish, RetryAt or DeadLetter, and it is the last.
+The last action is Finish, RetryAt or Park: the delivery ends, or waits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
 from shared.mail.report import Kind
 
-Parked = Literal["refused", "expired", "undeliverable_report"]
+ParkReason = Literal["refused", "expired", "undeliverable_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Every recipient has a final outcome, and nobody needs to look at it."""
+    """Every recipient has a final outcome, and no person needs to look at the delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RetryAt:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Tell the sender about these recipients. retry_until: of a delay, when it will be given up."""
+    """Send the sender a report on these recipients. retry_until: for a delay, when delivery is given up."""
 
     kind: Kind
     recipients: tuple[DeliveryRecipient, ...]
@@ -50,17 +50,17 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """Park the delivery for a person."""
+class Park:
+    """Keep the delivery as a dead letter."""
 
-    reason: Parked
+    reason: ParkReason
     detail: str
 
 
-Action = Finish | RetryAt | Report | DeadLetter
+Action = Finish | RetryAt | Report | Park
 
 
-def settle(
+def conclude(
     delivery: Delivery, outcomes: Sequence[Outcome], now: float, policy: Policy, random: Random
 ) -> tuple[Delivery, tuple[Action, ...]]:
     """Return the delivery after an attempt, and what to do. A pending recipient without an outcome stays pending."""
@@ -74,27 +74,32 @@ def settle(
     else:
         next_at = next_attempt(attempts, delivery.created_at, now, policy.retry, random) if pending else None
     if next_at is None:
-        after = [replace(one, state="expired") if one.state == "pending" else one for one in after]
-    settled = replace(delivery, recipients=tuple(after), attempts=attempts, next_attempt_at=next_at)
-    reports = _reports(delivery, settled, by_address, now, policy)
+        after = [_expired(recipient) for recipient in after]
+    concluded = replace(delivery, recipients=tuple(after), attempts=attempts, next_attempt_at=next_at)
+    reports = _reports(delivery, concluded, by_address, now, policy)
     if any(report.kind == "delayed" for report in reports):
-        settled = replace(settled, delay_reported=True)
-    return settled, (*reports, _end(settled, policy))
+        concluded = replace(concluded, delay_reported=True)
+    return concluded, (*reports, _end(concluded, policy))
 
 
 def _held_back(outcomes: Sequence[Outcome | None]) -> float | None:
-    """Return after how many seconds to try again where nothing but a limit or a stop of ours was in the way, else None.
+    """Return after how many seconds to try again where only a limit or a stop of ours prevented delivery, else None.
 
-    That is no attempt: no host said anything, so the retry schedule stays where it is.
+    It does not count as an attempt: no host has replied, so the retry schedule does not advance.
     """
-    waits = [one.retry_seconds for one in outcomes if isinstance(one, Deferred) and one.retry_seconds is not None]
+    deferred = [outcome for outcome in outcomes if isinstance(outcome, Deferred)]
+    waits = [outcome.retry_seconds for outcome in deferred if outcome.retry_seconds is not None]
     return max(waits) if waits and len(waits) == len(outcomes) else None
+
+
+def _expired(recipient: DeliveryRecipient) -> DeliveryRecipient:
+    return replace(recipient, state="expired") if recipient.state == "pending" else recipient
 
 
 def _after(recipient: DeliveryRecipient, outcome: Outcome | None) -> DeliveryRecipient:
     if recipient.state != "pending":
         return recipient
-    match outcome:  # once a host may have the message, every later word but a yes stands under that doubt
+    match outcome:  # once a host may have the message, every later outcome but Delivered remains ambiguous
         case None:
             return recipient
         case Delivered(reply=reply, host=host, remote_id=remote_id):
@@ -108,7 +113,7 @@ def _after(recipient: DeliveryRecipient, outcome: Outcome | None) -> DeliveryRec
 def _reports(
     before: Delivery, after: Delivery, outcomes: dict[str, Outcome], now: float, policy: Policy
 ) -> tuple[Report, ...]:
-    """Return what the sender is told (RFC 3461 section 5.2): NOTIFY is honoured, the null sender never answered."""
+    """Return the reports to send (RFC 3461 section 5.2): NOTIFY is honoured, the null sender never gets one."""
     if after.sender is None:
         return ()
     changed = [
@@ -117,12 +122,12 @@ def _reports(
         if earlier.state == "pending"
     ]
 
-    def told(wanted: Callable[[DeliveryRecipient], bool]) -> tuple[DeliveryRecipient, ...]:
+    def where(wanted: Callable[[DeliveryRecipient], bool]) -> tuple[DeliveryRecipient, ...]:
         return tuple(recipient for recipient in changed if wanted(recipient))
 
-    failed = told(lambda one: one.state in _failed_states(policy) and wants_failure(one))
-    relayed = told(lambda one: "SUCCESS" in one.notify and _ends_here(outcomes.get(one.address)))
-    delayed = told(lambda one: one.state == "pending" and wants_delay(one))
+    failed = where(lambda recipient: recipient.state in _failed_states(policy) and wants_failure(recipient))
+    relayed = where(lambda recipient: "SUCCESS" in recipient.notify and _ends_here(outcomes.get(recipient.address)))
+    delayed = where(lambda recipient: recipient.state == "pending" and wants_delay(recipient))
     reports = []
     if failed:
         reports.append(Report("failed", failed))
@@ -139,12 +144,12 @@ def _failed_states(policy: Policy) -> tuple[str, ...]:
 
 
 def wants_failure(recipient: DeliveryRecipient) -> bool:
-    """Return whether the sender wants to hear of a failure: NOTIFY=FAILURE, or no NOTIFY at all."""
+    """Return whether the sender wants failure reports: NOTIFY=FAILURE, or no NOTIFY at all."""
     return not recipient.notify or "FAILURE" in recipient.notify
 
 
 def wants_delay(recipient: DeliveryRecipient) -> bool:
-    """Return whether the sender wants to hear of a delay: NOTIFY=DELAY; without NOTIFY we may tell, and do."""
+    """Return whether the sender wants delay reports: NOTIFY=DELAY; without NOTIFY a report is allowed, and sent."""
     return not recipient.notify or "DELAY" in recipient.notify
 
 
@@ -159,13 +164,13 @@ def _end(delivery: Delivery, policy: Policy) -> Action:
     expired = [recipient for recipient in delivery.recipients if recipient.state == "expired"]
     refused = [recipient for recipient in delivery.recipients if recipient.state == "refused"]
     if expired:
-        return DeadLetter("expired", _detail(expired))
+        return Park("expired", _detail(expired))
     if refused and policy.refused != "report":
-        return DeadLetter("refused", _detail(refused))
-    # Nobody can be told of what failed under the null sender: a person should see it, unless NOTIFY asked for silence.
+        return Park("refused", _detail(refused))
+    # Without a sender there is no report: a person should see the failure, unless NOTIFY asked for silence.
     unreported = [recipient for recipient in refused if delivery.sender is None and wants_failure(recipient)]
     if unreported:
-        return DeadLetter("undeliverable_report", _detail(unreported))
+        return Park("undeliverable_report", _detail(unreported))
     return Finish()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.egress.settle import Action, DeadLetter, Finish, Policy, Report, RetryAt, settle
+from services.egress.conclude import Action, Finish, Park, Policy, Report, RetryAt, conclude
 from shared.configuration.egress import RetrySettings
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
@@ -22,7 +22,7 @@ OK, LATER, NEVER = Reply(250, "ok", "2.0.0"), Reply(450, "busy", "4.2.0"), Reply
 def attempt(
     delivery: Delivery, *outcomes: Outcome, now: float = 0.0, policy: Policy = POLICY
 ) -> tuple[Delivery, tuple[Action, ...]]:
-    return settle(delivery, outcomes, now, policy, Random(1))
+    return conclude(delivery, outcomes, now, policy, Random(1))
 
 
 def delivered(address: str, *, takes_reports: bool = False) -> Delivered:
@@ -77,7 +77,7 @@ def test_what_a_limit_holds_back_is_given_up_as_other_mail(make: Callable[..., D
     assert actions[-1] == RetryAt(5 * DAY, str(LATER))
     after, actions = attempt(make("a@x"), held_back, now=5 * DAY)
     assert after.recipients[0].state == "expired"
-    assert isinstance(actions[-1], DeadLetter)
+    assert isinstance(actions[-1], Park)
 
 
 def test_two_recipients_with_one_address_share_its_outcome(make: Callable[..., Delivery]) -> None:
@@ -90,7 +90,7 @@ def test_an_expired_delivery_is_reported_and_parked(make: Callable[..., Delivery
     after, actions = attempt(make("b@x"), Deferred("b@x", LATER), now=5 * DAY)
     assert after.recipients[0].state == "expired"
     assert actions[0] == Report("failed", after.recipients)
-    assert isinstance(actions[1], DeadLetter)
+    assert isinstance(actions[1], Park)
     assert actions[1].reason == "expired"
 
 
@@ -104,20 +104,20 @@ def test_refused_mail_follows_the_setting(
     policy = replace(POLICY, refused=refused)  # type: ignore[arg-type]
     _, actions = attempt(make("b@x"), Refused("b@x", NEVER), policy=policy)
     assert any(isinstance(action, Report) for action in actions) == reported
-    assert isinstance(actions[-1], DeadLetter if parked else Finish)
+    assert isinstance(actions[-1], Park if parked else Finish)
 
 
 def test_a_refused_recipient_is_parked_even_when_another_is_delivered_later(make: Callable[..., Delivery]) -> None:
     policy = replace(POLICY, refused="dead_letter")
     after, _ = attempt(make("a@x", "b@x"), Refused("a@x", NEVER), Deferred("b@x", LATER), policy=policy)
     _, actions = attempt(after, delivered("b@x"), now=300, policy=policy)
-    assert isinstance(actions[-1], DeadLetter)
+    assert isinstance(actions[-1], Park)
 
 
 def test_refused_mail_of_the_null_sender_is_parked_and_never_answered(make: Callable[..., Delivery]) -> None:
     _, actions = attempt(make("b@x", sender=None), Refused("b@x", NEVER))
-    assert [type(action) for action in actions] == [DeadLetter]
-    assert isinstance(actions[0], DeadLetter)
+    assert [type(action) for action in actions] == [Park]
+    assert isinstance(actions[0], Park)
     assert actions[0].reason == "undeliverable_report"
 
 
@@ -178,8 +178,8 @@ def test_every_settlement_ends_or_waits_and_never_changes_what_is_final(
     policy = Policy(RetrySettings(), refused)  # type: ignore[arg-type]
     told: list[str] = []
     for outcomes, now in rounds:
-        after, actions = settle(delivery, outcomes, now, policy, Random(1))
-        assert settle(delivery, outcomes, now, policy, Random(1)) == (after, actions)
+        after, actions = conclude(delivery, outcomes, now, policy, Random(1))
+        assert conclude(delivery, outcomes, now, policy, Random(1)) == (after, actions)
         *reports, end = actions
         final = [one for one in reports if isinstance(one, Report) and one.kind != "delayed"]
         told += [one.address for report in final for one in report.recipients]
@@ -190,7 +190,7 @@ def test_every_settlement_ends_or_waits_and_never_changes_what_is_final(
         for one in after.recipients:
             lost = one.state == "expired" or (one.state == "refused" and refused == "report")
             if lost and not silent:
-                assert one.address in told if sender else isinstance(end, DeadLetter | RetryAt)
+                assert one.address in told if sender else isinstance(end, Park | RetryAt)
         assert all(isinstance(report, Report) for report in reports)
         assert isinstance(end, RetryAt) == bool(after.pending)
         assert not (sender is None and reports)

@@ -1,9 +1,9 @@
-"""One mail transaction as one host can take it: what to say, what to send, and whom it cannot serve. Pure."""
+"""The commands and the content of one mail transaction, as one host supports it, and whom it cannot serve. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.egress.wire import terminated
@@ -18,10 +18,10 @@ from shared.mail.reply import Reply
 Extensions = Mapping[str, str]
 """What EHLO offered: lower-case keyword -> parameters."""
 
-TOO_LARGE = Reply(552, "message is larger than the next host takes", "5.3.4")
-NOT_ASCII = Reply(553, "the next host takes no internationalised addresses or headers", "5.6.7")
-NOT_CONVERTIBLE = Reply(554, "the message is 8-bit, and may not be changed for a next host that takes 7-bit", "5.6.3")
-UNSAFE_ADDRESS = Reply(553, "the address cannot be said in SMTP", "5.1.3")
+TOO_LARGE = Reply(552, "message size exceeds the limit of the next hop", "5.3.4")
+NOT_ASCII = Reply(553, "next hop does not support SMTPUTF8", "5.6.7")
+NOT_CONVERTIBLE = Reply(554, "next hop does not support 8BITMIME, and the message must not be converted", "5.6.3")
+UNSAFE_ADDRESS = Reply(553, "address contains characters not allowed in SMTP", "5.1.3")
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 _UNSAFE_UNQUOTED = re.compile(r"[\x00-\x1f\x7f<>]")
@@ -29,17 +29,16 @@ _HEADER_END = re.compile(rb"\r\n\r\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """A message for some recipients. content: edited, every line end CRLF."""
+class OutgoingMessage:
+    """A message as it leaves. content: edited, every line end CRLF."""
 
     delivery: Delivery
-    recipients: tuple[DeliveryRecipient, ...]
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to say. rcpts: commands by address, each once. takes_reports: wishes for reports are passed on."""
+class Commands:
+    """What to send in one transaction. rcpts: by address, each once. takes_reports: the host takes NOTIFY over."""
 
     mail: bytes
     rcpts: Mapping[str, bytes]
@@ -48,31 +47,33 @@ class Plan:
     takes_reports: bool
 
 
-def plan(transaction: Transaction, extensions: Extensions, host: str) -> Plan:
-    """Return how a host with these extensions is told of the message; what it cannot take is refused unasked."""
-    delivery, content = transaction.delivery, terminated(transaction.content)
+def commands_for(
+    message: OutgoingMessage, recipients: Sequence[DeliveryRecipient], extensions: Extensions, host: str
+) -> Commands:
+    """Return what to send to a host with these extensions; whom it cannot serve is refused without asking it."""
+    delivery, content = message.delivery, terminated(message.content)
     eight_bit = not content.isascii()
     utf8 = delivery.smtputf8 and eight_bit and not _header(content).isascii()
     convertible = True
     if eight_bit and "8bitmime" not in extensions:
         content, convertible, eight_bit = *_seven_bit(content), False
-    addresses = {recipient.address: _spoken(recipient.address) for recipient in transaction.recipients}
-    sender = _spoken(delivery.sender or "")
-    unsendable = _unsendable(content, sender, utf8, extensions) if convertible else NOT_CONVERTIBLE
+    addresses = {recipient.address: _on_the_wire(recipient.address) for recipient in recipients}
+    sender = _on_the_wire(delivery.sender or "")
+    message_refusal = _message_refusal(content, sender, utf8, extensions) if convertible else NOT_CONVERTIBLE
     refused = {
-        address: Refused(address, reason, host)
-        for address, spoken in addresses.items()
-        if (reason := unsendable or _unspeakable(spoken, extensions))
+        address: Refused(address, reply, host)
+        for address, wire_address in addresses.items()
+        if (reply := message_refusal or _address_refusal(wire_address, extensions))
     }
     takes_reports = "dsn" in extensions
     rcpts = {
         recipient.address: _rcpt(addresses[recipient.address], recipient, takes_reports)
-        for recipient in reversed(transaction.recipients)
+        for recipient in reversed(recipients)
         if recipient.address not in refused
     }
-    utf8 = utf8 or not all(spoken.isascii() for spoken in (sender, *(addresses[address] for address in rcpts)))
+    utf8 = utf8 or not all(address.isascii() for address in (sender, *(addresses[address] for address in rcpts)))
     mail = _mail(sender, delivery, len(content), extensions, eight_bit=eight_bit, utf8=utf8)
-    return Plan(mail, dict(reversed(rcpts.items())), content, tuple(refused.values()), takes_reports)
+    return Commands(mail, dict(reversed(rcpts.items())), content, tuple(refused.values()), takes_reports)
 
 
 def _seven_bit(content: bytes) -> tuple[bytes, bool]:
@@ -83,23 +84,23 @@ def _seven_bit(content: bytes) -> tuple[bytes, bool]:
         return content, False
 
 
-def _unsendable(content: bytes, sender: str, utf8: bool, extensions: Extensions) -> Reply | None:
-    """Return why the host can take the message for nobody."""
+def _message_refusal(content: bytes, sender: str, utf8: bool, extensions: Extensions) -> Reply | None:
+    """Return why the host cannot take the message for any recipient; None where it can."""
     limit = extensions.get("size", "").strip()
     if limit.isdecimal() and 0 < int(limit) < len(content):
         return TOO_LARGE
     if utf8 and "smtputf8" not in extensions:
         return NOT_ASCII
-    return _unspeakable(sender, extensions)
+    return _address_refusal(sender, extensions)
 
 
-def _unspeakable(address: str, extensions: Extensions) -> Reply | None:
+def _address_refusal(address: str, extensions: Extensions) -> Reply | None:
     if (_UNSAFE_UNQUOTED if address.startswith('"') else _UNSAFE).search(address):
         return UNSAFE_ADDRESS
     return None if address.isascii() or "smtputf8" in extensions else NOT_ASCII
 
 
-def _spoken(address: str) -> str:
+def _on_the_wire(address: str) -> str:
     """Return the address with an ASCII domain where its local part is ASCII (RFC 5891): so it needs no SMTPUTF8."""
     local, at, domain = address.rpartition("@")
     return f"{local}@{domain_key(domain)}" if at and local.isascii() and not domain.isascii() else address
