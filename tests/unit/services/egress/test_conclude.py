@@ -65,7 +65,7 @@ def test_a_limit_of_ours_is_no_attempt_and_waits_for_seconds(make: Callable[...,
     assert (after.attempts, after.next_attempt_at) == (7, 1010.0)
 
 
-def test_where_a_host_deferred_somebody_too_the_schedule_counts(make: Callable[..., Delivery]) -> None:
+def test_where_a_host_deferred_a_recipient_too_the_schedule_counts(make: Callable[..., Delivery]) -> None:
     outcomes = (Deferred("a@x", LATER, "h:25"), Deferred("b@x", LATER, retry_seconds=10.0))
     after, actions = attempt(make("a@x", "b@x"), *outcomes)
     assert (after.attempts, actions) == (1, (RetryAt(300.0, str(LATER)),))

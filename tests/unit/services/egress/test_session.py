@@ -273,7 +273,7 @@ def test_a_host_without_ehlo_is_greeted_with_helo(run: Run, delivery: Delivery) 
         ]
 
 
-def test_nobody_listening_is_a_reply(run: Run) -> None:
+def test_a_refused_connection_is_a_reply(run: Run) -> None:
     with SmartHostServer() as server:
         where = host(server, tls="none")
     assert isinstance(run(opened(where)), Reply)
@@ -591,7 +591,7 @@ def test_a_host_that_speaks_unasked_is_left(run: Run, delivery: Delivery) -> Non
 
 
 @pytest.mark.parametrize("code", [452, 552])
-def test_too_many_recipients_bounces_nobody(run: Run, make_delivery: Any, code: int) -> None:
+def test_too_many_recipients_refuses_none(run: Run, make_delivery: Any, code: int) -> None:
     """RFC 5321 section 4.5.3.1.10: 552 is to be read as 452 there."""
     answers: dict[str, Any] = {"RCPT": lambda line: f"{code} too many" if "second@" in line else "250 ok"}
     with SmartHostServer(answers=answers) as server:
@@ -653,7 +653,7 @@ def test_an_address_that_says_nothing_leaves_time_for_the_next(run: Run) -> None
         assert server.connections == 1
 
 
-def test_a_host_at_none_of_its_addresses_is_told_as_any_other(run: Run) -> None:
+def test_a_host_that_refuses_at_every_address_is_a_reply(run: Run) -> None:
     with SmartHostServer() as server:
         port = server.port
     where = Host("mail.example.com", port, 10, 1, SmartHost(host="mail.example.com", tls="none"))
