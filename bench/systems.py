@@ -69,7 +69,7 @@ def configured(
             system("notes", "domino", notes_domains=["ACME"]),
             system("exchange", "exchange", encapsulation="strip"),
         ],
-        "addresses": {"map": str(Path(local_gateway.__file__).parent / "samples" / "addresses.csv")},
+        "addresses": {"map": str(Path(demo_gateway.__file__).parent / "samples" / "addresses.csv")},
         "http": {"listen": f"127.0.0.1:{demo_gateway.free_http_port()}"},
     }
 
