@@ -15,10 +15,10 @@ from typing import Any, get_args
 
 import pytest
 
+from services.demo.ports import free_ports
 from shared.runtime.service import Name
 from tests.support.advisories import Advisories
 from tests.support.compose import ROOT, docker
-from tests.support.ports import free_ports
 
 SERVICES = get_args(Name)
 REGISTRY = "causeway-test"

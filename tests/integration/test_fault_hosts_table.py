@@ -23,6 +23,7 @@ from typing import Any, Literal
 import pytest
 import redis
 
+from services.demo.ports import free_ports
 from shared.configuration.egress import EgressSettings, RetrySettings
 from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
@@ -33,7 +34,6 @@ from shared.spool.connect import open_spool
 from shared.spool.dead_letters import Filter, list_dead
 from shared.spool.operation import Spool
 from tests.conftest import Certificates
-from tests.support.ports import free_ports
 from tests.support.processes import eventually
 from tests.support.replicas import copies, give, is_drained, replicas, reported
 from tests.support.smart_host import DROP, HANG, TAKE_AND_DROP, TAKE_AND_HANG, Answer, SmartHostServer

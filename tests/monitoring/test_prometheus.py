@@ -27,9 +27,9 @@ import yaml
 
 from services.demo.demonstration import carry, samples
 from services.demo.gateway import CLIENTS, Gateway, running
+from services.demo.ports import free_ports
 from shared.runtime.data_folder import DataFolder
 from tests.support.manifests import ROOT
-from tests.support.ports import free_ports
 from tests.support.processes import eventually
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
