@@ -53,7 +53,8 @@ test-compose: install $(TOOLS)/.installed ## the compose stack and the images, f
 	$(BIN)/pytest $(WITH_DOCKER)
 
 test-pods: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and our images
-	@command -v podman >/dev/null || { echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
+	@command -v podman >/dev/null && { command -v catatonit >/dev/null || [ -x /usr/libexec/podman/catatonit ]; } || { \
+		echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
 	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || { echo "install kubectl 1.27 or kustomize 5, or later"; exit 1; }
 	@(for image in redis:8 causeway/ingress causeway/transform causeway/egress; do podman image exists $$image || exit 1; done) || { \
 		echo "pull redis:8, and for each service: podman build --target ingress --tag causeway/ingress ."; exit 1; }

@@ -53,7 +53,7 @@ def advisories() -> Iterator[Advisories]:
 @pytest.fixture(scope="module", autouse=True)
 def images() -> Iterator[None]:
     with Advisories() as service:
-        done = run("make", "images", f"REGISTRY={REGISTRY}", f"AUDIT={asking(service.url)}")
+        done = run("make", "--no-print-directory", "images", f"REGISTRY={REGISTRY}", f"AUDIT={asking(service.url)}")
     assert {"aiosmtpd", "aiosmtplib", "icalendar", "redis"} <= service.asked
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("no known vulnerability\n")

@@ -228,13 +228,13 @@ def rows(
             redis=redis_settings,
             systems=[scene.settings(certificates) for scene in scenes],
             egress=EgressSettings(
-                connections_per_host=8,
+                connections_per_host=MESSAGES,
                 connect_timeout=timedelta(seconds=3),
                 command_timeout=timedelta(seconds=4),
                 data_timeout=timedelta(seconds=6),
                 host_down=timedelta(seconds=1),
                 max_in_flight=20 * len(FAULTS),
-                retry=RetrySettings(first=timedelta(seconds=2), factor=1.5, jitter=0.1),
+                retry=RetrySettings(first=timedelta(seconds=1), factor=1.5, jitter=0.1),
             ),
         )
         [egress] = stack.enter_context(replicas(tmp_path_factory.mktemp("faults"), settings))

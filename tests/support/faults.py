@@ -205,8 +205,9 @@ def is_drained(client: redis.Redis) -> bool:
 
 
 def short_leases(configuration: dict[str, Any]) -> None:
-    """Alter a configuration: what was in hand is given back soon, and a pause of eleven seconds is seen to be one."""
-    configuration["egress"]["lease"] = configuration.setdefault("transform", {})["lease"] = "11s"
+    """Alter a configuration: what was in hand is given back soon."""
+    for service in ("transform", "egress"):
+        configuration.setdefault(service, {})["lease"] = "5s"
 
 
 @contextmanager
