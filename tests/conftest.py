@@ -20,6 +20,7 @@ from hypothesis import settings
 
 from shared.configuration.redis import RedisSettings
 from shared.operations import embedded_redis
+from tests.support.optional import not_run
 
 OWN_FOLDER = pytest.StashKey[str]()
 
@@ -40,6 +41,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remove that folder after a run without failures."""
     if exitstatus == pytest.ExitCode.OK and OWN_FOLDER in session.config.stash:
         shutil.rmtree(session.config.stash[OWN_FOLDER])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """End a run of everything with a line for each thing that it left out, and what to install for it."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        skipped = terminalreporter.stats.get("skipped", [])
+        terminalreporter.section("not run")
+        for line in not_run(report.longrepr[2].removeprefix("Skipped: ") for report in skipped):
+            terminalreporter.line(line)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Against peers that nobody here wrote: swaks and smtp-source send, two Postfix instances are the smart hosts.
 
-Needs root and Debian's postfix and swaks; run by `make test-peers`.
+`make test-peers` runs this by itself.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from services.demo import gateway as demo_gateway
 from services.demo.ports import free_ports
 from shared.operations import certificates
 from tests.peers.postfix import Postfix
+from tests.support.optional import POSTFIX, ROOT, SWAKS, needs
 from tests.support.processes import eventually
 
 MESSAGES = 2000
+
+pytestmark = needs(ROOT, POSTFIX, SWAKS)
 
 
 @pytest.fixture
