@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from bench.processes import running, wait_for
 from services.demo import gateway as demo_gateway
+from services.demo.ports import adjacent_ports, free_ports
 from shared import configuration
 from shared.configuration.redis import RedisSettings
 from shared.operations import certificates, embedded_redis
@@ -33,7 +34,7 @@ SERVICES = ("ingress", "transform", "egress", "redis")
 @contextmanager
 def sink(directory: Path, made: certificates.SelfSigned, *options: str) -> Iterator[tuple[int, Path]]:
     """Run the sink; yields its port and the file with its count. options: further ones of its command line."""
-    port, count = demo_gateway.free_port(), directory / "count"
+    (port,), count = free_ports(1), directory / "count"
     command = [sys.executable, "-m", "bench.sink", "--port", str(port), "--count", str(count)]
     command += ["--certificate", str(made.certificate), "--key", str(made.key), *options]
     count.unlink(missing_ok=True)
@@ -46,7 +47,7 @@ def configured(
     sink_port: int, made: certificates.SelfSigned, redis_url: str = "embedded", dead: Collection[str] = ()
 ) -> dict[str, Any]:
     """Return a configuration between two systems that both deliver to the sink. dead: systems whose host is down."""
-    port, closed_port = demo_gateway.free_port(), demo_gateway.free_port()
+    port, closed_port = free_ports(2)
 
     def system(name: str, kind: str, **more: Any) -> dict[str, Any]:
         host_port = closed_port if name in dead else sink_port
@@ -70,7 +71,7 @@ def configured(
             system("exchange", "exchange", encapsulation="strip"),
         ],
         "addresses": {"map": str(Path(demo_gateway.__file__).parent / "samples" / "addresses.csv")},
-        "http": {"listen": f"127.0.0.1:{demo_gateway.free_http_port()}"},
+        "http": {"listen": f"127.0.0.1:{adjacent_ports()}"},
     }
 
 

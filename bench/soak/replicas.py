@@ -14,6 +14,7 @@ import redis
 import yaml
 
 from services.demo import gateway as demo_gateway
+from services.demo.ports import free_ports
 from shared import configuration
 from shared.configuration.endpoint import Endpoint
 from shared.operations import embedded_redis
@@ -43,7 +44,7 @@ class Gateway:
     def __init__(self, directory: Path, made: SelfSigned, smart_host_port: int, changes: Mapping[str, Any]) -> None:
         """Prepare. changes: to the configuration of the demonstration, as `causeway.yaml` would have them."""
         self.directory = directory
-        self.port = demo_gateway.free_port()
+        (self.port,) = free_ports(1)
         socket = directory / "redis.sock"
         self.url = f"unix://{socket}"
         hosts = dict.fromkeys(demo_gateway.CLIENTS, smart_host_port)
@@ -105,7 +106,7 @@ class Gateway:
         for _ in range(count):
             name = f"{service}-{self._numbers[service]}"
             self._numbers[service] += 1
-            port = demo_gateway.free_port()
+            (port,) = free_ports(1)
             command = [sys.executable, "-m", "services.cli.main", service, "--config", str(self._config)]
             program = Program(
                 name,

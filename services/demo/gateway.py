@@ -20,6 +20,7 @@ from typing import Any
 
 import yaml
 
+from services.demo.ports import adjacent_ports, free_ports, is_free
 from shared import configuration
 from shared.errors import CausewayError
 from shared.operations import certificates, embedded_redis
@@ -39,26 +40,6 @@ Alter = Callable[[dict[str, Any]], None]
 
 class DemoFailed(CausewayError):
     """Something did not come up or did not arrive as expected."""
-
-
-def free_port(preferred: int = 0) -> int:
-    """Return the preferred port where it is free on loopback, else any."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", preferred))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def free_http_port() -> int:
-    """Return the first of three adjacent free ports: `causeway up` gives one to each service."""
-    for _ in range(50):
-        first = free_port()
-        if first < 65_000 and all(free_port(first + offset) == first + offset for offset in range(3)):
-            return first
-    raise DemoFailed("no three adjacent ports are free on 127.0.0.1: end some other program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +127,16 @@ def _wait_until_up(gateway: Gateway, catchers: dict[str, int], process: subproce
 
 @contextmanager
 def running(directory: Path, preferred_port: int = 0, alter: Alter = lambda _configuration: None) -> Iterator[Gateway]:
-    """Run a gateway and its catchers in `directory` inside the block. alter: changes its configuration."""
+    """Run a gateway and its catchers in `directory` inside the block.
+
+    preferred_port: where it listens if that port is free. alter: changes its configuration.
+    """
     embedded_redis.find_redis_server()
     made = certificates.self_signed(directory / "tls", ["localhost", "127.0.0.1"])
-    catchers = {name: free_port() for name in CLIENTS}
-    gateway = Gateway(free_port(preferred_port), free_http_port(), directory)
+    other_port, *catcher_ports = free_ports(1 + len(CLIENTS))
+    catchers = dict(zip(CLIENTS, catcher_ports, strict=True))
+    port = preferred_port if preferred_port and is_free(preferred_port) else other_port
+    gateway = Gateway(port, adjacent_ports(), directory)
     addresses = files("services.demo") / "samples" / "addresses.csv"
     (directory / "addresses.csv").write_text(addresses.read_text())
     config = directory / "causeway.yaml"

@@ -70,7 +70,7 @@ def _options(settings: RedisSettings) -> dict[str, Any]:
 def _sentinel(sentinel: Sentinel, options: dict[str, Any], settings: RedisSettings) -> dict[str, Any]:
     """Return the arguments of the client of Sentinel; TLS on each leg where its `ca` is set."""
     has_tls = sentinel.ca is not None
-    limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
+    limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry")}
     return {
         "sentinels": [(node.host, node.port) for node in sentinel.nodes],
         "sentinel_kwargs": {**limits, **_access(sentinel, "redis.sentinel", tls=has_tls), "ssl": has_tls},

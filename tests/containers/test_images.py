@@ -15,10 +15,10 @@ from typing import Any, get_args
 
 import pytest
 
+from services.demo.ports import free_ports
 from shared.runtime.service import Name
 from tests.support.advisories import Advisories
 from tests.support.compose import ROOT, docker
-from tests.support.ports import free_ports
 
 SERVICES = get_args(Name)
 REGISTRY = "causeway-test"
@@ -53,7 +53,7 @@ def advisories() -> Iterator[Advisories]:
 @pytest.fixture(scope="module", autouse=True)
 def images() -> Iterator[None]:
     with Advisories() as service:
-        done = run("make", "images", f"REGISTRY={REGISTRY}", f"AUDIT={asking(service.url)}")
+        done = run("make", "--no-print-directory", "images", f"REGISTRY={REGISTRY}", f"AUDIT={asking(service.url)}")
     assert {"aiosmtpd", "aiosmtplib", "icalendar", "redis"} <= service.asked
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("no known vulnerability\n")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ports import free_ports
+from services.demo.ports import free_ports
 
 PROGRAM = [sys.executable, "-m", "services.demo.catcher"]
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from services.demo.ports import adjacent_ports, free_ports
 from shared.administration.spool import opened
 from shared.runtime.data_folder import DataFolder
-from tests.support.ports import adjacent_ports, free_ports
 from tests.support.processes import eventually, is_running
 
 CONFIGURATION = """

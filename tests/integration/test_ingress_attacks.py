@@ -304,7 +304,8 @@ def test_a_client_that_stops_amid_data_is_told_and_dropped(
 
 
 def test_a_session_that_never_ends_is_ended(redis_settings: RedisSettings) -> None:
-    with running(settings(redis_settings, session_timeout=0.3)) as ingress, RawClient(ingress.port) as client:
+    given = settings(redis_settings, session_timeout=0.3, max_commands=1_000_000)
+    with running(given) as ingress, RawClient(ingress.port) as client:
         client.greet()
         reply = "250 2.0.0 OK"
         while reply == "250 2.0.0 OK":

@@ -39,6 +39,9 @@ from tests.support.processes import eventually
 MESSAGES = int(os.environ.get("CAUSEWAY_FAULT_MESSAGES", "200"))
 """How many at least; set it to thousands for figures worth telling."""
 
+PAUSE_SECONDS = 0.05
+"""Between two messages of a client: what a fault holds up is delivered soon after its end."""
+
 QUEUES = (keys.TRANSFORM, keys.egress("exchange"), keys.egress("notes"))
 IMPATIENT: dict[str, Any] = {
     "egress": {"host_down": "300ms", "host_down_longest": "1s", "retry": {"first": "500ms", "longest": "1s"}}
@@ -94,7 +97,7 @@ class Trial:
 
     def __init__(self, gateway: demo_gateway.Gateway, redis: RedisSettings) -> None:
         self.gateway = gateway
-        self.load = Load(gateway.port, total=1_000_000, deadline_seconds=600)
+        self.load = Load(gateway.port, total=1_000_000, deadline_seconds=600, pause_seconds=PAUSE_SECONDS)
         self._redis = redis
         self._told = 0
         self._sender = threading.Thread(target=self.load.run)
@@ -205,8 +208,9 @@ def is_drained(client: redis.Redis) -> bool:
 
 
 def short_leases(configuration: dict[str, Any]) -> None:
-    """Alter a configuration: what was in hand is given back soon, and a pause of eleven seconds is seen to be one."""
-    configuration["egress"]["lease"] = configuration.setdefault("transform", {})["lease"] = "11s"
+    """Alter a configuration: what was in hand is given back soon."""
+    for service in ("transform", "egress"):
+        configuration.setdefault(service, {})["lease"] = "5s"
 
 
 @contextmanager

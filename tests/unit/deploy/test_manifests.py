@@ -37,11 +37,11 @@ from tests.support.manifests import (
     pod_of,
     render,
     render_with,
-    renderer,
     selects,
     title,
     written,
 )
+from tests.support.optional import RENDERER, needs
 
 SERVICES = get_args(Name)
 RELEASES = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
@@ -81,7 +81,7 @@ COMBINATIONS = [
     *(("overlays/production", one) for one in SPOOLS[1:]),
 ]
 
-needs_renderer = pytest.mark.skipif(renderer() is None, reason="needs kubectl 1.27 or kustomize 5, or later, on PATH")
+needs_renderer = needs(RENDERER)
 
 
 @cache
