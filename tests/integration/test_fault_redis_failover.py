@@ -72,8 +72,8 @@ def test_a_failover_loses_nothing_and_an_old_primary_takes_no_mail(tmp_path: Pat
             primary.start()  # as it was configured: it believes that it is the primary
             assert not takes_writes(primary)
             account = trial.account("failover", trial.go_on())
-            assert primary.client.info("replication")["role"] == "slave"
-            assert promoted.client.info("replication")["connected_slaves"] == REPLICAS
+            eventually(lambda: primary.client.info("replication")["role"] == "slave")
+            eventually(lambda: promoted.client.info("replication")["connected_slaves"] == REPLICAS)
 
             promoted.client.config_set("min-replicas-to-write", 0)
             spool = open_spool(RedisSettings.model_validate(redis_section))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -26,13 +27,20 @@ def _program(*names: str, remedy: str) -> Tool:
     return Tool(" or ".join(names), remedy, lambda: any(map(shutil.which, names)))
 
 
+def _has_tls() -> bool:
+    """Return whether Perl has the library that swaks needs for TLS."""
+    return subprocess.run(["perl", "-MNet::SSLeay", "-e", "1"], capture_output=True, check=False).returncode == 0
+
+
 FAKETIME_LIBRARIES = "*/faketime/libfaketime.so.1"
 ROOT = Tool("root", "run as root", lambda: os.geteuid() == 0)
 PROMTOOL = _program("promtool", remedy="apt install prometheus")
 PROMETHEUS = _program("prometheus", remedy="apt install prometheus")
 RENDERER = _program("kubectl", "kustomize", remedy="install kubectl 1.27 or kustomize 5, or later")
 POSTFIX = _program("postfix", remedy="apt install postfix")
-SWAKS = _program("swaks", remedy="apt install swaks")
+SWAKS = Tool(
+    "swaks with TLS", "apt install swaks libnet-ssleay-perl", lambda: bool(shutil.which("swaks")) and _has_tls()
+)
 FAKETIME = Tool("libfaketime", "apt install faketime", lambda: any(Path("/usr/lib").glob(FAKETIME_LIBRARIES)))
 
 TARGETS = {
