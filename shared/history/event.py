@@ -51,6 +51,17 @@ class HistoryEvent(Event):
         """The id of the message; a delivery's id is that of its message, "-" and its system."""
         return self.id.partition("-")[0]
 
+    def to_note(self) -> str:
+        """Return the JSON that a message's history holds: of `id` only what follows the message's, if anything does.
+
+        Redis holds it for each of a million messages, and the key of the history has the message's id already.
+        """
+        facts = self.facts()
+        facts["id"] = self.id.removeprefix(self.message_id)
+        if not facts["id"]:
+            del facts["id"]
+        return write_json({"event": self.name, **facts})
+
 
 def moment(seconds: float) -> float:
     """Return a time as events have it: to the millisecond, which is shorter in JSON."""

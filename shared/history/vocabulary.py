@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from types import ModuleType
+from typing import Any
 
 from shared.history import attempt, configuration, conversion, delivery, host, message, process, session, spool, worker
 from shared.history.event import Event, HistoryEvent, restore
@@ -22,16 +23,21 @@ EVENTS: dict[str, type[Event]] = {kind.name: kind for module in MODULES for kind
 
 def from_json(text: str | bytes) -> Event:
     """Restore an event that `to_json` wrote. Raises ValueError for a name that is not in the vocabulary."""
+    return _event(json.loads(text))
+
+
+def from_note(text: str | bytes, message_id: str) -> HistoryEvent:
+    """Restore an event that `to_note` wrote to a message's history. Raises ValueError for any other text."""
     data = json.loads(text)
-    name = data.pop("event", None)
-    if name not in EVENTS:
-        raise ValueError(f'not an event of this release: "{name}"')
-    return restore(EVENTS[name], data)
-
-
-def history_event(text: str | bytes) -> HistoryEvent:
-    """Restore an event of a message's history. Raises ValueError for anything else."""
-    event = from_json(text)
+    id = data.get("id", "")
+    event = _event({**data, "id": id if id and not id.startswith("-") else message_id + id})
     if not isinstance(event, HistoryEvent):
         raise ValueError(f'not an event of a history: "{event.name}"')
     return event
+
+
+def _event(data: dict[str, Any]) -> Event:
+    name = data.get("event")
+    if name not in EVENTS:
+        raise ValueError(f'not an event of this release: "{name}"')
+    return restore(EVENTS[name], data)

@@ -59,4 +59,4 @@ def accept_all(
 
 def _described(message: Message) -> tuple[Argument, ...]:
     envelope, size = message.envelope, len(message.content)
-    return envelope.id, envelope.to_json(), size, message_accepted(envelope, size).to_json()
+    return envelope.id, envelope.to_json(), size, message_accepted(envelope, size).to_note()

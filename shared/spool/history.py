@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from shared.history.event import HistoryEvent
-from shared.history.vocabulary import history_event
+from shared.history.vocabulary import from_note
 from shared.spool import keys
 from shared.spool.operation import Command, Operation
 
@@ -19,5 +19,5 @@ def read_history(message_id: str) -> Operation[list[HistoryEvent]]:
     events: list[HistoryEvent] = []
     for text in texts:
         with suppress(ValueError):
-            events.append(history_event(text))
+            events.append(from_note(text, message_id))
     return events

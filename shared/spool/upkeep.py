@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.history.event import HistoryEvent
-from shared.history.vocabulary import history_event
+from shared.history.vocabulary import from_note
 from shared.spool import keys
 from shared.spool.operation import Batch, Command, Operation, Script
 
@@ -24,8 +24,8 @@ def reclaim(queue: str, *, max_crashes: int, lease_seconds: float, limit: int = 
     pause (ten seconds, or two fifths of a lease where that is longer) each holder has `lease_seconds` to renew before
     anything is reclaimed.
     """
-    events = yield Script("reclaim", (queue, limit, max_crashes, lease_seconds))
-    return [history_event(event) for event in events]
+    notes = yield Script("reclaim", (queue, limit, max_crashes, lease_seconds))
+    return [from_note(note, id.decode()) for id, note in zip(notes[::2], notes[1::2], strict=True)]
 
 
 def _known_jobs(queue: str) -> Operation[set[bytes]]:

@@ -44,14 +44,14 @@ def _report(report: Message, parent: str, arguments: _Arguments) -> dict[str, An
         "size": size,
         "envelope": arguments.place(report.envelope.to_json()),
         "content": arguments.place(report.content),
-        "event": arguments.place(message_accepted(report.envelope, size, parent).to_json()),
+        "event": arguments.place(message_accepted(report.envelope, size, parent).to_note()),
     }
 
 
 def _described(settlement: Settlement, events: Events, arguments: _Arguments) -> dict[str, Any]:
     lease = settlement.lease
     written: dict[str, Any] = {"queue": lease.queue, "id": lease.id, "token": lease.token, "reports": []}
-    written["events"] = [arguments.place(event.to_json()) for event in events]
+    written["events"] = [arguments.place(event.to_note()) for event in events]
     match settlement:
         case Transformed(deliveries=deliveries, memories=memories):
             written["kind"] = "transformed"

@@ -42,7 +42,7 @@ local function enqueue(queue, id, now, side)
   wake(queue)
 end
 
--- Events are JSON, as `Event.to_json` of shared/history writes them.
+-- Events are JSON, as `to_note` of shared/history writes them.
 local function note(message_id, event)
   redis.call('RPUSH', HISTORY .. message_id, event)
 end
@@ -52,14 +52,19 @@ local function message_of(queue, id)
   return redis.call('HGET', DELIVERY .. id, 'message')
 end
 
--- Notes what happened to a record: `verb` in the past tense, with further fields if any. Returns the event.
+-- Notes what happened to a record: `verb` in the past tense, with further fields if any. Returns message id and event.
 local function note_that(verb, queue, id, now, fields)
-  local event = fields or {}
+  local event, message_id = fields or {}, message_of(queue, id)
   event.event = (queue == TRANSFORM and 'message.' or 'delivery.') .. verb
-  event.id, event.at = id, math.floor(now * 1000) / 1000
+  event.at = math.floor(now * 1000) / 1000
+  if string.sub(id, 1, #message_id) ~= message_id then
+    event.id = id
+  elseif id ~= message_id then
+    event.id = string.sub(id, #message_id + 1)
+  end
   local text = cjson.encode(event)
-  note(message_of(queue, id), text)
-  return text
+  note(message_id, text)
+  return message_id, text
 end
 
 -- A message that was never here before, with its job. Its content is there, and stays from here on.

@@ -1,4 +1,5 @@
--- ARGV: queue, limit, max crashes, lease seconds. Returns the events of the jobs whose lease expired.
+-- ARGV: queue, limit, max crashes, lease seconds. Returns the events of the jobs whose lease expired:
+-- the message's id, the event, and so on.
 -- A lease runs only while somebody looks or renews: after a pause (Redis was away, or its clock was stepped) every holder
 -- first gets the time of a lease to renew.
 exceed_memory()
@@ -26,9 +27,10 @@ for _, member in ipairs(expired) do
   local id, token = string.match(member, '^([^:]+):?(.*)$')
   local record = redis.call('HMGET', record_key(queue, id), 'state', 'lease')
   if record[1] == 'waiting' and record[2] == token then
-    events[#events + 1] = note_that('interrupted', queue, id, now)
+    events[#events + 1], events[#events + 2] = note_that('interrupted', queue, id, now)
     if count_crash(queue, id, tonumber(ARGV[3])) then
-      events[#events + 1] = note_that('parked', queue, id, now, {reason = 'poison', detail = POISON})
+      local parked = {reason = 'poison', detail = POISON}
+      events[#events + 1], events[#events + 2] = note_that('parked', queue, id, now, parked)
       park(queue, id, 'poison', POISON, now)
       file_as_failed(queue, id, 'poison', POISON)
     else

@@ -7,7 +7,7 @@ import inspect
 import json
 import logging
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from shared import history
 from shared.history.delivery import DeliveryReplayed
 from shared.history.event import Event, HistoryEvent
 from shared.history.message import MessageConverted, NewDelivery
-from shared.history.vocabulary import EVENTS, MODULES, from_json, history_event
+from shared.history.vocabulary import EVENTS, MODULES, from_json, from_note
 
 ROOT = Path(__file__).parents[4]
 DOCS = ROOT / "docs" / "events.md"
@@ -28,6 +28,7 @@ LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "erro
 any_event = st.one_of([st.from_type(kind) for kind in EVENTS.values()]).filter(
     lambda event: "NaN" not in event.to_json()
 )
+any_id = st.from_regex(r"[0-9a-f]{22}(-[a-z0-9-]+)?", fullmatch=True)
 
 
 def kinds_below(kind: type[Event]) -> list[type[Event]]:
@@ -64,6 +65,14 @@ def test_a_field_of_a_newer_release_is_ignored(event: Event) -> None:
     assert from_json(json.dumps(data)) == event
 
 
+@given(any_event.filter(lambda event: isinstance(event, HistoryEvent)), any_id)
+def test_a_note_restores_an_event_without_repeating_the_id_of_its_message(event: HistoryEvent, id: str) -> None:
+    event = replace(event, id=id)
+    note = event.to_note()
+    assert from_note(note, event.message_id) == event
+    assert json.loads(note).get("id", "") == id[22:]
+
+
 def test_json_has_no_blanks_and_no_defaults() -> None:
     event = MessageConverted("0199", 1.5, (NewDelivery("notes", ("a@x", "b@x"), 3), NewDelivery("exchange", ("c@x",))))
     assert event.to_json() == (
@@ -80,7 +89,7 @@ def test_an_unknown_event_is_a_value_error(text: str) -> None:
 
 def test_an_event_of_the_log_alone_is_not_one_of_a_history() -> None:
     with pytest.raises(ValueError, match="not an event of a history"):
-        history_event('{"event":"worker.stopped","worker":"w"}')
+        from_note('{"event":"worker.stopped","worker":"w"}', "0199")
 
 
 def test_every_event_of_a_history_has_the_id_of_its_message() -> None:
@@ -107,8 +116,8 @@ def test_the_docs_list_every_event_and_no_other() -> None:
 
 
 def calls_of_emit(path: Path) -> list[ast.Call]:
-    def name(function: Any) -> str:
-        return getattr(function, "id", None) or getattr(function, "attr", "")
+    def name(function: Any) -> Any:
+        return getattr(function, "id", None) or getattr(function, "attr", None)
 
     return [
         node
