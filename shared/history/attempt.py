@@ -39,7 +39,7 @@ class DeliveryDelivered(AttemptEvent):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryDeferred(AttemptEvent):
-    """These recipients are tried again in `retry_seconds`; None where the delivery became a dead letter meanwhile."""
+    """These recipients are tried again in `retry_seconds`; without it, the delivery became a dead letter."""
 
     name = "delivery.deferred"
     level = logging.WARNING

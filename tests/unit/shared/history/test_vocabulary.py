@@ -19,6 +19,7 @@ from shared import history
 from shared.history.delivery import DeliveryReplayed
 from shared.history.event import Event, HistoryEvent
 from shared.history.message import MessageConverted, NewDelivery
+from shared.history.reasons import PARK_REASONS
 from shared.history.vocabulary import EVENTS, MODULES, from_json, from_note
 
 ROOT = Path(__file__).parents[4]
@@ -113,6 +114,12 @@ def row(kind: type[Event]) -> str:
 def test_the_docs_list_every_event_and_no_other() -> None:
     rows = [line for line in DOCS.read_text().splitlines() if re.match(r"\| `[a-z_]+\.[a-z_]+` ", line)]
     assert rows == [row(kind) for kind in EVENTS.values()]
+
+
+def test_the_runbook_explains_every_reason_of_a_dead_letter_and_no_other() -> None:
+    table = (ROOT / "docs" / "runbook" / "dead-letters.md").read_text()
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(cells))) == sorted(PARK_REASONS)
 
 
 def calls_of_emit(path: Path) -> list[ast.Call]:
