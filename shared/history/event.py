@@ -29,7 +29,7 @@ class Event:
 
     def facts(self) -> dict[str, Any]:
         """Return the fields as JSON has them, in order, without those that have their default."""
-        return {key: _plain(value) for key, value in told(self).items()}
+        return _facts(self)
 
     def to_json(self) -> str:
         """Return the event as one JSON object: its name under `event`, then its fields."""
@@ -74,12 +74,12 @@ def restore(kind: type[E], data: dict[str, Any]) -> E:
     return restored
 
 
-def _plain(value: Any) -> Any:
-    if value.__class__ in _SCALARS:
-        return value
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    return {key: _plain(part) for key, part in told(value).items()}
+def _facts(value: Any) -> dict[str, Any]:
+    facts = told(value)
+    for key, part in facts.items():
+        if part.__class__ is tuple:
+            facts[key] = [item if item.__class__ in _SCALARS else _facts(item) for item in part]
+    return facts
 
 
 def _restored(kind: type[Any], data: dict[str, Any]) -> Any:

@@ -40,6 +40,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 
 def lease_one(run: Run) -> LeasedMessage:
     run(accept(message()))
+    leased: LeasedMessage
     [leased] = run(lease_messages("test", **LEASE))
     return leased
 
@@ -47,6 +48,7 @@ def lease_one(run: Run) -> LeasedMessage:
 def convert_one(run: Run) -> LeasedDelivery:
     leased = lease_one(run)
     run(write_settlements([Transformed(leased.lease, (NewDelivery(delivery(leased.envelope), ()),))]))
+    converted: LeasedDelivery
     [converted] = run(lease_deliveries("exchange", "test", **LEASE))
     return converted
 

@@ -311,7 +311,7 @@ def test_no_retry_is_delayed_by_a_flush(run: Run, redis_client: redis.Redis) -> 
     assert all(after[id] <= before[id] for id in soon)
 
 
-def test_when_a_host_is_back_only_what_no_host_would_serve_is_hurried(run: Run, redis_client: redis.Redis) -> None:
+def test_when_a_host_is_back_only_what_found_no_usable_host_is_flushed(run: Run, redis_client: redis.Redis) -> None:
     put_off = deferred(run, 3)
     unserved = deferred(run, 3, unserved_seconds=1)
     assert run(flush_retries(keys.egress("exchange"), unserved=True, limit=2)) == 3

@@ -126,7 +126,7 @@ class SpoolModel(RuleBasedStateMachine):
                 registry.requeue(id)
 
     @rule(queue=sampled_from(QUEUES), unserved=booleans())
-    def retries_are_hurried(self, queue: str, unserved: bool) -> None:
+    def retries_are_flushed(self, queue: str, unserved: bool) -> None:
         self.spool.run(flush_retries(queue, unserved=unserved, limit=2))
 
     @rule(from_start=booleans())

@@ -149,8 +149,8 @@ def test_queue_flush_tries_again_now(gateway: Gateway) -> None:
     assert gateway.spool.run(promote("egress.notes")) == 0
     (again,) = gateway.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
     assert again.delivery == waiting
-    assert gateway.json("queue", "--flush", "notes", "--rate", "1") == {"system": "notes", "hurried": 1}
-    assert "nothing" in gateway.run("queue", "--flush", "exchange")
+    assert gateway.json("queue", "--flush", "notes", "--rate", "1") == {"system": "notes", "flushed": 1}
+    assert "no retry to exchange" in gateway.run("queue", "--flush", "exchange")
     assert other.id in gateway.run("queue", "--retries", "notes")
 
 
