@@ -15,6 +15,7 @@ from services.cli.output import print_json, print_table, printable, when
 from shared.administration import spool
 from shared.administration.spool import Causeway
 from shared.errors import CausewayError
+from shared.history.reasons import PARK_REASONS
 from shared.spool import keys
 from shared.spool.dead_letters import DeadLetter, Filter
 
@@ -28,10 +29,7 @@ DONE = {
 
 
 ID = "the id of the dead letter, or of its message: the one in the 250"
-REASONS = (
-    "crash, poison (its worker died), malformed, conversion, no_route, refused, expired, undeliverable_report, "
-    "no_content or missing_content"
-)
+REASONS = "one of " + ", ".join(PARK_REASONS)
 EXAMPLES = """\
 examples:
   causeway dead list --system exchange --since 2h

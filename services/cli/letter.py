@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from services.cli.output import print_json, print_table, printable, when
-from shared.administration.spool import Change, changes
+from shared.administration.spool import ReadableEdit, changes
 from shared.mail.delivery import Delivery
 from shared.spool.dead_letters import DeadLetter
 
@@ -63,7 +63,7 @@ def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "backslashreplace")
 
 
-def _print_change(change: Change) -> None:
+def _print_change(change: ReadableEdit) -> None:
     print(f"  at octet {change.start}, {len(change.original)} octets became {len(change.replacement)}")
     for sign, octets in (("-", change.original), ("+", change.replacement)):
         for line in _text(octets[:LONGEST_CHANGE]).splitlines():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from contextlib import ExitStack, suppress
 from functools import partial
 from ipaddress import ip_address
@@ -15,6 +14,8 @@ from shared.configuration.settings import Settings
 from shared.diagnosis.check import faults_to_run_all, occupied_ports, warnings
 from shared.diagnosis.ports import http_listen
 from shared.errors import ConfigurationError
+from shared.history.configuration import ConfigurationWarning
+from shared.history.process import DrainStarted
 from shared.operations import events
 from shared.operations.processes import Supervisor
 from shared.runtime.data_folder import DataFolder
@@ -58,14 +59,14 @@ def run(options: argparse.Namespace) -> int:
     if faults := faults_to_run_all(settings, config):
         raise ConfigurationError(*faults)
     for warning in warnings(settings, config):
-        events.emit("file.doubted", level=logging.WARNING, warning=warning)
+        events.emit(ConfigurationWarning(warning))
     with ExitStack() as held:
         data = DataFolder(options.data) if settings.redis.url == "embedded" else None
         redis_server = redis_program(data, held.enter_context(data.locked())) if data else None
         if faults := occupied_ports(settings, config):
             raise ConfigurationError(*faults)
         services = service_programs(settings, config, data.url if data else None, dict(options.processes))
-        supervisor = Supervisor(groups(services, redis_server), on_stop=partial(events.emit, "drain.started"))
+        supervisor = Supervisor(groups(services, redis_server), on_stop=partial(events.emit, DrainStarted()))
         supervisor.stop_on_signals()
         supervisor.run(partial(is_ready, settings), lambda: _tell(greeting(settings, data)))
     return 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from random import Random
 
+from shared.history.host import LookupFailed
 from shared.mail.reply import Reply
 from shared.operations.events import emit
 
@@ -104,7 +104,7 @@ class HostAddresses:
             failed = _no_address(name, cause)
             self._answers[name] = _Answer(known.addresses, failed, time.monotonic() + FAILURE_SECONDS)
             if not known.failure:
-                emit("lookup.failed", level=logging.WARNING, host=name, cause=cause, known=list(known.addresses))
+                emit(LookupFailed(name, cause, tuple(known.addresses)))
         else:
             self._answers[name] = _Answer(addresses, None, time.monotonic() + FRESH_SECONDS)
 

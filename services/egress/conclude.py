@@ -12,11 +12,10 @@ from typing import Literal
 
 from services.egress.retry import delay_is_worth_a_report, next_attempt, next_turn
 from shared.configuration.egress import RetrySettings
+from shared.history.reasons import ParkReason
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
 from shared.mail.report import Kind
-
-ParkReason = Literal["refused", "expired", "undeliverable_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,6 @@ class RetryAt:
     """Try the pending recipients again. at: seconds since the epoch."""
 
     at: float
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +157,7 @@ def _ends_here(outcome: Outcome | None) -> bool:
 
 def _end(delivery: Delivery, policy: Policy) -> Action:
     if delivery.next_attempt_at is not None:
-        waiting = delivery.pending[0]
-        return RetryAt(delivery.next_attempt_at, str(waiting.reply) if waiting.reply else "no host answered")
+        return RetryAt(delivery.next_attempt_at)
     expired = [recipient for recipient in delivery.recipients if recipient.state == "expired"]
     refused = [recipient for recipient in delivery.recipients if recipient.state == "refused"]
     if expired:

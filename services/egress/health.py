@@ -11,7 +11,6 @@ the system's waiting deliveries forward, so many a second.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,12 +20,14 @@ from typing import Literal
 from services.egress.balance import Host
 from shared.configuration.egress import EgressSettings
 from shared.errors import SpoolError
+from shared.history.host import HostFailed, HostMarkedDown, HostMarkedUp
+from shared.history.worker import RetriesFlushed
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.spool import keys
 from shared.spool.host_health import read_host_health, replace_host_health
 from shared.spool.operation import AsyncSpool
-from shared.spool.waiting import hurry
+from shared.spool.retries import flush_retries
 
 JITTER = 0.2
 """A fraction of the mark, so that the hosts of a tier are not probed all at once."""
@@ -123,12 +124,12 @@ class HealthBoard:
             return
         self._returned = False
         try:
-            flushed = await self._spool.run(hurry(keys.egress(self._system), unserved=True))
+            flushed = await self._spool.run(flush_retries(keys.egress(self._system), unserved=True))
         except SpoolError:
             self._returned = True  # with the next refresh
             raise
         if flushed:
-            emit("retries.flushed", system=self._system, deliveries=flushed)
+            emit(RetriesFlushed(self._system, flushed))
 
     async def note(
         self, host: Host, what: Literal["failed", "answered", "delivered"], *, probed: bool = False, cause: str = ""
@@ -141,7 +142,7 @@ class HealthBoard:
         if what == "failed" and not is_usable(before) and not probed:
             return
         if what == "failed":
-            emit("host.failed", level=logging.WARNING, system=self._system, host=host.key, cause=cause)
+            emit(HostFailed(self._system, host.key, cause))
         after = next_health(before, what, time.time(), self._backoff, self._random)
         if after != before and await self._write(host, before, after) and is_usable(after) and not is_usable(before):
             self._returned = True
@@ -182,10 +183,10 @@ class HealthBoard:
         metrics.smart_host_usable.labels(self._system, key).set(is_usable(after))
         if is_usable(before) != is_usable(after):
             if is_usable(after):
-                emit("host.up", system=self._system, host=key)
+                emit(HostMarkedUp(self._system, key))
             else:
                 seconds = round(after.down_until - time.time(), 1)
-                emit("host.down", level=logging.WARNING, system=self._system, host=key, seconds=seconds)
+                emit(HostMarkedDown(self._system, key, seconds))
 
     def watch(self, host: Host) -> None:
         """Have a gauge for the host from the start."""

@@ -26,7 +26,7 @@ class Throttle:
         self.first = asyncio.Lock()
         self._max_waiting = MAX_WAITING
         self._changed = asyncio.Event()
-        self._gauge = metrics.deliveries_waiting.labels(system)
+        self._gauge = metrics.deliveries_throttled.labels(system)
 
     @property
     def room(self) -> int:

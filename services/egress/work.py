@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from random import Random
 
@@ -13,9 +12,8 @@ from services.egress.settlement import after_a_bug, settlement_of, without_conte
 from shared.configuration.settings import Settings
 from shared.mail.outcome import Outcome
 from shared.operations import metrics
-from shared.operations.events import emit
 from shared.spool.lease import Lease, LeasedDelivery
-from shared.spool.settle import Settlement
+from shared.spool.settlement import Settlement
 
 
 class Work:
@@ -50,7 +48,6 @@ class Work:
                 self.leased, content, outcomes, settings, now=time.time(), seconds=seconds, random=random
             )
         except Exception as error:  # noqa: BLE001 (a bug affects one delivery, never its neighbours)
-            emit("delivery.crashed", self.lease.id, level=logging.ERROR, bug=True)
             self.settlement = after_a_bug(self.leased, self.attempt, error, settings, now=time.time(), random=random)
         metrics.stage_seconds.labels("egress").observe(time.monotonic() - began)
 

@@ -8,7 +8,6 @@ as far as their leases are still ours. A worker that is killed loses nothing: it
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
@@ -16,10 +15,13 @@ from typing import TypeVar
 
 from services.egress.courier import Courier
 from services.egress.in_hand import InHand
-from services.egress.settlement import log_settlement
+from services.egress.settlement import count_settlement
 from services.egress.work import Work
 from shared.configuration.settings import Settings
 from shared.errors import SpoolError
+from shared.history.delivery import DeliveryLeaseLost
+from shared.history.spool import SpoolFailed
+from shared.history.worker import WorkerDrainTimedOut, WorkerStarted, WorkerStopped
 from shared.operations.events import emit
 from shared.operations.tasks import end
 from shared.runtime.health import Health
@@ -34,7 +36,7 @@ from shared.spool.schedule import (
     UpkeepSchedule,
     waits_while_unavailable,
 )
-from shared.spool.settle import settle
+from shared.spool.write_settlements import log_settlement, write_settlements
 
 T = TypeVar("T")
 
@@ -64,9 +66,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._some_done = asyncio.Event()
         crashes, lease_seconds = settings.egress.max_crashes, self._lease_seconds
-        self._upkeep = UpkeepSchedule(
-            self.name, self._queues, kind="delivery", max_crashes=crashes, lease_seconds=lease_seconds
-        )
+        self._upkeep = UpkeepSchedule(self.name, self._queues, max_crashes=crashes, lease_seconds=lease_seconds)
 
     def stop(self) -> None:
         """Lease no more, finish what is in hand, give back what cannot be finished in `shutdown_timeout`."""
@@ -77,7 +77,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped. Raises what is a bug of ours, so that the process starts anew."""
-        emit("worker.started", worker=self.name, systems=list(self._couriers))
+        emit(WorkerStarted(self.name, tuple(self._couriers)))
         keeping = [
             self._repeat(BEAT_SECONDS, self._beat),
             self._repeat(self._lease_seconds / RENEWALS_PER_LEASE, self._renew),
@@ -96,7 +96,7 @@ class Worker:
             if not task.cancelled():
                 task.result()
         await self._finish()
-        emit("worker.stopped", worker=self.name)
+        emit(WorkerStopped(self.name))
 
     async def _serve(self, system: str) -> None:
         """Lease and start deliveries to one system, as long as there is room."""
@@ -152,7 +152,7 @@ class Worker:
                 await self._settle()
                 waits = waits_while_unavailable()
             except SpoolError as error:
-                emit("spool.failed", level=logging.ERROR, cause=str(error))
+                emit(SpoolFailed(str(error)))
                 await asyncio.sleep(next(waits))
                 self._some_done.set()
 
@@ -161,8 +161,8 @@ class Worker:
         done = [work for work in self._in_hand if work.settlement]
         for start in range(0, len(done), MAX_SETTLED_AT_ONCE):
             batch = done[start : start + MAX_SETTLED_AT_ONCE]
-            stale = await self._spool.run(
-                settle(
+            written = await self._spool.run(
+                write_settlements(
                     [work.settlement for work in batch if work.settlement],
                     max_crashes=self._settings.egress.max_crashes,
                     history_seconds=self._settings.redis.history.total_seconds(),
@@ -170,10 +170,10 @@ class Worker:
             )
             for work in batch:
                 assert work.settlement
-                if work.lease.id in stale:
-                    emit("delivery.stale", work.lease.id, level=logging.WARNING)
-                else:
-                    log_settlement(work.leased.delivery, work.settlement)
+                events = written.get(work.lease.id)
+                log_settlement(work.settlement, events)
+                if events is not None:
+                    count_settlement(work.leased.delivery, work.settlement)
             self._in_hand.remove(batch)
 
     async def _renew(self) -> None:
@@ -189,7 +189,7 @@ class Worker:
         gone = [work for work in held if work.lease.id in lost and work in self._in_hand and work.settlement is None]
         for work in gone:
             work.attempt.given_up = True
-            emit("delivery.lease_lost", work.lease.id, level=logging.WARNING, committed=work.attempt.committed)
+            emit(DeliveryLeaseLost(work.lease.id, work.attempt.committed))
         stopped = [work for work in gone if not work.attempt.committed]
         self._in_hand.remove(stopped)
         await end(work.task for work in stopped if work.task)
@@ -210,7 +210,7 @@ class Worker:
                 failing = False
             except SpoolError as error:
                 if not failing:
-                    emit("spool.failed", level=logging.ERROR, cause=str(error))
+                    emit(SpoolFailed(str(error)))
                 failing = True
             await asyncio.sleep(min(seconds, MAX_WAIT_SECONDS) if failing else seconds)
 
@@ -233,7 +233,7 @@ class Worker:
                 while self._in_hand.tasks:
                     await self._in_hand.until_fewer()
         except TimeoutError:
-            emit("worker.drain_timed_out", level=logging.WARNING, in_hand=len(self._in_hand))
+            emit(WorkerDrainTimedOut(len(self._in_hand)))
         for work in self._in_hand:
             work.attempt.given_up = True
         await end(self._in_hand.tasks)
@@ -245,4 +245,4 @@ class Worker:
             await self._spool.run(release(self._in_hand.leases))
             await self._spool.run(retire(self.name, self._queues))
         except SpoolError as error:
-            emit("spool.failed", level=logging.WARNING, cause=str(error))
+            emit(SpoolFailed(str(error)))

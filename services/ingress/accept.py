@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,8 @@ from services.ingress.replies import Refusal
 from shared.configuration.ingress import IngressSettings
 from shared.configuration.redis import RedisSettings
 from shared.errors import MalformedMessage, SpoolFull, SpoolTooWeak, SpoolUnavailable
+from shared.history.message import message_accepted
+from shared.history.spool import SpoolFailed
 from shared.mail.envelope import Envelope, Message
 from shared.mail.header import read_fields
 from shared.mail.line_ends import has_bare_newline, normalize
@@ -88,20 +89,11 @@ class Acceptance:
         except SpoolFull:
             return replies.SPOOL_FULL
         except (SpoolUnavailable, SpoolTooWeak) as error:
-            emit("spool.away", envelope.id, level=logging.ERROR, cause=str(error))
+            emit(SpoolFailed(str(error), envelope.id))
             return replies.SPOOL_AWAY
         metrics.messages_accepted.labels(envelope.source).inc()
         metrics.stage_seconds.labels("ingress").observe(time.monotonic() - began)
-        emit(
-            "message.accepted",
-            envelope.id,
-            system=envelope.source,
-            client=envelope.client.address,
-            tls=envelope.client.tls,
-            bytes=len(message.content),
-            sender=envelope.sender,
-            recipients=[recipient.address for recipient in envelope.recipients],
-        )
+        emit(message_accepted(envelope, len(message.content)))
         return replies.queued(envelope.id)
 
     def _message(self, envelope: Envelope, content: bytes, *, extended: bool) -> Message | Refusal:

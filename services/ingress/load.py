@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from dataclasses import replace
 from services.ingress.admission import Load
 from shared.configuration.redis import RedisSettings
 from shared.errors import SpoolError
+from shared.history.spool import LoadCrashed, SpoolFailed
 from shared.operations.events import emit
 from shared.operations.tasks import end
 from shared.spool.append_only_file import AppendOnlyFile
@@ -55,13 +55,13 @@ class LoadWatch:
         except SpoolError as error:
             self._load = replace(self._load, at=time.monotonic(), problem=str(error) or "away")
         if self._load.problem and self._load.problem != before:
-            emit("spool.away", level=logging.ERROR, cause=self._load.problem)
+            emit(SpoolFailed(self._load.problem))
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(PERIOD_SECONDS)
             try:
                 await self.read()
-            except Exception:  # noqa: BLE001 (a watch that ended unheard would refuse all mail for ever)
-                emit("load.failed", level=logging.ERROR, bug=True)
+            except Exception as error:  # noqa: BLE001 (without this task no mail would be accepted any more)
+                emit(LoadCrashed(), error)
                 self._load = replace(self._load, at=time.monotonic(), problem="cannot be read")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.history.reasons import RefusalReason
 from shared.mail.reply import Reply
 
 
@@ -14,7 +15,7 @@ from shared.mail.reply import Reply
 class Refusal(Reply):
     """A 4yz or 5yz reply. reason: one of few words, a metric's label. closes: whether the session ends with it."""
 
-    reason: str = "syntax"
+    reason: RefusalReason = "syntax"
     closes: bool = False
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from functools import partial
 from typing import Any
@@ -16,6 +15,8 @@ from services.ingress.server_connection import ServerConnection
 from services.ingress.server_session import HANDSHAKE_SECONDS, Ingress, ServerSession
 from services.ingress.sources import ClientAddress, client_address, is_within
 from shared.errors import ConfigurationError
+from shared.history.reasons import RefusalReason
+from shared.history.session import ConnectionLost, SessionRefused, SessionsAborted
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.tasks import end
@@ -65,7 +66,7 @@ class Server:
         for session in list(self._sessions):
             session.drain()
         if not await self._ended_within(self._ingress.settings.shutdown_timeout.total_seconds()):
-            emit("sessions.aborted", level=logging.WARNING, sessions=len(self._sessions))
+            emit(SessionsAborted(len(self._sessions)))
             for session in list(self._sessions):
                 session.abort()
             await self._ended_within(HANDSHAKE_SECONDS)
@@ -90,7 +91,7 @@ class Server:
             try:
                 connection, peer = await loop.sock_accept(listener)
             except OSError as error:  # no file descriptor left, or the client has gone already
-                emit("session.lost", level=logging.ERROR, cause=str(error))
+                emit(ConnectionLost(str(error)))
                 await asyncio.sleep(OUT_OF_FILES_SECONDS)
                 continue
             if len(self._arrivals) >= self._ingress.settings.max_sessions:
@@ -110,8 +111,10 @@ class Server:
             else:
                 await self._begin(connection, client)
         except (MalformedProxyHeader, OSError) as error:  # TimeoutError and SSLError are kinds of OSError
-            reason = "proxy_header" if isinstance(error, MalformedProxyHeader | TimeoutError) else "handshake"
-            emit("session.refused", level=logging.WARNING, reason=reason, client=peer, cause=str(error))
+            reason: RefusalReason = (
+                "proxy_header" if isinstance(error, MalformedProxyHeader | TimeoutError) else "handshake"
+            )
+            emit(SessionRefused(reason, peer, cause=str(error)))
             metrics.messages_refused.labels(reason).inc()
             connection.close()
         except asyncio.CancelledError:

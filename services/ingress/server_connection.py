@@ -22,6 +22,7 @@ from services.ingress.limits import SessionLimit
 from services.ingress.replies import Refusal
 from services.ingress.sources import ClientAddress, certificate_names
 from shared.configuration.ingress import IngressSettings
+from shared.history.session import MessageRefused, SessionCrashed, SessionRefused
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
@@ -179,7 +180,7 @@ class ServerConnection(SMTP):
                 await self._converse()
         except Exception as error:  # noqa: BLE001 (a fault of ours in one session ends no other)
             if not (self._is_lost and isinstance(error, OSError)):
-                emit("session.failed", level=logging.ERROR, bug=True, **self.facts())
+                emit(SessionCrashed(**self.facts()), error)
                 self._hang_up(replies.FAULT)
         finally:
             self.reset()
@@ -233,8 +234,8 @@ class ServerConnection(SMTP):
         if isinstance(reply, Refusal):
             self._errors += reply.is_permanent
             metrics.messages_refused.labels(reply.reason).inc()
-            event = "session.refused" if reply.closes else "message.refused"
-            emit(event, level=logging.WARNING, reason=reply.reason, reply=str(reply), **self.facts())
+            refused = SessionRefused if reply.closes else MessageRefused
+            emit(refused(reason=reply.reason, reply=str(reply), **self.facts()))
         self._unsent += f"{reply}\r\n".encode()
 
     def _write_out(self) -> None:

@@ -8,7 +8,6 @@ lines; knows no BDAT and no DSN; parses addresses by header rules; and its START
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from services.ingress.server_connection import ServerConnection
 from services.ingress.sources import ClientAddress, Sources
 from services.ingress.transaction import Transaction
 from shared.configuration.ingress import IngressSettings
+from shared.history.session import RecipientRefused, SessionRefused
 from shared.mail.envelope import Client
 from shared.mail.reply import Reply
 from shared.operations import metrics
@@ -135,9 +135,7 @@ class ServerSession(ServerConnection):
                 self._wire, self, tls.context(), server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
         except OSError as error:
-            emit(
-                "session.refused", level=logging.WARNING, reason="handshake", client=str(self._client), cause=str(error)
-            )
+            emit(SessionRefused("handshake", str(self._client), cause=str(error)))
             metrics.messages_refused.labels("handshake").inc()
             self._break_off()
             return None
@@ -187,7 +185,7 @@ class ServerSession(ServerConnection):
             return rcpt
         route = self._ingress.router.current().route(rcpt.address, transaction.source)
         if isinstance(route, NoRoute):
-            emit("recipient.unroutable", recipient=rcpt.address, system=transaction.source, cause=route.reason)
+            emit(RecipientRefused(rcpt.address, transaction.source, route.reason))
             return replies.NO_ROUTE
         return transaction.add(rcpt, self._settings.max_recipients)
 

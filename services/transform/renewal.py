@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from shared.errors import SpoolError
+from shared.history.worker import LeaseLost, LeasesAbandoned, RenewalFailed
 from shared.operations.events import emit
 from shared.spool.lease import Lease, renew
 from shared.spool.operation import Spool
@@ -44,14 +44,14 @@ class Renewal:
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._seconds / RENEWALS_PER_LEASE):
             if cause := self._stuck():
-                emit("lease.abandoned", level=logging.ERROR, leases=len(self._leases), cause=cause)
+                emit(LeasesAbandoned(len(self._leases), cause))
                 return
             try:
                 newly_lost = self._spool.run(renew(self._leases, self._seconds))
             except SpoolError as error:
-                emit("lease.not_renewed", level=logging.WARNING, leases=len(self._leases), cause=str(error))
+                emit(RenewalFailed(len(self._leases), str(error)))
                 continue
             for id in newly_lost:
-                emit("lease.lost", id, level=logging.WARNING)
+                emit(LeaseLost(id))
             self._leases = [lease for lease in self._leases if lease.id not in newly_lost]
             self.lost |= newly_lost

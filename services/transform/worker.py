@@ -7,14 +7,15 @@ loses nothing: its leases run out and another worker takes over.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
 from services.transform.renewal import Renewal
-from services.transform.settlement import log_settlement, settlement_of
+from services.transform.settlement import settlement_of
 from shared.configuration.settings import Settings
 from shared.errors import SpoolError
+from shared.history.spool import SpoolFailed, SpoolRecovered
+from shared.history.worker import WorkerStarted, WorkerStopped
 from shared.operations.events import emit
 from shared.routing.router import CurrentRouter
 from shared.runtime.health import Health
@@ -24,7 +25,8 @@ from shared.spool.memory import recall
 from shared.spool.operation import Operation, Spool
 from shared.spool.presence import retire, worker_name
 from shared.spool.schedule import UpkeepSchedule, waits_while_unavailable
-from shared.spool.settle import Settlement, settle
+from shared.spool.settlement import Settlement
+from shared.spool.write_settlements import log_settlement, write_settlements
 
 QUEUES = (keys.TRANSFORM,)
 
@@ -49,7 +51,6 @@ class Worker:
         self._upkeep = UpkeepSchedule(
             self.name,
             QUEUES,
-            kind="message",
             max_crashes=settings.transform.max_crashes,
             lease_seconds=self._lease_seconds,
         )
@@ -60,12 +61,12 @@ class Worker:
 
     def run(self) -> None:
         """Work until stopped."""
-        emit("worker.started", worker=self.name)
+        emit(WorkerStarted(self.name))
         while not self.stopping:
             self._health.beat()
             self._outlast(self._turn)
         self._try_once(retire(self.name, QUEUES))
-        emit("worker.stopped", worker=self.name)
+        emit(WorkerStopped(self.name))
 
     def _turn(self) -> None:
         self._do_upkeep()
@@ -123,18 +124,15 @@ class Worker:
         return made
 
     def _settle(self, settlements: Sequence[Settlement]) -> None:
-        stale = self._spool.run(
-            settle(
+        written = self._spool.run(
+            write_settlements(
                 settlements,
                 max_crashes=self._settings.transform.max_crashes,
                 history_seconds=self._settings.redis.history.total_seconds(),
             )
         )
         for settlement in settlements:
-            if settlement.lease.id in stale:
-                emit("message.stale", settlement.lease.id, level=logging.WARNING)
-            else:
-                log_settlement(settlement)
+            log_settlement(settlement, written.get(settlement.lease.id))
 
     def _do_upkeep(self) -> None:
         for operation in self._upkeep.due(time.monotonic(), is_busy=self._is_busy):
@@ -149,14 +147,14 @@ class Worker:
             except SpoolError as error:
                 failures += 1
                 if failures == 1:
-                    emit("spool.failed", level=logging.ERROR, cause=str(error))
+                    emit(SpoolFailed(str(error)))
                 if self.stopping:
                     return
                 self._health.beat()
                 time.sleep(seconds)
             else:
                 if failures:
-                    emit("spool.recovered", failures=failures)
+                    emit(SpoolRecovered(failures))
                 return
 
     def _try_once(self, operation: Operation[None]) -> None:
@@ -164,7 +162,7 @@ class Worker:
         try:
             self._spool.run(operation)
         except SpoolError as error:
-            emit("spool.failed", level=logging.WARNING, cause=str(error))
+            emit(SpoolFailed(str(error)))
 
     @property
     def _lease_seconds(self) -> float:

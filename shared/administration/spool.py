@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shared import configuration
 from shared.administration.jsonable import jsonable
@@ -15,21 +14,24 @@ from shared.administration.private_file import write_private
 from shared.configuration.settings import Settings
 from shared.diagnosis.check import redis_away
 from shared.errors import CausewayError, SpoolUnavailable
+from shared.history.delivery import DeliveryParked
+from shared.history.event import HistoryEvent
+from shared.history.message import MessageParked
 from shared.mail.edits import Edits, apply
 from shared.runtime.data_folder import DataFolder
 from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import DeadLetter, Filter, Start, discard, list_dead, replay, show_dead
 from shared.spool.gauge import QueueGauge, gauge_queue, queues
+from shared.spool.history import read_history
 from shared.spool.lease import contents
 from shared.spool.operation import Spool
-from shared.spool.trace import trace
-from shared.spool.waiting import Waiting, hurry, list_waiting
+from shared.spool.retries import ScheduledRetry, flush_retries, list_retries
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One edit, readable: the octets of the original at `start` that gave way to others."""
+class ReadableEdit:
+    """One edit with both texts: the bytes of the original at `start`, and their replacement."""
 
     start: int
     original: bytes
@@ -47,19 +49,19 @@ class Causeway:
         """Return the queues of every stage and system."""
         return [self._spool.run(gauge_queue(queue)) for queue in queues(self.settings)]
 
-    def waiting(self, system: str | None = None, limit: int | None = None) -> list[Waiting]:
-        """Return the deliveries to a system, or to all, that wait for a retry: the next first."""
+    def retries(self, system: str | None = None, limit: int | None = None) -> list[ScheduledRetry]:
+        """Return the deliveries to a system, or to all, that are scheduled for a retry: the next first."""
         systems = [system] if system else [one.name for one in self.settings.systems]
-        found = [one for name in systems for one in self._spool.run(list_waiting(name, limit))]
-        return sorted(found, key=lambda one: one.due_at)[:limit]
+        found = [retry for name in systems for retry in self._spool.run(list_retries(name, limit))]
+        return sorted(found, key=lambda retry: retry.due_at)[:limit]
 
-    def hurry(self, system: str, per_second: int) -> int:
-        """Try again what waits for a system, beginning now; return how many deliveries that is."""
-        return self._spool.run(hurry(keys.egress(system), per_second=per_second))
+    def flush_retries(self, system: str, per_second: int) -> int:
+        """Bring the retries to a system forward, beginning now; return how many deliveries that is."""
+        return self._spool.run(flush_retries(keys.egress(system), per_second=per_second))
 
-    def history(self, id: str) -> list[dict[str, Any]]:
+    def history(self, id: str) -> list[HistoryEvent]:
         """Return the events of a message, by its id or that of one of its deliveries; oldest first."""
-        return self._spool.run(trace(id)) or self._spool.run(trace(id.partition("-")[0]))
+        return self._spool.run(read_history(id)) or self._spool.run(read_history(id.partition("-")[0]))
 
     def dead_letters(self, wanted: Filter, limit: int | None = None) -> list[DeadLetter]:
         """Return the dead letters that a filter means, oldest first."""
@@ -69,9 +71,9 @@ class Causeway:
         """Return the dead letter of that id, or all of the message of that id. Raises CausewayError where none is."""
         if letter := self._spool.run(show_dead(id)):
             return [letter]
-        events = self._spool.run(trace(id))  # of a message; a delivery's id has no history of its own
-        parked = dict.fromkeys(event["id"] for event in events if event["event"] == "parked")
-        letters = [letter for one in parked if (letter := self._spool.run(show_dead(one)))]
+        events = self._spool.run(read_history(id))  # of a message; a delivery's id has no history of its own
+        parked = dict.fromkeys(event.id for event in events if isinstance(event, MessageParked | DeliveryParked))
+        letters = [letter for parked_id in parked if (letter := self._spool.run(show_dead(parked_id)))]
         if not letters:
             raise CausewayError(f"{id}: is no dead letter: `causeway dead list` shows those there are")
         return letters
@@ -110,9 +112,9 @@ class Causeway:
             yield message
 
 
-def changes(content: bytes, edits: Edits) -> list[Change]:
+def changes(content: bytes, edits: Edits) -> list[ReadableEdit]:
     """Return the edits of a content as what stood there and what stands there now."""
-    return [Change(edit.start, content[edit.start : edit.end], edit.replacement) for edit in edits]
+    return [ReadableEdit(edit.start, content[edit.start : edit.end], edit.replacement) for edit in edits]
 
 
 @contextmanager

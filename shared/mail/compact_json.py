@@ -10,6 +10,9 @@ from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+"""Made once: `json.dumps` would make one for each call."""
+
 
 @cache
 def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
@@ -24,4 +27,4 @@ def told(value: Any) -> dict[str, Any]:
 
 def write_json(data: Any) -> str:
     """Return JSON without blanks."""
-    return json.dumps(data, separators=(",", ":"))
+    return _ENCODER.encode(data)

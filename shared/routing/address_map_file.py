@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from shared.errors import ConfigurationError
-from shared.operations import events
+from shared.history.configuration import AddressMapLoaded, AddressMapRejected
+from shared.operations.events import emit
 from shared.routing.address_map import AddressMap, read
 
 _Version = tuple[int, int, int] | None  # mtime in nanoseconds, octets, inode; None while there is no file
@@ -34,9 +34,9 @@ class AddressMapFile:
             self._map = load(self._path)
         except ConfigurationError as error:
             file, kept = str(self._path), len(self._map)
-            events.emit("address_map.rejected", level=logging.ERROR, file=file, faults=error.faults, pairs_kept=kept)
+            emit(AddressMapRejected(file, tuple(error.faults), kept))
         else:
-            events.emit("address_map.loaded", file=str(self._path), pairs=len(self._map))
+            emit(AddressMapLoaded(str(self._path), len(self._map)))
         return self._map
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
+from shared.history.worker import QueueReconciled
 from shared.operations.events import emit
 from shared.spool.operation import Operation
 from shared.spool.presence import announce
@@ -35,7 +34,7 @@ def waits_while_unavailable() -> Iterator[float]:
 class UpkeepSchedule:
     """The upkeep of a worker's queues.
 
-    kind: what the jobs of the queues are, in events. max_crashes, lease_seconds: see `reclaim`.
+    max_crashes, lease_seconds: see `reclaim`.
     """
 
     def __init__(
@@ -43,13 +42,11 @@ class UpkeepSchedule:
         worker: str,
         queues: Sequence[str],
         *,
-        kind: Literal["message", "delivery"],
         max_crashes: int,
         lease_seconds: float,
     ) -> None:
         self._worker = worker
         self._queues = queues
-        self._kind = kind
         self._max_crashes = max_crashes
         self._lease_seconds = lease_seconds
         self._is_busy = False
@@ -78,14 +75,13 @@ class UpkeepSchedule:
         """Bring back the jobs whose retry is due, or whose worker let the lease run out."""
         for queue in self._queues:
             yield from promote(queue)
-            expired = yield from reclaim(queue, max_crashes=self._max_crashes, lease_seconds=self._lease_seconds)
-            for id in expired:
-                emit(f"{self._kind}.interrupted", id, level=logging.WARNING)
+            for event in (yield from reclaim(queue, max_crashes=self._max_crashes, lease_seconds=self._lease_seconds)):
+                emit(event)
 
     def _reconcile(self) -> Operation[None]:
         for queue in self._queues:
             if adopted := (yield from reconcile(queue)):
-                emit("queue.reconciled", level=logging.WARNING, queue=queue, jobs=adopted)
+                emit(QueueReconciled(queue, adopted))
 
 
 class _Task:

@@ -24,7 +24,7 @@ def test_a_redis_that_pauses_beyond_every_lease_costs_no_mail_and_no_second_copy
             acknowledged = trial.stand_still()
             eventually(lambda: time.monotonic() > until, PAUSE_SECONDS + 30)
             assert len(trial.load.acknowledged) == acknowledged
-            assert "spool.away" in trial.log
+            assert "spool.failed" in trial.log
             server.resume()
             account = trial.account("redis paused", trial.go_on())
     assert (account.lost, account.reported, account.dead) == (set(), 0, 0)

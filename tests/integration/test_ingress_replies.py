@@ -82,7 +82,7 @@ def test_what_is_taken_and_what_is_refused_is_counted_and_told(
         "id": identifier,
         "system": "notes",
         "client": "127.0.0.1",
-        "tls": None,
+        "at": told["message.accepted"]["at"],
         "bytes": told["message.accepted"]["bytes"],
         "sender": SENDER,
         "recipients": [RECIPIENT],

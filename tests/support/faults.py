@@ -28,11 +28,15 @@ import redis
 
 from services.demo import gateway as demo_gateway
 from shared.configuration.redis import RedisSettings
+from shared.history.attempt import AttemptEvent
+from shared.history.delivery import DeliveryInterrupted
+from shared.history.event import HistoryEvent
+from shared.history.message import MessageInterrupted
 from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead
+from shared.spool.history import read_history
 from shared.spool.operation import Spool
-from shared.spool.trace import trace
 from tests.support.load import Load
 from tests.support.processes import eventually
 
@@ -190,13 +194,13 @@ class Trial:
             self.load.attempts,
             len(list(self.gateway.caught("notes").glob("*.json"))),
             len(spool.run(list_dead())),
-            {id for id in twice if any(map(_is_doubt, spool.run(trace(id))))},
+            {id for id in twice if any(map(_is_doubt, spool.run(read_history(id))))},
         )
 
 
-def _is_doubt(event: dict[str, Any]) -> bool:
-    ambiguous = any(outcome.get("ambiguous") for outcome in event.get("outcomes", ()))
-    return ambiguous or event["event"] == "interrupted"
+def _is_doubt(event: HistoryEvent) -> bool:
+    ambiguous = isinstance(event, AttemptEvent) and event.ambiguous
+    return ambiguous or isinstance(event, MessageInterrupted | DeliveryInterrupted)
 
 
 def is_drained(client: redis.Redis) -> bool:

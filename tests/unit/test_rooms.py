@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("shared.errors",),
     ("shared.mail", "shared.configuration"),
-    ("shared.operations", "shared.history"),
+    ("shared.history",),
+    ("shared.operations",),
     ("shared.spool", "shared.contents"),
     ("shared.routing", "shared.calendar"),
     ("shared.diagnosis",),

@@ -18,7 +18,7 @@ from shared.spool.schedule import (
 
 @pytest.fixture
 def schedule() -> UpkeepSchedule:
-    return UpkeepSchedule("w1", ["transform"], kind="message", max_crashes=3, lease_seconds=60)
+    return UpkeepSchedule("w1", ["transform"], max_crashes=3, lease_seconds=60)
 
 
 def count_due(schedule: UpkeepSchedule, now: float) -> int:

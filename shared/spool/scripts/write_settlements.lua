@@ -14,7 +14,7 @@ local function leave(queue, id, token)
   drop_job(queue, id)
 end
 
-local function dead(one, reason, detail)
+local function park_settled(one, reason, detail)
   park(one.queue, one.id, reason, detail, now)
   if not hosted then
     redis.call('ZREM', RQ_STARTED .. one.queue, one.id .. ':' .. one.token)
@@ -40,7 +40,7 @@ local function free_delivery_id(id)
   return free
 end
 
-local settle = {}
+local settle = {} -- a function for each kind of settlement
 
 local function is_outdated(memory)
   return tonumber(redis.call('HGET', MEMORY .. memory.key, 'version') or 0) ~= memory.version
@@ -82,7 +82,7 @@ function settle.retry(one)
   if came_too_early(one) then
     again_later(one, 0)
   elseif one.unserved then
-    redis.call('HSET', key, 'unserved', 1) -- for hurry.lua
+    redis.call('HSET', key, 'unserved', 1) -- for flush_retries.lua
     again_later(one, one.delay)
   else
     redis.call('HDEL', key, 'unserved')
@@ -92,13 +92,13 @@ end
 
 function settle.crashed(one)
   if count_crash(one.queue, one.id, max_crashes) then
-    dead(one, 'crash', one.reason)
+    park_settled(one, 'crash', one.cause)
   else
     again_later(one, one.delay)
   end
 end
 
-function settle.dead(one) dead(one, one.reason, one.detail) end
+function settle.parked(one) park_settled(one, one.reason, one.detail) end
 
 local function has_outdated_memory(one)
   for _, memory in ipairs(one.memories or {}) do
@@ -115,7 +115,7 @@ for _, one in ipairs(settlements) do
     stale[#stale + 1] = one.id
     again_later(one, 0)
   else
-    note(message_of(one.queue, one.id), binary(one.event))
+    for _, event in ipairs(one.events) do note(message_of(one.queue, one.id), binary(event)) end
     if one.delivery then
       redis.call('HSET', key, 'delivery', binary(one.delivery), 'crashes', 0)
       redis.call('HDEL', key, 'reopen')

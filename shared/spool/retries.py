@@ -1,4 +1,4 @@
-"""Deliveries that wait for their next try: which, what they were told, and how to bring them forward."""
+"""Retries: deliveries that are scheduled for another attempt, why, and how to bring them forward."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PER_SECOND = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A delivery that waits for a retry. due_at: seconds since the epoch."""
+class ScheduledRetry:
+    """A delivery that is scheduled for another attempt. due_at: seconds since the epoch."""
 
     delivery: Delivery
     due_at: float
 
 
-def list_waiting(system: str, limit: int | None = None) -> Operation[list[Waiting]]:
+def list_retries(system: str, limit: int | None = None) -> Operation[list[ScheduledRetry]]:
     """Return the deliveries to a system that wait for a retry, the next first, at most `limit`."""
-    found: list[Waiting] = []
+    found: list[ScheduledRetry] = []
     start, registry = 0, keys.rq_scheduled(keys.egress(system))
     while limit is None or len(found) < limit:
         size = PAGE if limit is None else min(PAGE, limit - len(found))
@@ -37,7 +37,7 @@ def list_waiting(system: str, limit: int | None = None) -> Operation[list[Waitin
         records = yield Batch([Command("HGET", (keys.delivery(id), "delivery")) for id, _ in page])
         for (id, due_at), record in zip(page, records, strict=True):
             if record is not None:  # else it was settled while we looked
-                found.append(Waiting(replace(Delivery.from_json(record), id=id), due_at))
+                found.append(ScheduledRetry(replace(Delivery.from_json(record), id=id), due_at))
         start += len(page)
     return found
 
@@ -48,16 +48,18 @@ def _pairs(answer: list[Any]) -> list[tuple[str, float]]:
     return [(id.decode(), float(score)) for id, score in zip(flat[::2], flat[1::2], strict=True)]
 
 
-def hurry(queue: str, *, unserved: bool = False, per_second: int = PER_SECOND, limit: int = PAGE) -> Operation[int]:
+def flush_retries(
+    queue: str, *, unserved: bool = False, per_second: int = PER_SECOND, limit: int = PAGE
+) -> Operation[int]:
     """Bring the retries of a queue forward, so many a second, those that would wait longest first; return how many.
 
     None is put off. unserved: only what waits because no host would serve it, as one has come back just now; what
     is under way since before that, and finds no host, is then tried again at once. limit: of one script.
     """
     passed: int = 0
-    hurried: int = 0
+    flushed: int = 0
     while True:
-        left, moved = yield Script("hurry", (queue, limit, passed, hurried, per_second, int(unserved)))
-        passed, hurried = passed + left, hurried + moved
+        left, moved = yield Script("flush_retries", (queue, limit, passed, flushed, per_second, int(unserved)))
+        passed, flushed = passed + left, flushed + moved
         if left + moved < limit:
-            return hurried
+            return flushed
