@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
+MAX_PORT = 65535
 ALL_ADDRESSES = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A host, "" for every address of the machine, and a port from 0 (any free one) to 65535."""
+    """A host, "" for every address of the machine, and a port from 0 (any free port) to MAX_PORT."""
 
     host: str
     port: int
@@ -22,7 +23,7 @@ class Endpoint:
     def parse(cls, text: str) -> Endpoint:
         """Read "host:port" or "[v6]:port". Raises ValueError that names the form."""
         host, colon, port = text.rpartition(":")
-        if not colon or not port.isdecimal() or int(port) > 65535:
+        if not colon or not port.isdecimal() or int(port) > MAX_PORT:
             raise ValueError(f'not a valid endpoint: "{text}": write host:port, for example 0.0.0.0:2525')
         return cls(host.strip("[]"), int(port))
 

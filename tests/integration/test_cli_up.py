@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from services.demo.ports import adjacent_ports, free_ports
-from shared.administration.spool import opened
+from shared.administration.installation import open_installation
+from shared.administration.queues import gauge_queues
 from shared.runtime.data_folder import DataFolder
 from tests.support.processes import eventually, is_running
 
@@ -115,8 +116,8 @@ def refused(command: list[str]) -> list[str]:
 
 
 def waiting(up: Up) -> int:
-    with opened(up.config, up.data) as causeway:
-        return sum(one.depth + one.leased + one.scheduled for one in causeway.queues())
+    with open_installation(up.config, up.data) as installation:
+        return sum(gauge.depth + gauge.leased + gauge.scheduled for gauge in gauge_queues(installation))
 
 
 def test_up_carries_mail_survives_kills_and_drains(up: Up) -> None:

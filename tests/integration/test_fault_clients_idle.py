@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.configuration.redis import RedisSettings
-from shared.runtime.service import allow_many_files
+from shared.runtime.start import allow_many_files
 from tests.conftest import Certificates
 from tests.support.gateway import IngressProcess, ingress_process, open_files, resident_bytes
 from tests.support.processes import eventually

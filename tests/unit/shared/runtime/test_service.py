@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-from shared.runtime.service import allow_many_files
+from shared.runtime.start import allow_many_files
 
 
 def test_a_service_may_open_as_many_files_as_the_system_lets_it() -> None:
