@@ -200,7 +200,7 @@ def test_embedded_redis_is_for_up_only(folder: Folder) -> None:
 def test_systems_of_one_name_are_one_fault(folder: Folder) -> None:
     folder.write()
     folder.file.write_text(folder.file.read_text().replace("name: exchange", "name: notes"))
-    assert folder.check() == ["systems[1].name: notes is in systems[0].name too; give each system a name of its own"]
+    assert folder.check() == ["systems[1].name: notes is also in systems[0].name; give each system a name of its own"]
 
 
 def test_a_system_that_nobody_can_speak_for_is_a_warning(folder: Folder) -> None:
