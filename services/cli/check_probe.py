@@ -44,17 +44,14 @@ def probe_peers(settings: Settings) -> ProbeResults:
 
 
 def _redis(settings: Settings) -> SpoolGauge | None:
-    if settings.redis.url == "embedded":
+    if settings.redis.is_embedded:
         return None
     redis = settings.redis.model_copy(update={"timeout": PATIENCE})
-    try:
-        spool = open_spool(redis)
-    except ValueError:
-        return None  # reported by the check
+    spool = open_spool(redis)
     try:
         return spool.run(gauge_spool(redis))
     except SpoolError:
-        return None  # likewise
+        return None  # reported by the check
     finally:
         spool.close()
 

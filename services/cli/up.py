@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     for warning in warnings(settings, config):
         events.emit("configuration.warning", level=logging.WARNING, warning=warning)
     with ExitStack() as held:
-        data = DataFolder(options.data) if settings.redis.url == "embedded" else None
+        data = DataFolder(options.data) if settings.redis.is_embedded else None
         redis_server = redis_program(data, held.enter_context(data.locked())) if data else None
         if faults := unavailable_ports(settings, names, config):
             raise ConfigurationError(*faults)
