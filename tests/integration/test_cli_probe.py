@@ -92,7 +92,9 @@ def test_a_host_that_mail_cannot_go_to_is_a_fault_and_the_others_are_told(
         )
     faults = [line for line in err.splitlines() if not line.startswith("warning: ")]
     assert [fault.partition(": 127.0.0.1:")[0] for fault in faults] == [f"{console.config}: notes"] * 3
-    for fault, said in zip(faults, ("certificate not trusted", "offers no STARTTLS", "554 5.7.1 not you"), strict=True):
+    for fault, said in zip(
+        faults, ("certificate not trusted", "454 4.7.4 TLS is required", "554 5.7.1 not you"), strict=True
+    ):
         assert said in fault
     assert len([line for line in out.splitlines() if line.startswith("notes")]) == 3
 
