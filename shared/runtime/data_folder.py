@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from shared.errors import ConfigurationError
 
 VARIABLE = "CAUSEWAY_DATA"
 LONGEST_SOCKET = 100
-"""Bytes of a unix socket's path that every system accepts: 107 on Linux, 103 on macOS, less a margin."""
+"""Bytes of the path of a socket in the folder itself; above it the short folder is used."""
+MAX_SOCKET = 107 if sys.platform == "linux" else 103
+"""Bytes of a unix socket's path that this system accepts."""
 
 
 def default_folder() -> Path:
@@ -72,11 +75,11 @@ class DataFolder:
             os.close(descriptor)
 
     def check_socket(self) -> None:
-        """Raise ConfigurationError where the socket's path is too long for every system, among temporary files too."""
+        """Raise ConfigurationError where the socket's path is too long for this system, among temporary files too."""
         length = len(os.fsencode(self.socket))
-        if length > LONGEST_SOCKET:
+        if length > MAX_SOCKET:
             raise ConfigurationError(
-                f"{self.socket}: the path of the Redis socket has {length} bytes, the limit is {LONGEST_SOCKET}: "
+                f"{self.socket}: the path of the Redis socket has {length} bytes, the limit is {MAX_SOCKET}: "
                 "set TMPDIR to a shorter folder, or choose one with --data"
             )
 
