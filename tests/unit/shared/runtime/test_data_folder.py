@@ -32,7 +32,7 @@ def test_a_socket_that_is_too_long_everywhere_is_one_fault(tmp_path: Path, monke
     long.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(long))
     data = DataFolder(long / "data")
-    with pytest.raises(ConfigurationError, match="the limit is 10[37]: set TMPDIR to a shorter folder"), data.locked():
+    with pytest.raises(ConfigurationError, match=r"the limit is 10[37]: set TMPDIR to a shorter folder"), data.locked():
         pass
     assert list(long.iterdir()) == [], "nothing is left behind"
 
