@@ -194,7 +194,7 @@ def test_a_port_of_another_program_ends_up_at_its_start(tmp_path: Path) -> None:
         file = tmp_path / "causeway.yaml"
         for smtp, http, key in (
             (port, adjacent_ports(), "ingress.listen"),
-            (free_ports(1)[0], port - 2, "http.listen+2"),
+            (free_ports(1)[0], port - 2, "http.listen+2 (egress)"),
         ):
             file.write_text(CONFIGURATION.format(smtp=smtp, http=http, dead=1))
             command = [sys.executable, "-m", "services.cli.main", "up", "--config", str(file)]
