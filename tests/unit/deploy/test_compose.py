@@ -37,7 +37,8 @@ def exchanges(name: str) -> list[str]:
 def runs(name: str) -> str | None:
     """Return which of our services runs there, None where an image runs something else or is not one of them."""
     image, _, service = SERVICES[name]["image"].partition("/")
-    is_ours = image == "causeway" and service in [each.name for each in ALL_SERVICES] and "entrypoint" not in SERVICES[name]
+    names = {each.name for each in ALL_SERVICES}
+    is_ours = image == "causeway" and service in names and "entrypoint" not in SERVICES[name]
     return service if is_ours else None
 
 
