@@ -15,6 +15,7 @@ import yaml
 from redis.exceptions import RedisError
 
 from bench.processes import running, wait_for
+from services.all_services import SERVICES
 from services.demo import gateway as demo_gateway
 from services.demo.ports import adjacent_ports, free_ports
 from shared import configuration
@@ -28,7 +29,7 @@ from shared.spool.operation import Spool
 Start = Callable[[Path, int], AbstractContextManager[int]]
 """How a system is run in a folder, given the sink's port: yields its own port."""
 
-SERVICES = ("ingress", "transform", "egress", "redis")
+PROGRAMS = (*(service.name for service in SERVICES), "redis")
 
 
 @contextmanager
@@ -65,13 +66,13 @@ def configured(
     return {
         "hostname": "causeway.example.com",
         "redis": {"url": redis_url, "durability": "fsync"},
-        "ingress": {"listen": [f"127.0.0.1:{port}"], "tls": {"mode": "none"}},
+        "ingress": {"listen": [str(demo_gateway.loopback(port))], "tls": {"mode": "none"}},
         "systems": [
             system("notes", "domino", notes_domains=["ACME"]),
             system("exchange", "exchange", encapsulation="strip"),
         ],
         "addresses": {"map": str(Path(demo_gateway.__file__).parent / "samples" / "addresses.csv")},
-        "http": {"listen": f"127.0.0.1:{adjacent_ports()}"},
+        "http": {"listen": str(demo_gateway.loopback(adjacent_ports()))},
     }
 
 
@@ -93,12 +94,12 @@ def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[i
     settings = configuration.load(config)
     with running(command, _log(directory)) as process:
         try:
-            wait_for(lambda: local_gateway.is_ready(settings) or process.poll() is not None, "Causeway")
+            wait_for(lambda: local_gateway.is_ready(SERVICES, settings) or process.poll() is not None, "Causeway")
             if process.returncode is not None:
                 raise RuntimeError(f"Causeway ended with {process.returncode}")
         except RuntimeError as error:
             last = _log(directory).read_text().splitlines()[-3:]
-            raise RuntimeError("\n".join((f"{error}; its last words:", *last))) from None
+            raise RuntimeError("\n".join((f"{error}; the end of its log:", *last))) from None
         yield settings.ingress.listen[0].port
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from services.cli.options import Commands, add_command, add_json, add_spool
 from services.cli.output import print_json, printable, when
-from shared.administration import spool
+from shared.administration.installation import open_installation
+from shared.administration.messages import message_history
 from shared.errors import CausewayError
 from shared.history.event import HistoryEvent
 
@@ -26,10 +27,12 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the events of a message, oldest first."""
-    with spool.opened(options.config, options.data) as causeway:
-        events = causeway.history(options.id)
+    with open_installation(options.config, options.data) as installation:
+        events = message_history(installation, options.id)
     if not events:
-        raise CausewayError(f"{options.id}: unknown; history is kept for redis.history after a message is done with")
+        raise CausewayError(
+            f"{options.id}: unknown: history is deleted when a message has been finished for longer than redis.history"
+        )
     if options.json:
         print_json([{"event": event.name, **event.facts()} for event in events])
         return 0
@@ -39,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_event(event: HistoryEvent) -> None:
-    """Print time and name on a line, then the fields; of a list, each element on a line of its own."""
+    """Print time and name on one line, then the fields, with a line for each recipient or delivery."""
     facts = {key: value for key, value in event.facts().items() if value not in (None, "", [], {})}
     print(printable(f"{when(facts.pop('at'))}  {event.name}"))
     lists = {key: facts.pop(key) for key in list(facts) if isinstance(facts[key], list)}

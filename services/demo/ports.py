@@ -14,6 +14,7 @@ from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
 
+from services.all_services import SERVICES
 from shared.errors import CausewayError
 
 FIRST = 10_000
@@ -47,12 +48,16 @@ def free_ports(count: int) -> list[int]:
 
 
 def adjacent_ports() -> int:
-    """Return the first of three free ports in a row: `causeway up` gives one to each service. Raises NoFreePort."""
+    """Return the first of as many free ports in a row as there are services: `causeway up` gives one to each.
+
+    Raises NoFreePort.
+    """
+    count = len(SERVICES)
     for _ in range(BLOCK):
-        first, _second, third = free_ports(3)
-        if third == first + 2:
-            return first
-    raise NoFreePort("no three ports in a row of 127.0.0.1 are free: stop some other program")
+        ports = free_ports(count)
+        if ports == list(range(ports[0], ports[0] + count)):
+            return ports[0]
+    raise NoFreePort(f"no {count} ports in a row of 127.0.0.1 are free: stop another program")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Reads the spool's load all the time, on a connection of its own, so that no client waits for the answer."""
+"""Reads the spool's load periodically, on a connection of its own, so that no client waits for the answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PERIOD_SECONDS = 0.5
 
 
 class LoadWatch:
-    """Keeps the newest reading of the spool. queues: those whose ready jobs count."""
+    """Has the latest reading of the spool. queues: those whose ready jobs are counted."""
 
     def __init__(self, spool: AsyncSpool, settings: RedisSettings, queues: Sequence[str]) -> None:
         self._spool = spool
@@ -32,16 +32,16 @@ class LoadWatch:
         self._task: asyncio.Task[None] | None = None
 
     def load(self) -> Load:
-        """Return the newest reading."""
+        """Return the latest reading."""
         return self._load
 
     async def start(self) -> None:
-        """Read once, then go on reading until `stop`."""
+        """Read once, then periodically until `stop`."""
         await self.read()
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         await end([self._task] if self._task else [])
 
     async def read(self) -> None:
@@ -62,6 +62,6 @@ class LoadWatch:
             await asyncio.sleep(PERIOD_SECONDS)
             try:
                 await self.read()
-            except Exception as error:  # noqa: BLE001 (without this task no mail would be accepted any more)
+            except Exception as error:  # noqa: BLE001 (a watch that ended unnoticed would refuse all mail for ever)
                 emit(LoadCrashed(), error)
                 self._load = replace(self._load, at=time.monotonic(), problem="cannot be read")

@@ -1,4 +1,4 @@
-"""The server: takes connections, learns who their client is, and gives each a session until it is told to stop."""
+"""The server: accepts connections, determines the client of each, and starts a session for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.operations.tasks import end
 from shared.operations.tls import Tls
 
 PROXY_SECONDS = 10.0
-"""How long a balancer may take for its header."""
+"""How long a load balancer may take to send its header."""
 OUT_OF_FILES_SECONDS = 0.1
 
 
@@ -42,11 +42,11 @@ class Server:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """The addresses that are listened on, those of `listen` before those of `listen_tls`."""
+        """The addresses it listens on, those of `listen` before those of `listen_tls`."""
         return [listener.getsockname()[:2] for listener, _ in self._listeners]
 
     async def start(self) -> None:
-        """Listen. Raises ConfigurationError for an address that cannot be used, with nothing left open."""
+        """Listen. Raises ConfigurationError for an address that cannot be used; nothing stays open then."""
         settings = self._ingress.settings
         try:
             for address in settings.listen:
@@ -59,7 +59,7 @@ class Server:
         self._acceptors = [asyncio.create_task(self._accept(*listener)) for listener in self._listeners]
 
     async def stop(self) -> None:
-        """Listen no more, end idle sessions with 421, let open messages come in, for `shutdown_timeout` at most."""
+        """Stop listening, end idle sessions with 421, receive messages that have begun, within `shutdown_timeout`."""
         await end(self._acceptors)
         self._close_listeners()
         await end(self._arrivals)
@@ -102,11 +102,11 @@ class Server:
             arrival.add_done_callback(self._arrivals.discard)
 
     async def _welcome(self, connection: socket.socket, peer: str, implicit_tls: bool) -> None:
-        """Learn who the client is, shake hands on TLS where it is implicit, and begin the session."""
+        """Determine the client, do the TLS handshake where it is implicit, and begin the session."""
         try:
             client = await self._client(connection, client_address(peer))
             if implicit_tls:
-                assert self._ingress.tls, "listen_tls goes with a certificate"
+                assert self._ingress.tls, "listen_tls requires a certificate"
                 await self._begin_tls(connection, client, self._ingress.tls)
             else:
                 await self._begin(connection, client)
@@ -134,7 +134,7 @@ class Server:
         await loop.connect_accepted_socket(partial(self._session, client), connection, **tls)
 
     async def _client(self, connection: socket.socket, peer: ClientAddress) -> ClientAddress:
-        """Return whose session this is: from a listed balancer the header must say, from nobody else it may."""
+        """Return the real client: for a listed load balancer the one in its PROXY header, else the peer."""
         if not is_within(peer, self._ingress.settings.proxy_protocol_from):
             return peer
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""`redis`: where the spool is, who we are there, and how durable it must be."""
+"""`redis`: the address of the spool, our access to it, and its durability."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _has_port_or_none(parts: SplitResult) -> bool:
 
 
 class RedisAccess(Section):
-    """Who we are to a Redis or a Sentinel, and whom we trust.
+    """Our access to a Redis or a Sentinel.
 
     username, password_file: of a user of its ACL; the file is read at each connection. ca: trust anchors; with
     `rediss://` or Sentinel the connection is encrypted and verified. certificate and key: shown to the server.
@@ -68,7 +68,7 @@ class RedisAccess(Section):
     @model_validator(mode="after")
     def _check_pairs(self) -> RedisAccess:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("`certificate` and `key` belong together: name both")
+            raise ValueError("`certificate` and `key` go together: set both")
         if self.username and not self.password_file:
             raise ValueError("`username` needs `password_file`: name the file with its password")
         return self
@@ -82,11 +82,11 @@ class Sentinel(RedisAccess):
 
 
 class RedisSettings(RedisAccess):
-    """Where the spool is, and how durable it must be.
+    """The address of the spool, and its durability.
 
-    url: redis://, rediss://, unix://, or `embedded` (only `causeway up`, `demo`). replicas: how many must have a write
-    under `replicated`. max_queue_depth: ready jobs above which ingress answers 452. history: how long `causeway trace`
-    knows a finished message.
+    url: redis://, rediss://, unix://, or `embedded` (only `causeway up`, `demo`). replicas: how many must confirm a
+    write under `replicated`. max_memory_fraction, max_queue_depth (ready jobs): above them ingress replies 452.
+    history: how long `causeway trace` finds a finished message.
     """
 
     url: Annotated[str, AfterValidator(_check_url)] = "redis://127.0.0.1:6379/0"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
-from shared.mail.compact_json import told, write_json
+from shared.mail.compact_json import without_defaults, write_json
 
 E = TypeVar("E", bound="Event")
 
@@ -75,7 +75,7 @@ def restore(kind: type[E], data: dict[str, Any]) -> E:
 
 
 def _facts(value: Any) -> dict[str, Any]:
-    facts = told(value)
+    facts = without_defaults(value)
     for key, part in facts.items():
         if part.__class__ is tuple:
             facts[key] = [item if item.__class__ in _SCALARS else _facts(item) for item in part]

@@ -1,7 +1,7 @@
 """An Internet mail address as a value: a mailbox of RFC 5321 section 4.1.2, with the characters of RFC 6531.
 
 Stricter than what people type in one point: no control character passes, so an address can never end an SMTP command or
-a header line. Laxer in two, for what is in daily use: dots may stand anywhere in a local part, and the 64 octets of
+a header line. Laxer in two, for what is in daily use: dots may stand anywhere in a local part, and the 64 bytes of
 RFC 5321 section 4.5.3.1.1 are not enforced (Exchange's IMCEAEX addresses are longer).
 """
 
@@ -60,15 +60,15 @@ class Address:
         if _UNSAFE.search(text):
             raise MalformedAddress(f"{text[:80]!a} holds a control character")
         if len(text.encode()) > MAX_OCTETS:
-            raise MalformedAddress(f"{text[:40]}… is longer than {MAX_OCTETS} octets")
+            raise MalformedAddress(f"{text[:40]}… is longer than {MAX_OCTETS} bytes")
         written, at, domain = text.rpartition("@")
         if not at:
             raise MalformedAddress(f'"{text}" has no @')
         if not _QUOTED.fullmatch(written) and not _DOT_STRING.fullmatch(written):
-            raise MalformedAddress(f'"{written}" is no local part')
+            raise MalformedAddress(f'"{written}" is not a valid local part')
         literal = _LITERAL.fullmatch(domain)
         if (not literal and not _DOMAIN.fullmatch(domain)) or len(domain.encode()) > MAX_DOMAIN_OCTETS:
-            raise MalformedAddress(f'"{domain}" is no domain')
+            raise MalformedAddress(f'"{domain}" is not a valid domain')
         return cls(unquote(written), domain.lower())
 
     @classmethod

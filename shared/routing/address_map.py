@@ -18,12 +18,12 @@ from shared.mail.address import Address, address_key
 from shared.routing.notes_address import NotesName
 
 COLUMNS = ("public", "internal", "notes_name")
-MAX_FAULTS = 20  # a map of the wrong kind has a fault in every line; nobody reads them all
+MAX_FAULTS = 20  # a file of the wrong kind has a fault in every line
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row: the address everybody sees, the address its system knows, and its Notes name where it has one."""
+    """One row: the public address, the internal address, and the Notes name where there is one."""
 
     public: str
     internal: str
@@ -53,15 +53,15 @@ class AddressMap:
         return iter(self._pairs)
 
     def by_public(self, address: str) -> Pair | None:
-        """Return the pair that shows this address."""
+        """Return the pair with this public address."""
         return self._by_public.get(address_key(address))
 
     def by_internal(self, address: str) -> Pair | None:
-        """Return the pair whose system knows it by this address."""
+        """Return the pair with this internal address."""
         return self._by_internal.get(address_key(address))
 
     def by_name(self, name: NotesName) -> Pair | None:
-        """Return the pair of this Notes name; a row that gives no Notes domain stands for the name in any."""
+        """Return the pair of this Notes name; a row without a Notes domain matches the name in any."""
         return self._by_name.get((name.key, _domain(name))) or self._by_name.get((name.key, ""))
 
 
@@ -74,7 +74,7 @@ def read(text: str, file: str) -> AddressMap:
     try:
         rows = [(number, row) for number, row in _rows(text) if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise ConfigurationError(f"{file}: no CSV ({error}); save it as comma-separated UTF-8 text") from None
+        raise ConfigurationError(f"{file}: not valid CSV ({error}); save it as comma-separated UTF-8 text") from None
     if not rows:
         raise ConfigurationError(f"{file}: empty; the first line must be {','.join(COLUMNS)}")
     columns = [cell.strip().lower() for cell in rows[0][1]]
@@ -112,8 +112,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         yield reader.line_num, row
 
 
-def _pair(where: str, line: int, row: dict[str, str], overlong: bool) -> Pair | str:
-    if overlong:
+def _pair(where: str, line: int, row: dict[str, str], has_extra_cells: bool) -> Pair | str:
+    if has_extra_cells:
         return f"{where}: more cells than columns; quote a cell that holds a comma"
     cells = {name: row.get(name, "").strip() for name in COLUMNS}
     for column in COLUMNS[:2]:
@@ -123,7 +123,7 @@ def _pair(where: str, line: int, row: dict[str, str], overlong: bool) -> Pair | 
             return f"{where}: {column}: {fault}; write local@domain"
     name = NotesName.parse(cells["notes_name"]) if cells["notes_name"] else None
     if cells["notes_name"] and name is None:
-        return f"{where}: notes_name: {cells['notes_name']!a} is no Notes name; write John Doe/Sales/Acme"
+        return f"{where}: notes_name: {cells['notes_name']!a} is not a Notes name; write John Doe/Sales/Acme"
     return Pair(cells["public"], cells["internal"], name, line)
 
 
@@ -140,7 +140,7 @@ def _collisions(pairs: list[Pair], file: str) -> list[str]:
         for column, key, written in keys:
             first = seen.setdefault((column, key), pair.line)
             if first != pair.line:
-                faults.append(f"{file}:{pair.line}: {column} {written} is already in line {first}; remove one of them")
+                faults.append(f"{file}:{pair.line}: {column} {written} is also in line {first}; remove one of them")
     for pair in pairs:
         shown = seen.get(("public", address_key(pair.internal)))
         if shown is not None and shown != pair.line:

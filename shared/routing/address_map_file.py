@@ -9,14 +9,14 @@ from shared.history.configuration import AddressMapLoaded, AddressMapRejected
 from shared.operations.events import emit
 from shared.routing.address_map import AddressMap, read
 
-_Version = tuple[int, int, int] | None  # mtime in nanoseconds, octets, inode; None while there is no file
+_Version = tuple[int, int, int] | None  # mtime in nanoseconds, bytes, inode; None while there is no file
 
 
 class AddressMapFile:
-    """The newest good version of an address map.
+    """The latest valid version of an address map.
 
     Raises ConfigurationError when the first version cannot be used. A later version that cannot be used leaves the map
-    as it was, and is told once, as the event `address_map.rejected`.
+    as it was and is reported once, as the event `address_map.rejected`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ def load(path: Path) -> AddressMap:
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}; correct addresses.map or the file's permissions") from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: no UTF-8 at octet {error.start}; save the file as UTF-8") from None
+        raise ConfigurationError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
 
 
 def _version(path: Path) -> _Version:

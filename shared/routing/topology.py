@@ -10,7 +10,7 @@ from shared.mail.address import domain_key
 
 
 class Topology:
-    """The systems, indexed by everything an address can name them by.
+    """The systems, indexed by everything in an address that identifies them.
 
     A domain that any system shows to the public is never internal, whichever system lists it among its domains.
     internal_pattern: matches `@` and an internal or Notes domain in header text.
@@ -34,32 +34,32 @@ class Topology:
         self.internal_pattern = self._internal_pattern()
 
     def owner(self, domain: str) -> System | None:
-        """Return the system that an Internet domain lives in, its envelope domain included."""
+        """Return the home system of an Internet domain, its envelope domain included."""
         return self._owner.get(domain_key(domain))
 
     def notes_owner(self, notes_domain: str) -> System | None:
-        """Return the system that a Notes domain lives in."""
+        """Return the home system of a Notes domain."""
         return self._notes_owner.get(domain_key(notes_domain))
 
     def sharers(self, domain: str) -> list[System]:
-        """Return the systems that show themselves to the public under this domain."""
+        """Return the systems that have this public domain."""
         return self._public.get(domain_key(domain), [])
 
     def is_public(self, domain: str) -> bool:
-        """Whether some system shows this domain to the public."""
+        """Whether it is the public domain of a system."""
         return domain_key(domain) in self._public
 
     def is_ours(self, domain: str) -> bool:
-        """Whether mail for this Internet domain is ours to carry, whoever sends it."""
+        """Whether mail for this Internet domain is accepted from any sender."""
         return self.is_public(domain) or self.owner(domain) is not None
 
     def public_domain(self, domain: str) -> str | None:
-        """Return the domain to show instead of this one, where that is another one."""
+        """Return the public domain that replaces this one, None where it is public itself or not ours."""
         system = self.owner(domain)
         return system.public_domain if system and not self.is_public(domain) else None
 
     def _internal_pattern(self) -> re.Pattern[bytes]:
-        """Match `@` and a domain that nobody outside may see, in header text."""
+        """Match `@` and an internal domain in header text."""
         owners = [*self._owner.items(), *self._notes_owner.items()]
         hidden = sorted(re.escape(domain) for domain, system in owners if self._hides(domain, system))
         ending = rb"(?![\w-]|\.\w)"
@@ -77,5 +77,5 @@ class Topology:
 
     @property
     def internal_domains(self) -> list[str]:
-        """The Internet domains that nobody outside may see."""
+        """The Internet domains that must not be seen outside."""
         return [domain for domain, system in self._owner.items() if self._hides(domain, system)]

@@ -11,16 +11,16 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
+from services.all_services import SERVICES as ALL_SERVICES
 from services.demo.ports import free_ports
-from shared.runtime.service import Name
 from tests.support.advisories import Advisories
 from tests.support.compose import ROOT, docker
 
-SERVICES = get_args(Name)
+SERVICES = tuple(service.name for service in ALL_SERVICES)
 REGISTRY = "causeway-test"
 BILLS = ROOT / "build" / "images"
 INSTALLED = """

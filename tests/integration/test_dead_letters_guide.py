@@ -100,7 +100,7 @@ def test_the_incident_ends_as_the_page_says(tmp_path: Path) -> None:
         reader.shell(typed("causeway dead export")[0])
         assert len(list((tmp_path / "parked").glob("*.converted.eml"))) == 3
         with reader.terminal(mended, "catching"):
-            assert "pat@example.com has it already" in reader.shell(dry_run)
+            assert "pat@example.com has the message already" in reader.shell(dry_run)
             reader.shell(SHOWN_ID.sub(first, one_alone))
             trace = SHOWN_ID.sub(first, typed("causeway trace")[0])
             eventually(lambda: "state delivered" in reader.shell(trace), SECONDS)

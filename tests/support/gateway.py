@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from services.all_services import SERVICES
 from services.demo import gateway as demo_gateway
 from services.demo.ports import adjacent_ports, free_ports
 from shared import configuration
@@ -99,7 +100,7 @@ def gateway(
     process, log = _started(folder, *command)
     running = Gateway(port, data, log)
     try:
-        eventually(lambda: process.poll() is not None or is_ready(settings), 60)
+        eventually(lambda: process.poll() is not None or is_ready(SERVICES, settings), 60)
         assert process.poll() is None, log.read_text()
         yield running
         process.send_signal(signal.SIGTERM)

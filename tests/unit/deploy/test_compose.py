@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 
 from deploy.compose import send
+from services.all_services import SERVICES as ALL_SERVICES
 from shared import configuration
 from shared.configuration.settings import Settings
 from shared.diagnosis import check
 from shared.operations.certificates import self_signed
-from shared.runtime.service import Name, drain_seconds
+from shared.runtime.service import Service
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose"
@@ -36,7 +37,8 @@ def exchanges(name: str) -> list[str]:
 def runs(name: str) -> str | None:
     """Return which of our services runs there, None where an image runs something else or is not one of them."""
     image, _, service = SERVICES[name]["image"].partition("/")
-    is_ours = image == "causeway" and service in get_args(Name) and "entrypoint" not in SERVICES[name]
+    names = {each.name for each in ALL_SERVICES}
+    is_ours = image == "causeway" and service in names and "entrypoint" not in SERVICES[name]
     return service if is_ours else None
 
 
@@ -93,17 +95,17 @@ def test_a_port_is_published_on_this_machine_only(service: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[service].get("ports", []))
 
 
-@pytest.mark.parametrize("service", get_args(Name))
+@pytest.mark.parametrize("service", [service.name for service in ALL_SERVICES])
 def test_each_service_is_built_from_its_target(service: str) -> None:
     assert {"context": ".", "target": service} in [one.get("build") for one in SERVICES.values()]
     assert f" AS {service}\n" in (ROOT / "Dockerfile").read_text()
 
 
-@pytest.mark.parametrize("service", get_args(Name))
-def test_a_service_has_the_time_it_takes_to_end(service: Name, settings: Settings) -> None:
+@pytest.mark.parametrize("service", ALL_SERVICES, ids=lambda service: service.name)
+def test_a_service_has_the_time_it_takes_to_end(service: Service, settings: Settings) -> None:
     for name, one in SERVICES.items():
-        if runs(name) == service:
-            assert int(one["stop_grace_period"].removesuffix("s")) >= drain_seconds(settings, service)
+        if runs(name) == service.name:
+            assert int(one["stop_grace_period"].removesuffix("s")) >= service.drain_seconds(settings)
 
 
 def test_nothing_keeps_the_configuration_from_starting(settings: Settings, config: Path) -> None:
