@@ -103,7 +103,7 @@ def test_the_incident_ends_as_the_page_says(tmp_path: Path) -> None:
             assert "pat@example.com has the message already" in reader.shell(dry_run)
             reader.shell(SHOWN_ID.sub(first, one_alone))
             trace = SHOWN_ID.sub(first, typed("causeway trace")[0])
-            eventually(lambda: "state delivered" in reader.shell(trace), SECONDS)
+            eventually(lambda: "delivery.delivered" in reader.shell(trace), SECONDS)
             reader.shell(all_others)
             eventually(lambda: len(list((tmp_path / "caught").glob("*.json"))) == 4, SECONDS)
         caught = sorted(reader.shell(typed("grep -ho")[0]).splitlines())
