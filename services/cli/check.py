@@ -30,8 +30,10 @@ def run(options: argparse.Namespace) -> int:
     faults: list[str] = []
     warnings: list[str] = []
     answers: Answers | None = None
+    pairs: int | None = None
     try:
         settings = configuration.load(config)
+        pairs = check.address_pairs(settings)
         faults = check.check(settings, config)
         warnings = [*check.warnings(settings, config), *check.surroundings(settings, config)]
         if options.probe:
@@ -42,11 +44,14 @@ def run(options: argparse.Namespace) -> int:
         faults += error.faults
     if options.json:
         asked = {"probe": answers} if answers else {}
-        print_json({"file": config and str(config), "faults": faults, "warnings": warnings, **asked})
+        findings = {"faults": faults, "warnings": warnings, "address_pairs": pairs}
+        print_json({"file": config and str(config), **findings, **asked})
     else:
         if answers:
             print_answers(answers)
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        if pairs is not None:
+            print(f"addresses.map: {pairs} pair{'' if pairs == 1 else 's'}")
         print("\n".join(faults) if faults else "ok", file=sys.stderr if faults else sys.stdout)
     return 1 if faults else 0

@@ -16,7 +16,7 @@ from typing import Any
 
 from services.ingress import commands, replies
 from services.ingress.accept import Acceptance
-from services.ingress.admission import admit_size
+from services.ingress.admission import admit_recipient, admit_size
 from services.ingress.content import Data
 from services.ingress.input import HIGH_WATER
 from services.ingress.limits import Flight, SessionLimit
@@ -31,7 +31,6 @@ from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.tls import Tls
-from shared.routing.route import NoRoute
 from shared.routing.router import CurrentRouter
 
 HANDSHAKE_SECONDS = 30.0
@@ -176,7 +175,7 @@ class ServerSession(ServerConnection):
         return replies.SENDER_OK
 
     async def smtp_RCPT(self, argument: str) -> Reply:
-        """RFC 5321 section 4.1.1.3. Without a route there is no relaying."""
+        """RFC 5321 section 4.1.1.3. Without a route there is no relaying, and nothing for people that nobody has."""
         transaction = self._transaction
         if transaction is None:
             return replies.MAIL_FIRST
@@ -186,9 +185,11 @@ class ServerSession(ServerConnection):
         if isinstance(rcpt, Refusal):
             return rcpt
         route = self._ingress.router.current().route(rcpt.address, transaction.source)
-        if isinstance(route, NoRoute):
-            emit("recipient.unroutable", recipient=rcpt.address, system=transaction.source, cause=route.reason)
-            return replies.NO_ROUTE
+        if refused := admit_recipient(route):
+            refusal, cause = refused
+            event = "recipient.unroutable" if refusal is replies.NO_ROUTE else "recipient.unknown"
+            emit(event, recipient=rcpt.address, system=transaction.source, cause=cause)
+            return refusal
         return transaction.add(rcpt, self._settings.max_recipients)
 
     async def smtp_DATA(self, argument: str) -> Reply | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.configuration.section import Section
-from shared.configuration.values import Cidr, Domain, File, Name
+from shared.configuration.values import Cidr, Domain, File, MailDomain, Name
 
 TlsLevel = Literal["none", "opportunistic", "required", "verify"]
 
@@ -55,16 +55,22 @@ class SmartHost(Section):
 
 
 class System(Section):
-    """A mail system on one side of the gateway. See ARCHITECTURE.md for each key."""
+    """A mail system on one side of the gateway. See causeway.example.yaml for each key.
+
+    domains: Internet domains that live here; `*.notes.example.com` stands for every host below the domain (not for the
+    domain itself), and an address literal such as `[10.1.2.3]` for itself. recipients: `mapped` refuses recipients in
+    our domains that the address map does not know; see `shared.routing.route`.
+    """
 
     name: Name
     kind: Literal["domino", "exchange", "internet"]
     networks: list[Cidr] = []
     client_names: list[str] = []
-    domains: list[Domain] = []
+    domains: list[MailDomain] = []
     notes_domains: list[str] = []
     public_domain: Domain | None = None
     envelope_domain: Domain | None = None
     default_route: str | None = None
     encapsulation: Literal["keep", "strip"] = "keep"
+    recipients: Literal["any", "mapped"] = "any"
     smart_hosts: list[SmartHost] = []

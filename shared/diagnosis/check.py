@@ -23,8 +23,9 @@ from shared.errors import ConfigurationError, SpoolError
 from shared.operations import embedded_redis
 from shared.operations.certificates import configured, inspect
 from shared.operations.tls import client_context, server_context
-from shared.routing.address_map_file import AddressMapFile
-from shared.routing.topology_faults import faults, map_faults
+from shared.routing.address_map_file import load as load_map
+from shared.routing.router import configured_gateway
+from shared.routing.topology_faults import faults, map_faults, postmaster_faults
 from shared.spool.connect import PATIENCE, open_spool
 from shared.spool.gauge import gauge_spool
 
@@ -55,7 +56,10 @@ def check(settings: Settings, path: Path | None = None, now: datetime | None = N
 
 def warnings(settings: Settings, path: Path | None = None, now: datetime | None = None) -> list[str]:
     """Return what works but is hardly meant, such as a certificate for another name, or a name nobody can prove."""
-    return located(path, configuration_warnings(settings, now or datetime.now(UTC)))
+    found = [*configuration_warnings(settings, now or datetime.now(UTC))]
+    if address_pairs(settings) == 0:
+        found.append(f"addresses.map: {settings.addresses.map} has no pairs: only the domain rules rewrite addresses")
+    return located(path, found)
 
 
 def surroundings(settings: Settings, path: Path | None = None) -> list[str]:
@@ -64,6 +68,14 @@ def surroundings(settings: Settings, path: Path | None = None) -> list[str]:
     It may be a gateway of ours that has the ports, so these are warnings. Takes two seconds where DNS is silent.
     """
     return located(path, [*ports.unavailable(settings, _services_here(settings)), *dns_names.unknown(settings)])
+
+
+def address_pairs(settings: Settings) -> int | None:
+    """Return how many pairs the address map has; None where there is no map that can be used."""
+    try:
+        return len(load_map(settings.addresses.map)) if settings.addresses.map else None
+    except ConfigurationError:
+        return None
 
 
 def _services_here(settings: Settings) -> int:
@@ -100,14 +112,18 @@ def _local_faults(settings: Settings, services: int) -> Iterator[str]:
     yield from _loop_faults(settings)
     yield from _redis_url_faults(settings)
     yield from faults(settings.systems)
+    yield from postmaster_faults(settings.systems, configured_gateway(settings))
     yield from _map_faults(settings)
 
 
 def _map_faults(settings: Settings) -> Iterator[str]:
     if settings.addresses.map is None:
+        for index, system in enumerate(settings.systems):
+            if system.recipients == "mapped":
+                yield f"systems[{index}].recipients: mapped, but there is no map: name addresses.map, or write any"
         return
     try:
-        address_map = AddressMapFile(settings.addresses.map).current()
+        address_map = load_map(settings.addresses.map)
     except ConfigurationError as error:
         found = list(error.faults)
     else:

@@ -1,4 +1,4 @@
-"""Why an address goes where it goes, told rule by rule. Pure; `causeway explain` prints it."""
+"""Why an address goes where it goes, rule by rule. Pure; `causeway explain` prints it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Explanation:
 
     public: as everybody sees it. is_internal: whether it would leak if left as it is. owner: the system it lives in,
     None for none. system: the destination of mail to it, None where it is not routed. delivered_to: what the
-    destination is told. map_line: its line in the address map. rules: what led there, in order. refused: why there is
-    no route. is_address: whether it is a valid Internet address as it stands.
+    destination is told. map_line: its line in the address map. rules: what led there, in order. refused: why ingress
+    takes no mail for it, None where it does. is_address: whether it is a valid Internet address as it stands.
     """
 
     address: str
@@ -41,7 +41,7 @@ def explain(address: str, source: str, router: Router) -> Explanation:
     """Explain an address in mail from the system named `source`; any text can be explained."""
     found = router.recognize(address)
     route = router.route(address, source)
-    refused = route.reason if isinstance(route, NoRoute) else None
+    refused = route.reason if isinstance(route, NoRoute) else route.unknown or None
     return Explanation(
         address=address,
         source=source,

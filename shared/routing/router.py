@@ -10,12 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from shared.configuration.settings import Settings
 from shared.configuration.systems import System
+from shared.mail.address import domain_key
 from shared.routing import rewrite
 from shared.routing.address_map import AddressMap
 from shared.routing.address_map_file import AddressMapFile
 from shared.routing.recognize import Recognized, recognize
-from shared.routing.route import NoRoute, Route, route
+from shared.routing.route import Gateway, NoRoute, Route, route
 from shared.routing.topology import Topology
 
 Answer = TypeVar("Answer")
@@ -39,9 +41,12 @@ def _remembering(answer: Callable[..., Answer]) -> Callable[..., Answer]:
 class Router:
     """Routes and rewrites addresses. Never changes; every method is pure and accepts any text."""
 
-    def __init__(self, systems: Sequence[System], address_map: AddressMap | None = None) -> None:
+    def __init__(
+        self, systems: Sequence[System], address_map: AddressMap | None = None, gateway: Gateway = Gateway()
+    ) -> None:
         self.topology = Topology(systems)
         self.address_map = address_map or AddressMap()
+        self.gateway = gateway
         self._organisations = self.topology.organisations | self.address_map.organisations
         self._route = _remembering(self._find_route)
         self._public = _remembering(self._make_public)
@@ -77,7 +82,7 @@ class Router:
         return self.public(address) != address
 
     def _find_route(self, recipient: str, source: str) -> Route | NoRoute:
-        return route(recipient, source, self.topology, self.address_map)
+        return route(recipient, source, self.topology, self.address_map, self.gateway)
 
     def _make_public(self, address: str) -> str:
         return rewrite.public(self.recognize(address), self.topology, self.address_map)
@@ -89,13 +94,42 @@ class Router:
 class CurrentRouter:
     """The router over the newest good version of the address map. Raises ConfigurationError if there is none yet."""
 
-    def __init__(self, systems: Sequence[System], map: Path | None = None) -> None:
+    def __init__(
+        self,
+        systems: Sequence[System],
+        map: Path | None = None,
+        *,
+        max_shrink: float = 0.1,
+        gateway: Gateway = Gateway(),
+    ) -> None:
         self._systems = tuple(systems)
-        self._file = AddressMapFile(map) if map else None
-        self._router = Router(self._systems, self._file.current() if self._file else None)
+        self._gateway = gateway
+        self._file = AddressMapFile(map, max_shrink) if map else None
+        self._router = Router(self._systems, self._file.current() if self._file else None, gateway)
+
+    @classmethod
+    def configured(cls, settings: Settings) -> CurrentRouter:
+        """Return the router of a configuration."""
+        addresses = settings.addresses
+        return cls(
+            settings.systems, addresses.map, max_shrink=addresses.max_shrink, gateway=configured_gateway(settings)
+        )
 
     def current(self) -> Router:
         """Return the router; a new one only after the map changed. One stat(2) a call."""
-        if self._file and (address_map := self._file.current()) is not self._router.address_map:
-            self._router = Router(self._systems, address_map)
+        return self._over(self._file.current() if self._file else None)
+
+    def reload(self) -> Router:
+        """Return the router over the map as the file is now, however many pairs it lacks (`addresses.max_shrink`)."""
+        return self._over(self._file.reload() if self._file else None)
+
+    def _over(self, address_map: AddressMap | None) -> Router:
+        if address_map is not None and address_map is not self._router.address_map:
+            self._router = Router(self._systems, address_map, self._gateway)
         return self._router
+
+
+def configured_gateway(settings: Settings) -> Gateway:
+    """Return what the gateway is called by its configuration."""
+    names = {settings.hostname, settings.ingress.hostname or settings.hostname}
+    return Gateway(frozenset(map(domain_key, names)), settings.postmaster)

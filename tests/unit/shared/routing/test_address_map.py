@@ -46,19 +46,19 @@ def test_what_spreadsheets_write_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "a.csv: empty; the first line must be public,internal,notes_name"),
+        ("", "a.csv: empty; the first line must be public,internal,notes_name,aliases"),
         (
             "public,notes_name\n",
-            'a.csv:1: column "internal" is missing; the first line must be public,internal,notes_name',
+            'a.csv:1: column "internal" is missing; the first line must be public,internal,notes_name,aliases',
         ),
         (
             HEAD.replace("notes_name", "notesname"),
-            'a.csv:1: unknown column "notesname"; use public, internal, notes_name',
+            'a.csv:1: unknown column "notesname"; use public, internal, notes_name, aliases',
         ),
         (HEAD + "john,b@x.com\n", 'a.csv:2: public: "john" has no @; write local@domain'),
         (HEAD + "a@x.com\n", 'a.csv:2: internal: "" has no @; write local@domain'),
         (HEAD + "a@x.com,b@x.com,/,\n", "a.csv:2: more cells than columns; quote a cell that holds a comma"),
-        (HEAD + "a@x.com,b@x.com,/\n", "a.csv:2: notes_name: '/' is no Notes name; write John Doe/Sales/Acme"),
+        (HEAD + "a@x.com,b@x.com,/\n", "a.csv:2: notes_name: '/' is not a Notes name; write John Doe/Sales/Acme"),
         (
             HEAD + "a@x.com,b@x.com\nA@X.com,c@x.com\n",
             "a.csv:3: public A@X.com is already in line 2; remove one of them",
@@ -75,7 +75,7 @@ def test_what_spreadsheets_write_is_read(text: str) -> None:
             HEAD + "a@x.com,b@x.com\nb@x.com,c@x.com\n",
             "a.csv:2: internal b@x.com is the public address of line 3; give each person one row",
         ),
-        (HEAD + '"a@x.com', "a.csv: no CSV (unexpected end of data); save it as comma-separated UTF-8 text"),
+        (HEAD + '"a@x.com', "a.csv: not valid CSV (unexpected end of data); save it as comma-separated UTF-8 text"),
     ],
 )
 def test_a_map_that_cannot_be_used_says_where_and_what_to_do(text: str, fault: str) -> None:
@@ -105,7 +105,7 @@ def test_a_missing_or_unreadable_file_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"none\.csv: No such file or directory; correct addresses\.map"):
         load(tmp_path / "none.csv")
     (tmp_path / "latin.csv").write_bytes(b"public,internal\nj\xfcrgen@x.com,b@x.com\n")
-    with pytest.raises(ConfigurationError, match=r"latin\.csv: no UTF-8 at octet 17; save the file as UTF-8"):
+    with pytest.raises(ConfigurationError, match=r"latin\.csv: not UTF-8 at byte 17; save the file as UTF-8"):
         load(tmp_path / "latin.csv")
 
 
@@ -138,7 +138,9 @@ def test_a_version_written_in_place_is_seen_by_its_time(tmp_path: Path) -> None:
     assert file.current().by_public("jane.doe@example.com")
 
 
-def test_a_broken_version_keeps_the_old_map_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_version_keeps_the_old_map_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "a.csv"
     path.write_text(HEAD + JOHN)
     file = AddressMapFile(path)
