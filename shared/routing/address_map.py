@@ -41,7 +41,8 @@ class Pair:
 class AddressMap:
     """All pairs. Never changes; a new version of the file makes a new map.
 
-    An address is found as `public` before `internal`, and as either before an alias. organisations: what the Notes names of the map end in, in lower case.
+    An address is found as `public` before `internal`, and as either before an alias. organisations: what the Notes
+    names of the map end in, in lower case.
     """
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:

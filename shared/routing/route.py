@@ -30,7 +30,6 @@ from shared.routing.recognize import Recognized, recognize
 from shared.routing.rewrite import internal, public
 from shared.routing.topology import Topology
 
-
 _POSTMASTER = "postmaster"
 _OWN_MAILBOXES = frozenset({_POSTMASTER, "mailer-daemon"})
 
@@ -41,6 +40,9 @@ class Gateway:
 
     hostnames: frozenset[str] = frozenset()
     postmaster: str | None = None
+
+
+NAMELESS = Gateway()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class NoRoute:
 
 
 def route(
-    recipient: str, source: str, topology: Topology, address_map: AddressMap, gateway: Gateway = Gateway()
+    recipient: str, source: str, topology: Topology, address_map: AddressMap, gateway: Gateway = NAMELESS
 ) -> Route | NoRoute:
     """Return where a recipient of a message from the system `source` goes."""
     sender = topology.systems.get(source)

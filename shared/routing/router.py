@@ -5,7 +5,7 @@ A `Router` is a value: the systems and one version of the address map. `CurrentR
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -16,8 +16,9 @@ from shared.mail.address import domain_key
 from shared.routing import rewrite
 from shared.routing.address_map import AddressMap
 from shared.routing.address_map_file import AddressMapFile
+from shared.routing.embedded import Embedded, internal_addresses, public_text
 from shared.routing.recognize import Recognized, recognize
-from shared.routing.route import Gateway, NoRoute, Route, route
+from shared.routing.route import NAMELESS, Gateway, NoRoute, Route, route
 from shared.routing.topology import Topology
 
 Answer = TypeVar("Answer")
@@ -42,7 +43,7 @@ class Router:
     """Routes and rewrites addresses. Never changes; every method is pure and accepts any text."""
 
     def __init__(
-        self, systems: Sequence[System], address_map: AddressMap | None = None, gateway: Gateway = Gateway()
+        self, systems: Sequence[System], address_map: AddressMap | None = None, gateway: Gateway = NAMELESS
     ) -> None:
         self.topology = Topology(systems)
         self.address_map = address_map or AddressMap()
@@ -74,8 +75,19 @@ class Router:
         return rewrite.internal(self.recognize(address), destination, self.topology, self.address_map)
 
     def public_name(self, display_name: str) -> str:
-        """Return a display name as people write it: `John Doe/Sales/Acme` and `CN=John Doe/O=Acme` are `John Doe`."""
+        """Return a display name as people write it: `John Doe/Sales/Acme` and `CN=John Doe/O=Acme` are `John Doe`.
+
+        Internal addresses inside it become public.
+        """
         return self._public_name(display_name)
+
+    def public_text(self, text: str) -> str:
+        """Return any text with the internal addresses in it made public; see `shared.routing.embedded`."""
+        return public_text(text, self.topology, self.address_map)
+
+    def internal_addresses(self, text: str) -> Iterator[Embedded]:
+        """Yield where internal addresses stand in any text, in order, and what everybody may see in their place."""
+        return internal_addresses(text, self.topology, self.address_map)
 
     def is_internal(self, address: str) -> bool:
         """Whether the address would tell the outside something of the inside: whether `public` changes it."""
@@ -88,7 +100,8 @@ class Router:
         return rewrite.public(self.recognize(address), self.topology, self.address_map)
 
     def _make_public_name(self, display_name: str) -> str:
-        return rewrite.public_name(display_name, self.topology, self.address_map, self._organisations)
+        name = rewrite.public_name(display_name, self.topology, self.address_map, self._organisations)
+        return self.public_text(name)
 
 
 class CurrentRouter:
@@ -100,7 +113,7 @@ class CurrentRouter:
         map: Path | None = None,
         *,
         max_shrink: float = 0.1,
-        gateway: Gateway = Gateway(),
+        gateway: Gateway = NAMELESS,
     ) -> None:
         self._systems = tuple(systems)
         self._gateway = gateway

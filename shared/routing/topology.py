@@ -18,7 +18,8 @@ class Topology:
 
     A domain that any system shows to the public is never internal, whichever system lists it among its domains. A
     domain that is listed wins over `*.` above it, and the longer of two such domains over the shorter.
-    internal_pattern: matches `@` and an internal or Notes domain in header text.
+    internal_pattern: matches `@` and an internal or Notes domain in header text. internal_text_pattern: the same in a
+    str, where `%40` may stand for `@`, as in a URI.
     """
 
     def __init__(self, systems: Iterable[System]) -> None:
@@ -39,6 +40,8 @@ class Topology:
             if system.envelope_domain and not self.is_public(system.envelope_domain):
                 self._owner.setdefault(domain_key(system.envelope_domain), system)
         self.internal_pattern = self._internal_pattern()
+        text_pattern = self.internal_pattern.pattern.decode().replace("@", "(?:@|%40)", 1)
+        self.internal_text_pattern = re.compile(text_pattern, re.IGNORECASE | re.ASCII)
 
     def owner(self, domain: str) -> System | None:
         """Return the system that an Internet domain lives in, its envelope domain included."""
