@@ -132,7 +132,7 @@ class _Conversions:
             _tell(envelope.id, system, report)
         if conversion.stopped:
             raise _StoppedError(conversion.stopped, system)
-        if leaks := leaks_after(self.content, conversion.edits, self.router):
+        if leaks := leaks_after(self.content, conversion, self.router):
             metrics.internal_address_leaks.inc(leaks)
             emit("address.leaked", envelope.id, level=logging.WARNING, system=system, addresses=leaks)
         return conversion

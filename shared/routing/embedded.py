@@ -30,7 +30,7 @@ _QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\.){1,256}+"\Z')
 _RUN_BACKWARDS = re.compile(rf"[{ATEXT}.@\u0080-\U0010ffff]*+")
 _SEPARATORS = re.compile(r"""[=/'|*{}!?&#^`~:@]|[^\x00-\x7f](?=[\x00-\x7f])""")
 _NAME_BREAK = re.compile(r"""[<>()\[\]",;:\r\n]""")
-_PART = re.compile(r"/[^\s/@]+\Z")
+_NAME_PART = re.compile(r"/[^\s/@]{1,64}\Z")
 _BLANK = re.compile(r"[ \t\r\n]+")
 _AROUND = "'`.@"
 _MAILTO = re.compile(r"mailto:(?://)?[^\s<>]*+\Z", re.IGNORECASE)
@@ -75,21 +75,18 @@ def public_text(text: str, topology: Topology, address_map: AddressMap) -> str:
 
 def _best(before: str, domains: str, topology: Topology, address_map: AddressMap) -> tuple[str, str | None]:
     """Return the end of `before` that is the local part, as it stands there, and the public address."""
+    if "." not in domains and _NAME_PART.search(before):
+        return _notes_name(before, domains, topology, address_map)
     first: tuple[str, str | None] = ("", None)
     is_uri = _MAILTO.search(before) is not None
     for local in _beginnings(before):
         for written in dict.fromkeys((local, unquote(local)) if is_uri else (local,)):
             found, public = _seen(written + domains, topology, address_map)
-            if public is None or (found.name and len(found.name.parts) > 1 and "." not in domains):
-                continue
-            if found.pair:
+            if public is not None and found.pair:
                 return local, _in_uri(public) if written != local else public
-            first = first if first[1] else (local, public)
-    if first[1]:
-        return first
-    named = _notes_name(before, domains, topology, address_map)
-    is_unknown_name = named[1] is None and "/" in before and _PART.search(before) is not None
-    return ("", "") if is_unknown_name and "." not in domains else named
+            if first[1] is None:
+                first = (local, public)
+    return first if first[1] else _notes_name(before, domains, topology, address_map)
 
 
 def _seen(address: str, topology: Topology, address_map: AddressMap) -> tuple[Recognized, str | None]:
@@ -119,7 +116,10 @@ def _in_uri(address: str) -> str:
 
 
 def _notes_name(before: str, domains: str, topology: Topology, address_map: AddressMap) -> tuple[str, str | None]:
-    """Return a Notes name with blanks in it that the map knows, or that begins with `CN=`, and the public address."""
+    """Return a Notes name that the map knows, or that begins with `CN=`, and the public address.
+
+    Of any other, nothing and "": it loses its Notes domain.
+    """
     words = _NAME_BREAK.split(before)[-1].lstrip()
     starts = [0, *(blank.end() for blank in _BLANK.finditer(words))][-_MAX_BEGINNINGS:]
     for start in starts:
@@ -128,4 +128,4 @@ def _notes_name(before: str, domains: str, topology: Topology, address_map: Addr
             _, public = _seen(words[start:] + domains, topology, address_map)
             if public is not None:
                 return words[start:], public
-    return "", None
+    return "", "" if _NAME_PART.search(before) and "." not in domains else None

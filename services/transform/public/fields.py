@@ -128,24 +128,40 @@ def _blank(found: re.Match[str]) -> str:
     return " " * len(found[0])
 
 
-def _list_edits(content: bytes, field: Field, router: Router, humanize_names: bool) -> Iterator[Edit]:
+def _list_edits(content: bytes, field: Field, router: Router, humanize_names: bool) -> list[Edit]:
+    mailboxes = read_addresses(content, field.value_start, field.end)
+    edits = [edit for mailbox in mailboxes for edit in _mailbox_edits(content, mailbox, router, humanize_names)]
+    if _reach_all(edits, router.topology.internal_pattern.finditer(content, field.value_start, field.end)):
+        return edits
+    return _edits_of_the_rest(content, field, mailboxes, edits, router)
+
+
+def _reach_all(edits: list[Edit], places: Iterator[re.Match[bytes]]) -> bool:
+    """Whether the edits, in order, cover every place; an edit of a domain begins behind its @."""
+    at = 0
+    for place in places:
+        while at < len(edits) and edits[at].end <= place.start():
+            at += 1
+        if at == len(edits) or place.start() < edits[at].start - 1:
+            return False
+    return True
+
+
+def _edits_of_the_rest(
+    content: bytes, field: Field, mailboxes: tuple[Mailbox, ...], edits: list[Edit], router: Router
+) -> list[Edit]:
+    """Add the edits of comments, and of what stands in the place of an address and is none."""
     covered = field.value_start
-    suspicious = router.topology.internal_pattern.search(content, field.value_start, field.end) is not None
-    for mailbox in read_addresses(content, field.value_start, field.end):
-        edits = list(_mailbox_edits(content, mailbox, router, humanize_names))
-        if suspicious:  # an address that none of the systems has, in a name, a comment, or quotes of no use
-            if _is_text(mailbox.address, router):
-                edits = [edit for edit in edits if edit.start < mailbox.address_span[0]]
-                edits += text_edits(content, *mailbox.address_span, router)
-            named = [mailbox.name_span] if mailbox.name_span else []
-            spans = sorted([*named, mailbox.address_span])
-            for start, end in spans:
-                edits += _comment_edits(content, covered, start, router)
-                covered = end
-            edits.sort()
-        yield from edits
-    if suspicious:
-        yield from _comment_edits(content, covered, field.end, router)
+    for mailbox in mailboxes:
+        if _is_text(mailbox.address, router):
+            start, end = mailbox.address_span
+            edits = [edit for edit in edits if not start <= edit.start < end]
+            edits += text_edits(content, start, end, router)
+        named = [mailbox.name_span] if mailbox.name_span else []
+        for start, end in sorted([*named, mailbox.address_span]):
+            edits += _comment_edits(content, covered, start, router)
+            covered = end
+    return sorted([*edits, *_comment_edits(content, covered, field.end, router)])
 
 
 def _is_text(address: str, router: Router) -> bool:

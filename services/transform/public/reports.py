@@ -39,8 +39,8 @@ _KEPT = frozenset(
     }
 )
 _IDENTIFIERS = re.compile(
-    r"^[ \t>]{0,8}(?:message-id|references|in-reply-to|content-id)[ \t]*:[^\n]*+(?:\n[ \t]++<[^\n]*+)*+",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?<![\w-])(?:message-id|references|in-reply-to|content-id)[ \t]*+:(?:(?!<br)[^\n])*+(?:\n[ \t]++<[^\n]*+)*+",
+    re.IGNORECASE,
 )
 
 

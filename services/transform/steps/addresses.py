@@ -10,18 +10,19 @@ signature covers. Attached messages stay as they are: they are what somebody els
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from services.transform.pipeline import Context, Step, StepMessage
+from services.transform.pipeline import Context, Conversion, Step, StepMessage
 from services.transform.public.bodies import calendar_edits, is_calendar
 from services.transform.public.fields import address_field_edits, leaks_in
 from services.transform.public.reports import report_edits, subject_edits
 from shared.errors import MalformedMessage
-from shared.mail.edits import Edit, Edits, apply
-from shared.mail.header import Field, read_fields
+from shared.mail.edits import Edit, apply
+from shared.mail.header import read_fields
 from shared.mail.mime import Entity, parse
 from shared.routing.router import Router
 
-_PLAIN_TYPES = (b"text/plain", b"text/html")
+_REPORT = "multipart/report"
 
 
 def rewrite(content: bytes, root: Entity, router: Router, humanize_names: bool) -> list[Edit]:
@@ -39,40 +40,34 @@ def leaks(content: bytes, root: Entity, router: Router) -> int:
     return leaks_in(content, root.fields, router) + sum(1 for _ in _part_edits(content, root, router))
 
 
-def leaks_after(content: bytes, edits: Edits, router: Router) -> int:
-    """Return the same for a message as its edits leave it (`causeway_internal_address_leaks_total`).
+def leaks_after(content: bytes, conversion: Conversion, router: Router) -> int:
+    """Return the same for a message as its conversion leaves it (`causeway_internal_address_leaks_total`).
 
-    A message that is nothing but plain text or HTML is not copied: only its header can show an address.
+    One without a report or calendar is not copied: only its header can show an address.
     """
+    parts = _own_parts(conversion.root) if conversion.root else ()
+    if any(part.content_type == _REPORT or is_calendar(part) for part in parts):
+        whole = apply(content, conversion.edits)
+        with suppress(MalformedMessage):  # where the edits made the header too long for our reader
+            return leaks(whole, parse(whole), router)
     _, body_start = read_fields(content, 0, len(content), _never)
-    header = apply(content[:body_start], [edit for edit in edits if edit.end <= body_start])
+    header = apply(content[:body_start], [edit for edit in conversion.edits if edit.end <= body_start])
     fields, _ = read_fields(header, 0, len(header), _never)
-    if _is_plain(header, fields):
-        return leaks_in(header, fields, router)
-    whole = apply(content, edits)
-    try:
-        return leaks(whole, parse(whole), router)
-    except MalformedMessage:  # which the steps could not read either
-        return leaks_in(header, fields, router)
-
-
-def _part_edits(content: bytes, root: Entity, router: Router) -> Iterator[Edit]:
-    if root.content_type == "multipart/report":
-        yield from subject_edits(content, root, router)
-    for part in _own_parts(root):
-        if part.content_type == "multipart/report":
-            yield from report_edits(content, part, router)
-        elif is_calendar(part):
-            yield from calendar_edits(content, part, router)
-
-
-def _is_plain(header: bytes, fields: tuple[Field, ...]) -> bool:
-    kind = next((field.raw(header) for field in fields if field.name == "content-type"), _PLAIN_TYPES[0])
-    return kind.strip().lower().startswith(_PLAIN_TYPES) and b".ics" not in kind and b".vcs" not in kind
+    return leaks_in(header, fields, router)
 
 
 def _never(_offset: int) -> bool:
     return False
+
+
+def _part_edits(content: bytes, root: Entity, router: Router) -> Iterator[Edit]:
+    if root.content_type == _REPORT:
+        yield from subject_edits(content, root, router)
+    for part in _own_parts(root):
+        if part.content_type == _REPORT:
+            yield from report_edits(content, part, router)
+        elif is_calendar(part):
+            yield from calendar_edits(content, part, router)
 
 
 def _own_parts(root: Entity) -> Iterator[Entity]:
@@ -83,7 +78,7 @@ def _own_parts(root: Entity) -> Iterator[Entity]:
         if entity.is_protected:
             continue
         yield entity
-        if entity.content_type.startswith("multipart/") and entity.content_type != "multipart/report":
+        if entity.content_type.startswith("multipart/") and entity.content_type != _REPORT:
             waiting += reversed(entity.children)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.transform.pipeline import Context, convert
+from services.transform.pipeline import Context, Conversion, convert
 from services.transform.public.fields import FIELDS
 from services.transform.steps.addresses import STEP, leaks, leaks_after, rewrite
 from shared.configuration.systems import System
@@ -132,11 +132,9 @@ def test_what_no_edit_reaches_is_counted_as_a_leak() -> None:
 
 def test_leaks_are_counted_in_the_message_as_its_edits_leave_it() -> None:
     content = b"From: <@notes.example.com:jdoe@notes.example.com>\r\nCc: jdoe@notes.example.com\r\n\r\nbody\r\n"
-    edits = rewrite(content, parse(content), DIRECTORY, humanize_names=True)
-    assert [leaks_after(content, some, DIRECTORY) for some in ([], edits[:1], edits)] == [3, 2, 1]
-    assert leaks_after(content, [Edit(0, len(content), b"")], DIRECTORY) == 3, (
-        "an edit across the body is no header edit"
-    )
+    edits = tuple(rewrite(content, parse(content), DIRECTORY, humanize_names=True))
+    done = [Conversion(some, ()) for some in ((), edits[:1], edits, (Edit(0, len(content), b""),))]
+    assert [leaks_after(content, one, DIRECTORY) for one in done] == [3, 2, 1, 3], "an edit across the body counts not"
 
 
 @pytest.mark.parametrize(("destination", "name"), [(EXCHANGE, b"John Doe"), (NOTES, b"John Doe/Sales/Acme")])
