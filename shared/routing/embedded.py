@@ -81,6 +81,8 @@ def _best(before: str, domains: str, topology: Topology, address_map: AddressMap
     is_uri = _MAILTO.search(before) is not None
     for local in _beginnings(before):
         for written in dict.fromkeys((local, unquote(local)) if is_uri else (local,)):
+            if first[1] is not None and "%" not in written and not address_map.find(written + domains):
+                continue  # one look-up, where all that could be found is the map's
             found, public = _seen(written + domains, topology, address_map)
             if public is not None and found.pair:
                 return local, _in_uri(public) if written != local else public
