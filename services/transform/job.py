@@ -31,6 +31,6 @@ def convert() -> rq.Retry | None:
     settlement = settlement_of(
         leased, content, router, settings, now=time.time(), recall=lambda key: job.spool.run(recall(key))
     )
-    if not job.settle(settlement, settings.redis, settings.transform.max_crashes):
+    if not job.write(settlement, settings.redis, settings.transform.max_crashes):
         return None
     return rq_answer(settlement, settings.transform.max_crashes)

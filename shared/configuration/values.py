@@ -1,4 +1,4 @@
-"""The kinds of value that the configuration file holds, each with the check that its text passes."""
+"""The types of value in the configuration file, each with the check of its text."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_duration(value: Any) -> Any:
-    """Read "5m", "1h30m", "4h", "5d" or a number of seconds as a timedelta; leave anything else to the type check."""
+    """Read "5m", "1h30m", "4h", "5d" or a number of seconds as a timedelta; leave other types to the type check."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return timedelta(seconds=value)
     if isinstance(value, str) and value.strip():
         parts = _DURATION.findall(value)
         if parts and not _DURATION.sub("", value).strip():
             return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
-        raise ValueError("a duration is a number with ms, s, m, h or d, for example 5m")
+        raise ValueError(f'not a valid duration: "{value}": write a number with ms, s, m, h or d, for example 5m')
     return value
 
 
@@ -44,24 +44,28 @@ def _parse_network(value: Any) -> Any:
     try:
         meant = ip_network(value, strict=False)
     except ValueError:
-        raise ValueError(f'"{value}" is no network: write for example 10.1.0.0/16') from None
-    raise ValueError(f'"{value}" is an address inside a network: write {meant}, or the address without its /')
+        raise ValueError(f'not a valid network: "{value}": write for example 10.1.0.0/16') from None
+    raise ValueError(
+        f'not a valid network: "{value}" has host bits set: write {meant}, or the address without the prefix length'
+    )
 
 
 def _check_hostname(value: Any) -> Any:
-    """Let through a name for SMTP (RFC 5321 section 2.3.5) whose labels DNS takes; international ones as xn--."""
+    """Accept a name for SMTP (RFC 5321 section 2.3.5) with labels valid in DNS; international ones as xn--."""
     if isinstance(value, str) and not (len(value) <= 253 and _HOSTNAME.fullmatch(value)):
-        raise ValueError(f'"{value}" is no host name: use letters, digits, hyphens and dots, such as mail.example.com')
+        raise ValueError(
+            f'not a valid host name: "{value}": use letters, digits, hyphens and dots, for example mail.example.com'
+        )
     return value
 
 
 def _check_domain(value: Any) -> Any:
-    """Return a domain of addresses in lower case; international ones may stand as they are read."""
+    """Return a domain of addresses in lower case; international ones may be written in Unicode."""
     if not isinstance(value, str):
         return value
     domain = value.lower().rstrip(".")
     if not _DOMAIN.fullmatch(domain):
-        raise ValueError(f'"{value}" is no domain: write only what stands after the @, such as example.com')
+        raise ValueError(f'not a valid domain: "{value}": write only the part after the @, for example example.com')
     return domain
 
 
@@ -99,13 +103,13 @@ def _check_positive(value: timedelta) -> timedelta:
 def at_most_ten_years(value: timedelta) -> timedelta:
     """Return the time. Raises ValueError above ten years."""
     if value > timedelta(days=3660):
-        raise ValueError("is more than ten years: write 3660d at most")
+        raise ValueError("must be at most ten years: write 3660d or less")
     return value
 
 
 def _check_name(value: Any) -> Any:
     if isinstance(value, str) and not _NAME.fullmatch(value):
-        raise ValueError(f'"{value}" is no name of a system: use up to 40 letters, digits, hyphens and underscores')
+        raise ValueError(f'not a valid system name: "{value}": use 1 to 40 letters, digits, hyphens and underscores')
     return value
 
 

@@ -1,7 +1,7 @@
 """An Internet mail address as a value: a mailbox of RFC 5321 section 4.1.2, with the characters of RFC 6531.
 
 Stricter than what people type in one point: no control character passes, so an address can never end an SMTP command or
-a header line. Laxer in two, for what is in daily use: dots may stand anywhere in a local part, and the 64 octets of
+a header line. Laxer in two, for what is in daily use: dots may stand anywhere in a local part, and the 64 bytes of
 RFC 5321 section 4.5.3.1.1 are not enforced (Exchange's IMCEAEX addresses are longer).
 """
 

@@ -26,7 +26,7 @@ MAX_RETURNED_OCTETS = 1_048_576
 _HEADER_END = re.compile(rb"\r\n\r\n|\A\r\n")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _TOLD_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]+@[\w-]+(?:\.[\w-]+)*")
-_LINE_LENGTH = 900  # octets; RFC 5322 section 2.1.1 allows 998
+_LINE_LENGTH = 900  # bytes; RFC 5322 section 2.1.1 allows 998
 
 _SUBJECTS: dict[Kind, str] = {
     "failed": "Undelivered Mail Returned to Sender",
@@ -200,16 +200,16 @@ def _status(kind: Kind, recipient: DeliveryRecipient) -> str:
 
 
 def _diagnostic(recipient: DeliveryRecipient, reply: Reply, shown: Mapping[str, str]) -> str:
-    """Return the host's answer on one line, with the public addresses for those that the host was told.
+    """Return the host's answer on one line, with public addresses in place of those sent to the host.
 
-    shown: public addresses by what the host was told, in lower case; it may name any recipient of the message.
+    shown: public addresses by the addresses sent to the host, in lower case; it may name any recipient of the message.
     """
     text = re.sub(re.escape(recipient.address), lambda _: recipient.public, str(reply), flags=re.IGNORECASE)
     return _one_line(_TOLD_ADDRESS.sub(lambda found: shown.get(found[0].lower(), found[0]), text))
 
 
 def _shown(delivery: Delivery) -> dict[str, str]:
-    return {one.address.lower(): one.public for one in delivery.recipients}
+    return {recipient.address.lower(): recipient.public for recipient in delivery.recipients}
 
 
 def _typed(address: str) -> str:

@@ -22,14 +22,14 @@ from shared.mail.address import Address, address_key
 from shared.routing.notes_address import NotesName
 
 COLUMNS = ("public", "internal", "notes_name", "aliases")
-MAX_FAULTS = 20  # a map of the wrong kind has a fault in every line; nobody reads them all
+MAX_FAULTS = 20  # a file of the wrong kind has a fault in every line
 _BETWEEN_ALIASES = re.compile(r"[;,\s]+")
 _FIRST_LINE = f"the first line must be {','.join(COLUMNS)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row: the address everybody sees, the address its system knows, and its Notes name where it has one."""
+    """One row: the public address, the internal address, and the Notes name where there is one."""
 
     public: str
     internal: str
@@ -67,15 +67,15 @@ class AddressMap:
         return self._by_address.get(address_key(address))
 
     def by_public(self, address: str) -> Pair | None:
-        """Return the pair that shows this address."""
+        """Return the pair with this public address."""
         return self._by_public.get(address_key(address))
 
     def by_internal(self, address: str) -> Pair | None:
-        """Return the pair whose system knows it by this address."""
+        """Return the pair with this internal address."""
         return self._by_internal.get(address_key(address))
 
     def by_name(self, name: NotesName) -> Pair | None:
-        """Return the pair of this Notes name; a row that gives no Notes domain stands for the name in any."""
+        """Return the pair of this Notes name; a row without a Notes domain matches the name in any."""
         return self._by_name.get((name.key, _domain(name))) or self._by_name.get((name.key, ""))
 
 
@@ -129,8 +129,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         yield reader.line_num, row
 
 
-def _pair(where: str, line: int, row: dict[str, str], overlong: bool) -> Pair | str:
-    if overlong:
+def _pair(where: str, line: int, row: dict[str, str], has_extra_cells: bool) -> Pair | str:
+    if has_extra_cells:
         return f"{where}: more cells than columns; quote a cell that holds a comma"
     cells = {name: row.get(name, "").strip() for name in COLUMNS}
     aliases = tuple(filter(None, _BETWEEN_ALIASES.split(cells["aliases"])))
@@ -171,7 +171,7 @@ def _collisions(pairs: list[Pair], file: str) -> list[str]:
         for column, key, written in keys:
             first = seen.setdefault((column, key), pair.line)
             if first != pair.line:
-                faults.append(f"{file}:{pair.line}: {column} {written} is already in line {first}; remove one of them")
+                faults.append(f"{file}:{pair.line}: {column} {written} is also in line {first}; remove one of them")
     for pair in pairs:
         shown = seen.get(("public", address_key(pair.internal)))
         if shown is not None and shown != pair.line:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from shared.errors import ConfigurationError
-from shared.operations import events
+from shared.history.configuration import AddressMapLoaded, AddressMapRejected, AddressMapShrunk
+from shared.operations.events import emit
 from shared.routing.address_map import AddressMap, read
 
 _Version = tuple[int, int, int] | None  # mtime in nanoseconds, bytes, inode; None while there is no file
 
 
 class AddressMapFile:
-    """The newest good version of an address map.
+    """The latest valid version of an address map.
 
     max_shrink: the share of its pairs, 0 to 1, that a new version may lack. Raises ConfigurationError when the first
     version cannot be used. A later version that cannot be used, or that lacks more pairs, leaves the map as it was, and
@@ -44,16 +44,13 @@ class AddressMapFile:
         try:
             new = load(self._path)
         except ConfigurationError as error:
-            events.emit("address_map.rejected", level=logging.ERROR, file=file, faults=error.faults, pairs_kept=kept)
+            emit(AddressMapRejected(file, tuple(error.faults), kept))
             return
         if kept - len(new) > max_shrink * kept:
-            remedy = "correct the file; or, where it is meant, reload (SIGHUP) or restart each service"
-            events.emit(
-                "address_map.shrunk", level=logging.ERROR, file=file, pairs=len(new), pairs_kept=kept, remedy=remedy
-            )
+            emit(AddressMapShrunk(file, len(new), kept))
             return
         self._map = new
-        events.emit("address_map.loaded", file=file, pairs=len(new))
+        emit(AddressMapLoaded(file, len(new)))
 
 
 def load(path: Path) -> AddressMap:

@@ -1,4 +1,4 @@
-"""IMCEA: how Exchange wraps an address of another kind in an Internet address (MS-OXOABK, "encapsulated address").
+"""IMCEA: how Exchange puts an address of another kind into an Internet address (MS-OXOABK, "encapsulated address").
 
     IMCEANOTES-John+20Doe+2FSales+2FAcme+40ACME@exchange.example.com
     IMCEAEX-_O=ACME_OU=SALES_CN=RECIPIENTS_CN=JDOE@exchange.example.com
@@ -48,7 +48,7 @@ class Encapsulated:
 
 
 def decode(local: str) -> Encapsulated | None:
-    """Return what an (unquoted) local part wraps, or None if it wraps nothing or is not UTF-8."""
+    """Return the address inside an (unquoted) local part, or None if there is none or its bytes are not UTF-8."""
     found = _ENCAPSULATED.fullmatch(local)
     if not found:
         return None

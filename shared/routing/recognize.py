@@ -1,4 +1,4 @@
-"""What an address is: a row of the map, a Notes name, or an Internet address once every wrapping is undone. Pure.
+"""What an address is: a row of the map, a Notes name, or an Internet address, once every encapsulation is undone. Pure.
 
 Forms are undone only where they are ours: at a domain that one of our systems has, or at one of our Notes domains.
 `John_Smith%Acme@partner.example` belongs to the partner, whatever it means there.
@@ -21,10 +21,10 @@ _SMTP = "smtp"
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """What an address turned out to be.
+    """The meaning of an address.
 
-    address: as written, wrappings undone. pair: its row of the map. name: the Notes name it stands for, where it has no
-    row. owner: the system it lives in, None where only its domain's public face or nothing is ours. why: one line for
+    address: as written, encapsulations undone. pair: its row of the map. name: the Notes name it means, without a row.
+    owner: its home system, None where only its public domain or nothing of it is ours. why: one line for
     each rule that was used.
     """
 
@@ -46,9 +46,9 @@ class Recognized:
 
 
 def recognize(text: str, topology: Topology, address_map: AddressMap) -> Recognized:
-    """Say what an address is. Any text is something: what nothing fits is itself, without an owner."""
+    """Return what an address is. Any text is accepted; without a matching rule it is unchanged and has no owner."""
     why: tuple[str, ...] = ()
-    while True:  # each turn undoes one wrapping, so the text gets shorter
+    while True:  # each turn undoes one encapsulation, so the text gets shorter
         if pair := _pair(text, topology, address_map):
             return Recognized(text, pair, owner=pair_owner(pair, topology), why=(*why, f"map: line {pair.line}"))
         name = _name(text, topology)
@@ -61,13 +61,13 @@ def recognize(text: str, topology: Topology, address_map: AddressMap) -> Recogni
         text, why = inner[0], (*why, inner[1])
     if name and name.notes_domain and (owner := topology.notes_owner(name.notes_domain)):
         return Recognized(
-            text, name=name, owner=owner, why=(*why, f"Notes domain {name.notes_domain} is {owner.name}'s")
+            text, name=name, owner=owner, why=(*why, f"Notes domain {name.notes_domain} belongs to {owner.name}")
         )
     domain = text.rpartition("@")[2] if "@" in text else ""
     if owner := _legacy_owner(text, topology):
         return Recognized(text, owner=owner, why=(*why, f"IMCEAEX: {owner.name} is the only Exchange behind {domain}"))
     if domain and (owner := topology.owner(domain)):
-        return Recognized(text, owner=owner, why=(*why, f"domain {domain} is {owner.name}'s"))
+        return Recognized(text, owner=owner, why=(*why, f"domain {domain} belongs to {owner.name}"))
     return Recognized(text, why=why)
 
 
@@ -112,7 +112,7 @@ def _notes_text(text: str, topology: Topology) -> str | None:
 
 
 def _name(text: str, topology: Topology) -> NotesName | None:
-    """Return the Notes name in any form that is ours; one without a Notes domain means something to the map only."""
+    """Return the Notes name in any form that is ours; one without a Notes domain is only known to the map."""
     written = _notes_text(text, topology)
     if written is None:
         return None

@@ -1,9 +1,9 @@
 """Where a recipient goes. Pure; the first rule that matches wins.
 
-1. a row of the map, a Notes name or an internal domain: to the system it lives in;
-2. a public domain that one other system has for itself: to that system;
+1. a row of the map, a Notes name or an internal domain: to its home system;
+2. a public domain that only one other system has: to that system;
 3. anything else: to the default route of the system it came from, but from the Internet only our own domains;
-4. no such route: nowhere. The gateway never relays by accident.
+4. no such route: refused. The gateway never relays by accident.
 
 Before all of these, mail to the gateway itself: `postmaster` without a domain (RFC 5321 section 4.5.1), and
 `postmaster` and `MAILER-DAEMON` at our own hostname, goes to the configured postmaster. Where none is configured, only
@@ -13,8 +13,9 @@ answers to our reports never circle between systems that send us what they do no
 A system with `recipients: mapped` has only the people of the map, and a postmaster in each of its domains (RFC 5321
 section 4.5.1). That is for recipients in our domains: mail for any other passes through such a system as before.
 
-Our systems trust us, so from the Internet no recipient may ask one of them to relay either: `user%partner.example`,
-`"user@partner.example"` or `partner.example!user` at a domain of ours, or an IMCEASMTP that only Exchange can read.
+Our systems trust the gateway, so no recipient in mail from the Internet may make one of them relay either:
+`user%partner.example`, `"user@partner.example"` or `partner.example!user` at a domain of ours, or an IMCEASMTP that
+only Exchange can read.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ NAMELESS = Gateway()
 class Route:
     """A way for one recipient.
 
-    system: the destination's name. address: what the destination is told in RCPT TO. public: what everybody may see.
-    why: the rules that led here, one line each. unknown: why the destination has no such recipient, "" where it may:
-    nothing new is accepted for one, what was accepted before is delivered.
+    system: the destination's name. address: the one for RCPT TO. public: the public address. why: the rules that
+    applied, one line each. unknown: why the destination has no such recipient, "" where it may: ingress refuses the
+    recipient, and what was accepted before is delivered.
     """
 
     system: str
@@ -63,7 +64,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """The recipient goes nowhere. reason: one line for the log, which the client never sees.
+    """The recipient is refused. reason: one line for the log, which the client never sees.
 
     is_unknown: whether the domain is ours and nobody has the address (550 5.1.1); otherwise relaying is denied (5.7.1).
     """
@@ -79,7 +80,7 @@ def route(
     """Return where a recipient of a message from the system `source` goes."""
     sender = topology.systems.get(source)
     if sender is None:
-        return NoRoute(f'no system is named "{source}"')
+        return NoRoute(f'unknown system "{source}"')
     found = recognize(recipient, topology, address_map)
     rules = found.why
     if _is_for_gateway(found, recipient, topology, gateway):
@@ -123,32 +124,35 @@ def _why_unknown(found: Recognized, system: System, topology: Topology) -> str:
 
 
 def _leads_out(found: Recognized, topology: Topology) -> bool:
-    """Whether the local part asks the system it is addressed to to send the mail on to a domain that is not ours."""
+    """Whether the local part asks the destination to relay to a domain that is not ours."""
     local = unquote(found.local).rstrip(". ")
     if found.pair or found.name:
         return False
     *before, last = re.split("[@%]", local)
     first, _, rest = local.partition("!")
     onward = [last] if before else [first] if rest else []
-    named = any("." in domain and not topology.is_ours(domain) for domain in onward)
-    return named or local.upper().startswith(("IMCEASMTP-", "IMCEAINVALID-", "IMCEAMAILTO-"))
+    leaves = any("." in domain and not topology.is_ours(domain) for domain in onward)
+    return leaves or local.upper().startswith(("IMCEASMTP-", "IMCEAINVALID-", "IMCEAMAILTO-"))
 
 
 def _destination(found: Recognized, sender: System, topology: Topology) -> tuple[System | None, str]:
     if sender.kind == "internet" and _leads_out(found, topology):
-        return None, f"{found.local} names a domain that is not ours, and {sender.name} is the Internet"
-    lives_there = found.pair or found.name or topology.owner(found.domain) is found.owner
-    if found.owner and (lives_there or found.owner is not sender):
-        return found.owner, f"it lives in {found.owner.name}"
+        return (
+            None,
+            f"{found.local} relays to a domain that is not ours, and {sender.name} is the Internet",
+        )
+    is_home = found.pair or found.name or topology.owner(found.domain) is found.owner
+    if found.owner and (is_home or found.owner is not sender):
+        return found.owner, f"its home system is {found.owner.name}"
     address = found.pair.public if found.pair else found.address
     domain = address.rpartition("@")[2]
     sharers = topology.sharers(domain)
     if len(sharers) == 1 and sharers[0] is not sender:
-        return sharers[0], f"public domain {domain} is {sharers[0].name}'s alone"
+        return sharers[0], f"public domain {domain} belongs only to {sharers[0].name}"
     if sender.kind == "internet" and not topology.is_ours(domain):
         return (
             None,
-            f"{domain} is not one of our domains, and {sender.name} is the Internet: list it in systems[].domains",
+            f"{domain} is not one of our domains, and {sender.name} is the Internet: list it in `systems[].domains`",
         )
     default = topology.systems.get(sender.default_route or "")
     if default is None or default is sender:

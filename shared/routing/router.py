@@ -1,6 +1,6 @@
-"""The router: what every stage asks about an address.
+"""The router: destination, public form and internal form of an address.
 
-A `Router` is a value: the systems and one version of the address map. `CurrentRouter` gives the newest one.
+A `Router` is a value: the systems and one version of the address map. `CurrentRouter` returns the latest one.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from shared.routing.topology import Topology
 Answer = TypeVar("Answer")
 
 ANSWERS_KEPT = 8192
-"""Of each kind of question. Who writes today writes again, and an address is asked about several times a message."""
+"""Of each kind of question. Senders write again, and an address is looked up several times for one message."""
 LONGEST_KEPT = 320
 """Characters: what an address can have by RFC 5321 section 4.5.3.1. Longer texts do not fill the memory."""
 
 
-def _remembering(answer: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Return the function, whose first argument is a text, with a memory of its newest answers."""
-    remembered = lru_cache(ANSWERS_KEPT)(answer)
+def _cached(answer: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Return the function, whose first argument is a text, with a cache of its latest answers."""
+    cached = lru_cache(ANSWERS_KEPT)(answer)
 
     def ask(text: str, *more: str) -> Answer:
-        return remembered(text, *more) if len(text) <= LONGEST_KEPT else answer(text, *more)
+        return cached(text, *more) if len(text) <= LONGEST_KEPT else answer(text, *more)
 
     return ask
 
@@ -49,12 +49,12 @@ class Router:
         self.address_map = address_map or AddressMap()
         self.gateway = gateway
         self._organisations = self.topology.organisations | self.address_map.organisations
-        self._route = _remembering(self._find_route)
-        self._public = _remembering(self._make_public)
-        self._public_name = _remembering(self._make_public_name)
+        self._route = _cached(self._find_route)
+        self._public = _cached(self._make_public)
+        self._public_name = _cached(self._make_public_name)
 
     def recognize(self, address: str) -> Recognized:
-        """Say what an address is, wrappings undone."""
+        """Return what an address is, encapsulations undone."""
         return recognize(address, self.topology, self.address_map)
 
     def route(self, recipient: str, source: str) -> Route | NoRoute:
@@ -62,7 +62,7 @@ class Router:
         return self._route(recipient, source)
 
     def public(self, address: str) -> str:
-        """Return the address that everybody may see; unknown addresses and the null sender `""` as they are."""
+        """Return the public address; unknown addresses and the null sender `""` as they are."""
         return self._public(address)
 
     def public_sender(self, sender: str | None) -> str | None:
@@ -90,7 +90,7 @@ class Router:
         return internal_addresses(text, self.topology, self.address_map)
 
     def is_internal(self, address: str) -> bool:
-        """Whether the address would tell the outside something of the inside: whether `public` changes it."""
+        """Whether the address reveals internal names: whether `public` changes it."""
         return self.public(address) != address
 
     def _find_route(self, recipient: str, source: str) -> Route | NoRoute:
@@ -105,7 +105,7 @@ class Router:
 
 
 class CurrentRouter:
-    """The router over the newest good version of the address map. Raises ConfigurationError if there is none yet."""
+    """The router over the latest valid version of the address map. Raises ConfigurationError if there is none yet."""
 
     def __init__(
         self,

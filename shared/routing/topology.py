@@ -14,7 +14,7 @@ _ENDING = rb"(?![\w-]|\.\w)"
 
 
 class Topology:
-    """The systems, indexed by everything an address can name them by.
+    """The systems, indexed by everything in an address that identifies them.
 
     A domain that any system shows to the public is never internal, whichever system lists it among its domains. A
     domain that is listed wins over `*.` above it, and the longer of two such domains over the shorter.
@@ -44,7 +44,7 @@ class Topology:
         self.internal_text_pattern = re.compile(text_pattern, re.IGNORECASE | re.ASCII)
 
     def owner(self, domain: str) -> System | None:
-        """Return the system that an Internet domain lives in, its envelope domain included."""
+        """Return the home system of an Internet domain, its envelope domain included."""
         key = domain_key(domain)
         above = self._above(key)
         return self._owner.get(key) or (self._owner_of_hosts[above] if above else None)
@@ -54,15 +54,15 @@ class Topology:
         return self._above(domain_key(host))
 
     def notes_owner(self, notes_domain: str) -> System | None:
-        """Return the system that a Notes domain lives in."""
+        """Return the home system of a Notes domain."""
         return self._notes_owner.get(domain_key(notes_domain))
 
     def sharers(self, domain: str) -> list[System]:
-        """Return the systems that show themselves to the public under this domain."""
+        """Return the systems that have this public domain."""
         return self._public.get(domain_key(domain), [])
 
     def is_public(self, domain: str) -> bool:
-        """Whether some system shows this domain to the public."""
+        """Whether it is the public domain of a system."""
         return domain_key(domain) in self._public
 
     def is_listed(self, domain: str) -> bool:
@@ -70,11 +70,11 @@ class Topology:
         return self.is_public(domain) or domain_key(domain) in self._owner
 
     def is_ours(self, domain: str) -> bool:
-        """Whether mail for this Internet domain is ours to carry, whoever sends it."""
+        """Whether mail for this Internet domain is accepted from any sender."""
         return self.is_public(domain) or self.owner(domain) is not None
 
     def public_domain(self, domain: str) -> str | None:
-        """Return the domain to show instead of this one, where that is another one."""
+        """Return the public domain that replaces this one, None where it is public itself or not ours."""
         system = self.owner(domain)
         return system.public_domain if system and not self.is_public(domain) else None
 
@@ -119,5 +119,5 @@ class Topology:
 
     @property
     def internal_domains(self) -> list[str]:
-        """The Internet domains, other than `*.` ones, that nobody outside may see."""
+        """The Internet domains, other than `*.` ones, that must not be seen outside."""
         return [domain for domain, system in self._owner.items() if self._hides(domain, system)]

@@ -166,9 +166,9 @@ def _without_comment(mailbox: Mailbox) -> Mailbox:
 )
 def test_time_grows_with_length_only(unit: bytes) -> None:
     value = unit * (200_000 // len(unit))
-    started = time.perf_counter()
+    started = time.process_time()
     read_addresses(value)
-    assert time.perf_counter() - started < 5, "a quadratic reader takes minutes for this"
+    assert time.process_time() - started < 5, "a quadratic reader takes minutes for this"
 
 
 def test_a_mailbox_needs_no_name() -> None:

@@ -61,15 +61,15 @@ def test_what_spreadsheets_write_is_read(text: str) -> None:
         (HEAD + "a@x.com,b@x.com,/\n", "a.csv:2: notes_name: '/' is not a Notes name; write John Doe/Sales/Acme"),
         (
             HEAD + "a@x.com,b@x.com\nA@X.com,c@x.com\n",
-            "a.csv:3: public A@X.com is already in line 2; remove one of them",
+            "a.csv:3: public A@X.com is also in line 2; remove one of them",
         ),
         (
             HEAD + "a@x.com,b@x.com\nc@x.com,b@x.com\n",
-            "a.csv:3: internal b@x.com is already in line 2; remove one of them",
+            "a.csv:3: internal b@x.com is also in line 2; remove one of them",
         ),
         (
             HEAD + "a@x.com,b@x.com,J D/A\nc@x.com,d@x.com,CN=J D/O=A\n",
-            "a.csv:3: notes_name J D/A is already in line 2; remove one of them",
+            "a.csv:3: notes_name J D/A is also in line 2; remove one of them",
         ),
         (
             HEAD + "a@x.com,b@x.com\nb@x.com,c@x.com\n",

@@ -268,9 +268,9 @@ def test_a_hostile_nest_of_wrappings_is_undone_in_time() -> None:
     assert DIRECTORY.public(endless) == endless
 
 
-def test_an_explanation_tells_rule_by_rule() -> None:
+def test_an_explanation_lists_the_rules() -> None:
     told = explain("IMCEASMTP-jdoe+40notes+2Eexample+2Ecom@exchange.example.com", "exchange", DIRECTORY)
-    assert told.rules == ("IMCEASMTP: jdoe@notes.example.com inside", "map: line 2", "it lives in notes")
+    assert told.rules == ("IMCEASMTP: jdoe@notes.example.com inside", "map: line 2", "its home system is notes")
     assert (told.system, told.delivered_to, told.public) == ("notes", "jdoe@notes.example.com", "john.doe@example.com")
     assert (told.is_address, told.is_internal, told.map_line, told.refused) == (True, True, 2, None)
     assert explain("joe@partner.example", "internet", DIRECTORY).to_json()["refused"] is not None
