@@ -45,6 +45,7 @@ from shared.mail.encoded_words import decode_words, encode_words
 from shared.mail.header import fold, parameters
 from shared.mail.mime import Limits, parse
 from shared.mail.transfer import decode, encode_text
+from shared.routing.calendar_addresses import internal_calendar_addresses
 from shared.routing.router import Router
 
 Reader = Callable[[str], object]
@@ -292,6 +293,10 @@ def _messages() -> Iterator[tuple[str, Reader]]:
             "\r\n------- Returned Message -------\r\n",
         ),
         "attached message": (f"{plain}Content-Type: message/rfc822\r\n\r\n", "\r\n"),
+        "report": (
+            f'{plain}Content-Type: multipart/report; boundary="b"\r\n\r\n--b\r\n\r\nx@notes.example.com',
+            "\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822;x\r\n--b--\r\n",
+        ),
     }
     for place, (before, after) in places.items():
         for direction in (TO_EXCHANGE, TO_NOTES):
@@ -342,6 +347,13 @@ READERS: dict[str, Reader] = {
     "ingress.parameters": split,
     "ingress.content": _of_octets(_data),
     "ingress.received": _of_octets(lambda octets: loops(octets + b"\r\n\r\n", "gateway.example.com")),
+    "routing, addresses in a text": lambda text: DIRECTORY.public_text(text + "@notes.example.com"),
+    "routing, many addresses in a text": lambda text: DIRECTORY.public_text(
+        "@notes.example.com".join(text[at : at + 20] for at in range(0, len(text), 20))
+    ),
+    "routing, addresses in a calendar": lambda text: list(
+        internal_calendar_addresses("ATTENDEE:" + text + "@notes.example.com", DIRECTORY)
+    ),
     "routing, an address": lambda text: (
         DIRECTORY.public(text + "@notes.example.com"),
         DIRECTORY.route(text + "@ACME", "notes"),

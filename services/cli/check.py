@@ -34,8 +34,10 @@ def run(options: argparse.Namespace) -> int:
     faults: list[str] = []
     warnings: list[str] = []
     results: ProbeResults | None = None
+    pairs: int | None = None
     try:
         settings = configuration.load(config)
+        pairs = check.address_pairs(settings)
         faults = check.all_faults(settings, services, config)
         warnings = [*check.warnings(settings, config), *check.environment_warnings(settings, services, config)]
         if options.probe:
@@ -46,11 +48,14 @@ def run(options: argparse.Namespace) -> int:
         faults += error.faults
     if options.json:
         probed = {"probe": results} if results else {}
-        print_json({"file": config and str(config), "faults": faults, "warnings": warnings, **probed})
+        findings = {"faults": faults, "warnings": warnings, "address_pairs": pairs}
+        print_json({"file": config and str(config), **findings, **probed})
     else:
         if results:
             print_results(results)
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        if pairs is not None:
+            print(f"addresses.map: {pairs} pair{'' if pairs == 1 else 's'}")
         print("\n".join(faults) if faults else "ok", file=sys.stderr if faults else sys.stdout)
     return 1 if faults else 0

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Explain one address; fail where it has no route."""
     settings = configuration.load(options.config)
     source = system_named(settings, options.source, "--from")
-    router = CurrentRouter(settings.systems, settings.addresses.map).current()
+    router = CurrentRouter.configured(settings).current()
     explanation = explain(_address(options.address), source, router)
     hops, no_hosts = next_hops_of(settings, explanation.system) if explanation.system else ([], None)
     if options.json:

@@ -106,4 +106,4 @@ def _how_to_send(settings: Settings) -> str:
 
 
 def _some_domain(public: str | None, internal: list[str]) -> str:
-    return next(iter(internal), public or "example.com")
+    return next((domain for domain in internal if not domain.startswith(("*", "["))), public or "example.com")

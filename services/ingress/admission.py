@@ -8,6 +8,7 @@ from services.ingress import replies
 from services.ingress.replies import Refusal
 from shared.configuration.ingress import IngressSettings
 from shared.configuration.redis import RedisSettings
+from shared.routing.route import NoRoute, Route
 
 STALE_SECONDS = 10.0
 """An older reading is worthless: the spool counts as unavailable."""
@@ -34,6 +35,17 @@ def admit(load: Load, now: float, settings: RedisSettings) -> Refusal | None:
     if load.memory_fraction > settings.max_memory_fraction or load.depth > settings.max_queue_depth:
         return replies.SPOOL_FULL
     return None
+
+
+def admit_recipient(route: Route | NoRoute) -> tuple[Refusal, str] | None:
+    """Return the refusal of a recipient and its cause for the log; None for one who is accepted.
+
+    One without a route is refused, and so is one whom the home system does not have (`recipients: mapped`): at RCPT, so
+    that nobody gets a report about mail that they never sent.
+    """
+    if isinstance(route, NoRoute):
+        return (replies.UNKNOWN_RECIPIENT if route.is_unknown else replies.RELAY_ACCESS_DENIED), route.reason
+    return (replies.UNKNOWN_RECIPIENT, route.unknown) if route.unknown else None
 
 
 def admit_size(size: int, settings: IngressSettings) -> Refusal | None:

@@ -52,7 +52,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
     """Serve inside the block; drain at its end. Raises ConfigurationError for what cannot be used."""
     ingress = settings.ingress
     hostname = ingress.hostname or settings.hostname
-    router = CurrentRouter(settings.systems, settings.addresses.map)
+    router = CurrentRouter.configured(settings)
     tls = Tls.server(ingress.tls) if _uses_tls(settings) else None
     spool = open_async_spool(settings.redis)
     gauge_spool = open_async_spool(settings.redis.model_copy(update={"timeout": GAUGE_PATIENCE}))

@@ -15,7 +15,7 @@ from typing import Any
 
 from services.ingress import commands, replies
 from services.ingress.accept import Acceptance
-from services.ingress.admission import admit_size
+from services.ingress.admission import admit_recipient, admit_size
 from services.ingress.content import Data
 from services.ingress.input import HIGH_WATER
 from services.ingress.limits import ByteBudget, SessionLimit
@@ -31,7 +31,6 @@ from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.tls import Tls
-from shared.routing.route import NoRoute
 from shared.routing.router import CurrentRouter
 
 HANDSHAKE_SECONDS = 30.0
@@ -174,7 +173,7 @@ class ServerSession(ServerConnection):
         return replies.SENDER_OK
 
     async def smtp_RCPT(self, argument: str) -> Reply:
-        """RFC 5321 section 4.1.1.3. A recipient without a route is refused."""
+        """RFC 5321 section 4.1.1.3. A recipient without a route, or unknown to its system, is refused."""
         transaction = self._transaction
         if transaction is None:
             return replies.NEED_MAIL
@@ -184,9 +183,10 @@ class ServerSession(ServerConnection):
         if isinstance(rcpt, Refusal):
             return rcpt
         route = self._ingress.router.current().route(rcpt.address, transaction.source)
-        if isinstance(route, NoRoute):
-            emit(RecipientRefused(rcpt.address, transaction.source, route.reason))
-            return replies.RELAY_ACCESS_DENIED
+        if refused := admit_recipient(route):
+            refusal, cause = refused
+            emit(RecipientRefused(rcpt.address, transaction.source, cause))
+            return refusal
         return transaction.add(rcpt, self._settings.max_recipients)
 
     async def smtp_DATA(self, argument: str) -> Reply | None:

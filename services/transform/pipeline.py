@@ -116,7 +116,8 @@ class StepReport:
 class Conversion:
     """A message converted for one destination: edits over the original, and a report from each step that applied.
 
-    `stopped` is the report of the step that failed and must not be passed over; the edits are then of no use.
+    `stopped` is the report of the step that failed and must not be passed over; the edits are then of no use. root: the
+    tree of the text that the last step saw.
     """
 
     edits: tuple[Edit, ...]
@@ -124,6 +125,7 @@ class Conversion:
     stopped: StepReport | None = None
     further: tuple[Further, ...] = ()
     memories: tuple[Remember, ...] = ()
+    root: Entity | None = None
 
 
 def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversion:
@@ -162,4 +164,5 @@ def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversi
                 return Conversion(edits, tuple(reports), stopped=report)
         else:
             reports.append(StepReport(step, len(made)))
-    return Conversion(edits, tuple(reports), further=tuple(further), memories=tuple(memories))
+    root = message.root if message else None
+    return Conversion(edits, tuple(reports), further=tuple(further), memories=tuple(memories), root=root)

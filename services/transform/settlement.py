@@ -129,7 +129,7 @@ class _Conversions:
             _log_step(envelope.id, system, report)
         if conversion.stopped:
             raise _StoppedError(conversion.stopped, system)
-        if leaks := leaks_after(self.content, conversion.edits, self.router):
+        if leaks := leaks_after(self.content, conversion, self.router):
             metrics.internal_address_leaks.inc(leaks)
             emit(AddressLeaked(envelope.id, system, leaks))
         return conversion

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.configuration.section import Section
-from shared.configuration.values import Cidr, Domain, File, Name
+from shared.configuration.values import Cidr, Domain, File, MailDomain, Name
 
 TlsLevel = Literal["none", "opportunistic", "required", "verify"]
 """In the clear; encrypted if offered; encrypted, any certificate; encrypted, CA and name verified."""
@@ -60,20 +60,23 @@ class System(Section):
 
     kind: chooses the conversions. networks: addresses of the clients that belong to the system. client_names: DNS names
     in client certificates that identify it too, `*.` for one label; needs ingress.tls.client_ca. domains: internal
-    domains whose mailboxes are here. notes_domains: Notes domains, as in John Doe/Sales/Acme@ACME. public_domain: the
-    domain that everyone else sees instead of the internal ones. envelope_domain: replaces the domain of recipients in
-    RCPT TO, null to keep it. default_route: the system that gets its mail for all other domains, null to refuse it.
-    encapsulation: whether Notes rich text is kept in mail delivered to the system. smart_hosts: the next hops.
+    domains whose mailboxes are here; `*.notes.example.com` for every host below a domain (not the domain itself), and
+    an address literal such as `[10.1.2.3]` for itself. notes_domains: Notes domains, as in John Doe/Sales/Acme@ACME.
+    public_domain: the domain that everyone else sees instead of the internal ones. envelope_domain: replaces the domain
+    of recipients in RCPT TO, null to keep it. default_route: the system that gets its mail for all other domains, null
+    to refuse it. encapsulation: whether Notes rich text is kept in mail delivered to the system. recipients: `mapped`
+    refuses recipients in our domains that the address map does not know. smart_hosts: the next hops.
     """
 
     name: Name
     kind: Literal["domino", "exchange", "internet"]
     networks: list[Cidr] = []
     client_names: list[str] = []
-    domains: list[Domain] = []
+    domains: list[MailDomain] = []
     notes_domains: list[str] = []
     public_domain: Domain | None = None
     envelope_domain: Domain | None = None
     default_route: str | None = None
     encapsulation: Literal["keep", "strip"] = "keep"
+    recipients: Literal["any", "mapped"] = "any"
     smart_hosts: list[SmartHost] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,8 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
+_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+")
+_LITERAL = re.compile(r"\[(ipv6:)?([0-9a-f.:]+)\]")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -67,6 +69,31 @@ def _check_domain(value: Any) -> Any:
     return domain
 
 
+def _check_mail_domain(value: Any) -> Any:
+    """Return what stands after the @: a domain, `*.` and a domain for the hosts below it, or an address literal."""
+    if not isinstance(value, str):
+        return value
+    text = value.lower().rstrip(".")
+    if text.startswith("*."):
+        return f"*.{_check_domain(text[2:])}"
+    if not text.startswith("["):
+        return _check_domain(value)
+    found = _LITERAL.fullmatch(text)
+    try:
+        if found:
+            return f"[ipv6:{IPv6Address(found[2])}]" if found[1] else f"[{IPv4Address(found[2])}]"
+    except ValueError:
+        pass
+    raise ValueError(f'"{value}" is not an address literal: write "[10.1.2.3]" or "[IPv6:2001:db8::1]"')
+
+
+def _check_mail_address(value: str) -> str:
+    local, _, domain = value.rpartition("@")
+    if not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+        raise ValueError(f'"{value}" is not a mail address: write for example postmaster@example.com')
+    return value
+
+
 def _check_positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("must be greater than zero: write for example 30s")
@@ -92,4 +119,6 @@ Cidr = Annotated[Network, BeforeValidator(_parse_network)]
 File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Hostname = Annotated[str, BeforeValidator(_check_hostname)]
 Domain = Annotated[str, BeforeValidator(_check_domain)]
+MailDomain = Annotated[str, BeforeValidator(_check_mail_domain)]
+MailAddress = Annotated[str, AfterValidator(_check_mail_address)]
 Name = Annotated[str, BeforeValidator(_check_name)]

@@ -23,8 +23,9 @@ from shared.configuration.settings import Settings
 from shared.diagnosis import dns_names, ports, redis_faults, tls_faults
 from shared.diagnosis.warnings import configuration_warnings
 from shared.errors import ConfigurationError
-from shared.routing.address_map_file import AddressMapFile
-from shared.routing.topology_faults import faults, map_faults
+from shared.routing.address_map_file import load as load_map
+from shared.routing.router import configured_gateway
+from shared.routing.topology_faults import faults, map_faults, postmaster_faults
 
 NO_FILE = f"{DEFAULT_FILE}: not found here: copy causeway.example.yaml to it, or name the file with --config"
 ONE_SERVICE = ("this service",)
@@ -60,7 +61,10 @@ def all_faults(
 
 def warnings(settings: Settings, path: Path | None = None, now: datetime | None = None) -> list[str]:
     """Return what works but is probably not intended, such as a certificate for another name."""
-    return located(path, configuration_warnings(settings, now or datetime.now(UTC)))
+    found = [*configuration_warnings(settings, now or datetime.now(UTC))]
+    if address_pairs(settings) == 0:
+        found.append(f"addresses.map: {settings.addresses.map} has no pairs: only the domain rules rewrite addresses")
+    return located(path, found)
 
 
 def environment_warnings(settings: Settings, services: Sequence[str], path: Path | None = None) -> list[str]:
@@ -70,6 +74,14 @@ def environment_warnings(settings: Settings, services: Sequence[str], path: Path
     """
     here = _services_here(settings, services)
     return located(path, [*ports.unavailable(settings, here), *dns_names.unknown(settings)])
+
+
+def address_pairs(settings: Settings) -> int | None:
+    """Return how many pairs the address map has; None where there is no valid map."""
+    try:
+        return len(load_map(settings.addresses.map)) if settings.addresses.map else None
+    except ConfigurationError:
+        return None
 
 
 def located(path: Path | None, found: Iterable[str]) -> list[str]:
@@ -94,14 +106,18 @@ def _local_faults(settings: Settings, services: Sequence[str]) -> Iterator[str]:
     yield from ports.loops(settings)
     yield from redis_faults.access_faults(settings.redis)
     yield from faults(settings.systems)
+    yield from postmaster_faults(settings.systems, configured_gateway(settings))
     yield from _map_faults(settings)
 
 
 def _map_faults(settings: Settings) -> Iterator[str]:
     if settings.addresses.map is None:
+        for index, system in enumerate(settings.systems):
+            if system.recipients == "mapped":
+                yield f"systems[{index}].recipients: mapped, but there is no map: name addresses.map, or write any"
         return
     try:
-        address_map = AddressMapFile(settings.addresses.map).current()
+        address_map = load_map(settings.addresses.map)
     except ConfigurationError as error:
         found = list(error.faults)
     else:

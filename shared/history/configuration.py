@@ -58,3 +58,18 @@ class AddressMapRejected(Event):
     file: str
     faults: tuple[str, ...]
     pairs_kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressMapShrunk(Event):
+    """A new version of the address map lacks too many pairs (`addresses.max_shrink`); the old one stays in use.
+
+    Correct the file; or, where the change is intended, reload or restart each service.
+    """
+
+    name = "address_map.shrunk"
+    level = logging.ERROR
+
+    file: str
+    pairs: int
+    pairs_kept: int

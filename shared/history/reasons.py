@@ -36,6 +36,7 @@ RefusalReason = Literal[
     "tls",
     "client",
     "route",
+    "recipient",
     "recipients",
     "size",
     "bare_newline",

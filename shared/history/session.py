@@ -48,7 +48,7 @@ class SessionRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecipientRefused(Event):
-    """A recipient has no route, so it was refused. system: the client's. cause: why there is none."""
+    """A recipient has no route, or is unknown to its system, so it was refused. system: the client's."""
 
     name = "recipient.refused"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from shared.errors import MalformedAddress
 
@@ -31,14 +32,26 @@ def unquote(local: str) -> str:
 
 
 def domain_key(domain: str) -> str:
-    """Return the form of a domain to compare by: lower case, A-labels (RFC 5890), no final dot."""
+    """Return the form of a domain to compare by: lower case, A-labels (RFC 5890), no final dot.
+
+    Of an IPv6 literal, the canonical form of its address (RFC 5952).
+    """
     domain = domain.strip().lower().removesuffix(".")
+    if domain.startswith("[ipv6:"):
+        return _literal_key(domain)
     if domain.isascii() or len(domain) > MAX_DOMAIN_OCTETS:
         return domain
     try:
         return domain.encode("idna").decode("ascii")
     except UnicodeError:
         return domain
+
+
+def _literal_key(literal: str) -> str:
+    try:
+        return f"[ipv6:{IPv6Address(literal[6:].removesuffix(']'))}]"
+    except ValueError:
+        return literal
 
 
 def address_key(text: str) -> str:

@@ -68,5 +68,5 @@ certificate_expiry = Gauge(
     multiprocess_mode="mostrecent",
 )
 internal_address_leaks = Counter(
-    "causeway_internal_address_leaks", "Internal addresses left in headers after rewriting."
+    "causeway_internal_address_leaks", "Internal addresses left in messages after rewriting."
 )

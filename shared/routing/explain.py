@@ -16,8 +16,8 @@ class Explanation:
 
     public: its public form. is_internal: whether it would leak if left unchanged. owner: its home system.
     system: the destination of mail to it, None where it is not routed. delivered_to: the address for RCPT TO. map_line:
-    its line in the address map. rules: those that applied, in order. refused: why there is no route.
-    is_address: whether it is a valid Internet address as it stands.
+    its line in the address map. rules: those that applied, in order. refused: why ingress refuses it, None where it is
+    accepted. is_address: whether it is a valid Internet address as it stands.
     """
 
     address: str
@@ -41,7 +41,7 @@ def explain(address: str, source: str, router: Router) -> Explanation:
     """Explain an address in mail from the system named `source`; any text can be explained."""
     found = router.recognize(address)
     route = router.route(address, source)
-    refused = route.reason if isinstance(route, NoRoute) else None
+    refused = route.reason if isinstance(route, NoRoute) else route.unknown or None
     return Explanation(
         address=address,
         source=source,

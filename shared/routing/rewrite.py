@@ -23,7 +23,7 @@ def public(found: Recognized, topology: Topology, address_map: AddressMap) -> st
     if not shown or not found.local:
         return found.address
     address = f"{found.local}@{shown}"
-    pair = address_map.by_internal(address)
+    pair = address_map.find(address)
     return pair.public if pair else address
 
 
@@ -35,7 +35,7 @@ def _public_name_address(found: Recognized, name: NotesName, owner: System, topo
     at_public = topology.is_public(found.domain)
     if at_public and not found.local.upper().startswith("IMCEA"):
         return found.address
-    domain = owner.public_domain or (found.domain if at_public else next(iter(owner.domains), None))
+    domain = owner.public_domain or (found.domain if at_public else topology.own_domain(owner))
     return f"{name.encode()}@{domain}" if domain else found.address
 
 
@@ -44,7 +44,7 @@ def internal(found: Recognized, system: System, topology: Topology, address_map:
     if found.pair and found.owner is system:
         return _enveloped_pair(found.pair, system, topology, address_map)
     if found.name and found.owner is system:
-        domain = system.envelope_domain or next(iter(system.domains), system.public_domain)
+        domain = system.envelope_domain or topology.own_domain(system)
         local = quote(found.name.domino) if found.name.domino.isascii() else found.name.encode()
         return f"{local}@{domain}" if domain else found.address
     is_home = topology.owner(found.domain) is system and not found.pair

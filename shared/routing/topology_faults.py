@@ -12,6 +12,7 @@ from shared.configuration.systems import System
 from shared.mail.address import domain_key
 from shared.routing.address_map import MAX_FAULTS, AddressMap
 from shared.routing.recognize import pair_owner
+from shared.routing.route import Gateway
 from shared.routing.topology import Topology
 
 
@@ -46,6 +47,17 @@ def map_faults(systems: Sequence[System], address_map: AddressMap, file: str) ->
         if pair_owner(pair, topology) is None:
             found.append(f"{where}: internal {pair.internal} belongs to no system; add its domain to systems[].domains")
     return found[:MAX_FAULTS]
+
+
+def postmaster_faults(systems: Sequence[System], gateway: Gateway) -> Iterator[str]:
+    """Yield what is wrong with the gateway's postmaster: mail to it must never come back to the gateway."""
+    if gateway.postmaster is None:
+        return
+    topology, domain = Topology(systems), gateway.postmaster.rpartition("@")[2]
+    if domain_key(domain) in gateway.hostnames and not topology.is_listed(domain):
+        yield f"postmaster: {gateway.postmaster} is at the gateway's own hostname; name a person in one of the systems"
+    elif not topology.is_ours(domain):
+        yield f"postmaster: {domain} is not a domain of any system; name a person in one of the systems"
 
 
 def _names(systems: Sequence[System]) -> Iterator[str]:

@@ -17,10 +17,11 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
+from shared.configuration.addresses import AddressSettings
 from shared.configuration.redis import RedisSettings
 from shared.operations import embedded_redis
 from shared.spool import keys
-from tests.support.ingress import RECIPIENT, SENDER, RawClient, Running, running, settings, spooled
+from tests.support.ingress import RECIPIENT, SENDER, SYSTEMS, RawClient, Running, running, settings, spooled
 
 CONTENT = b"From: a@notes.example.com\r\nSubject: x\r\n\r\nHello\r\n"
 
@@ -432,3 +433,41 @@ def test_the_standard_library_sends_a_message(ingress: Running, redis_client: re
         assert client.send_message(message) == {}
     [(_, content)] = spooled(redis_client)
     assert b"\r\n.\r\n..\r\n" in content
+
+
+def test_mail_to_the_gateway_itself_is_refused_or_goes_to_its_postmaster(redis_settings: RedisSettings) -> None:
+    own = ("MAILER-DAEMON@gateway.example.com", "postmaster@GATEWAY.example.com", '"mailer-daemon"@gateway.example.com')
+    given = settings(redis_settings)
+    with running(given) as ingress, RawClient(ingress.port) as client:
+        client.greet().ask("MAIL FROM:<>")
+        replies = [client.ask(f"RCPT TO:<{address}>") for address in (*own, "nobody@gateway.example.com")]
+        assert replies == ["550 5.1.1 No such recipient here"] * 4
+    with (
+        running(given.model_copy(update={"postmaster": "admin@exchange.example.com"})) as ingress,
+        RawClient(ingress.port) as client,
+    ):
+        client.greet().ask("MAIL FROM:<>")
+        assert [client.ask(f"RCPT TO:<{address}>")[:3] for address in own] == ["250"] * 3
+        assert client.ask("RCPT TO:<nobody@gateway.example.com>") == "550 5.1.1 No such recipient here"
+
+
+def test_unknown_recipients_of_a_system_of_mapped_ones_are_refused(
+    redis_settings: RedisSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "public,internal,notes_name,aliases\njane@example.com,jroe@exchange.example.com,,jr@example.com\n"
+    )
+    systems = [SYSTEMS[0], {**SYSTEMS[1], "recipients": "mapped"}]
+    given = settings(redis_settings, systems).model_copy(update={"addresses": AddressSettings(map=tmp_path / "a.csv")})
+    with running(given) as ingress, RawClient(ingress.port) as client:
+        client.greet().ask(f"MAIL FROM:<{SENDER}>")
+        known = (
+            "jane@example.com",
+            "jroe@exchange.example.com",
+            "JR@example.com",
+            "jroe%exchange.example.com%ACME@notes.example.com",
+        )
+        assert [client.ask(f"RCPT TO:<{address}>")[:3] for address in (*known, "joe@fabrikam.test")] == ["250"] * 5
+        unknown = ("nobody@exchange.example.com", "nobody@example.com", "nobody%exchange.example.com@notes.example.com")
+        replies = [client.ask(f"RCPT TO:<{address}>") for address in unknown]
+        assert replies == ["550 5.1.1 No such recipient here"] * 3

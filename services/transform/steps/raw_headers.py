@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from urllib.parse import quote_from_bytes
 
 from services.transform.pipeline import Context, Step, StepMessage
+from services.transform.public.fields import FIELDS
 from services.transform.scope import OpenMessage, leaves_notes, open_messages
-from services.transform.steps.addresses import FIELDS
 from shared.mail.address_list import read_addresses, write_name
 from shared.mail.charset import read_unlabelled
 from shared.mail.edits import Edit

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingress import replies
-from services.ingress.admission import STALE_SECONDS, Load, admit, admit_hops, admit_size
+from services.ingress.admission import STALE_SECONDS, Load, admit, admit_hops, admit_recipient, admit_size
 from services.ingress.limits import ByteBudget, SessionLimit
 from services.ingress.replies import Refusal
 from services.ingress.sources import Sources, certificate_names, client_address, name_matches
 from shared.configuration.ingress import IngressSettings
 from shared.configuration.redis import RedisSettings
 from shared.configuration.systems import System
+from shared.routing.route import NoRoute, Route
 
 REDIS, INGRESS = RedisSettings(), IngressSettings()
 
@@ -33,6 +34,14 @@ REDIS, INGRESS = RedisSettings(), IngressSettings()
 )
 def test_mail_is_taken_while_the_spool_is_there_durable_and_not_full(load: Load, refusal: Refusal | None) -> None:
     assert admit(load, 100.0, REDIS) == refusal
+
+
+def test_a_recipient_without_a_route_or_unknown_to_his_system_is_refused() -> None:
+    assert admit_recipient(Route("notes", "a@notes.example.com", "a@example.com")) is None
+    unknown = Route("notes", "a@notes.example.com", "a@example.com", unknown="not mapped")
+    assert admit_recipient(unknown) == (replies.UNKNOWN_RECIPIENT, "not mapped")
+    assert admit_recipient(NoRoute("no relaying")) == (replies.RELAY_ACCESS_DENIED, "no relaying")
+    assert admit_recipient(NoRoute("nobody", is_unknown=True)) == (replies.UNKNOWN_RECIPIENT, "nobody")
 
 
 def test_size_and_hops_have_limits() -> None:

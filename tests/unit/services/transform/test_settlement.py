@@ -168,7 +168,7 @@ def test_the_null_sender_is_never_answered(leased: LeasedMessage) -> None:
 
 def test_an_internal_address_that_stays_in_a_header_is_counted(leased: LeasedMessage, router: Router) -> None:
     before = REGISTRY.get_sample_value("causeway_internal_address_leaks_total") or 0.0
-    content = b"From: john@example.com (or jd@notes.example.com)\r\n\r\nHello\r\n"  # comments are not addresses
+    content = b"From: <@notes.example.com:john@example.com>\r\n\r\nHello\r\n"  # a route names hosts, not people
     settlement_of(leased, content, router, SETTINGS, now=NOW)
     assert REGISTRY.get_sample_value("causeway_internal_address_leaks_total") == before + 1
 

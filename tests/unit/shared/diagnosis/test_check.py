@@ -12,6 +12,7 @@ from shared.configuration.endpoint import Endpoint
 from shared.configuration.file import load
 from shared.configuration.redis import RedisSettings, Sentinel
 from shared.diagnosis.check import (
+    address_pairs,
     all_faults,
     environment_warnings,
     faults_before_start,
@@ -148,6 +149,35 @@ def test_a_map_that_cannot_be_used_is_a_fault(folder: Folder) -> None:
     assert "a.csv:2" in fault
     (folder.path / "a.csv").write_bytes(b"\xff\n")
     assert "UTF-8" in folder.check()[0]
+    assert address_pairs(load(folder.file)) is None
+
+
+def test_the_pairs_of_a_map_are_counted_and_none_at_all_are_a_warning(folder: Folder) -> None:
+    folder.write("addresses: {map: a.csv}")
+    (folder.path / "a.csv").write_text("public,internal\na@example.com,x@n.example.com\n")
+    assert (address_pairs(load(folder.file)), folder.check(), folder.warnings()) == (1, [], [])
+    (folder.path / "a.csv").write_text("public,internal\n")
+    (warning,) = folder.warnings()
+    assert warning.endswith("a.csv has no pairs: only the domain rules rewrite addresses")
+
+
+def test_mapped_recipients_need_a_map(folder: Folder) -> None:
+    folder.write(notes=f"{FROM_NOTES}, default_route: exchange, recipients: mapped")
+    assert folder.check() == ["systems[0].recipients: mapped, but there is no map: name addresses.map, or write any"]
+
+
+@pytest.mark.parametrize(
+    ("postmaster", "said"),
+    [
+        ("postmaster@n.example.com", None),
+        ("postmaster@mx.example.com", "postmaster: postmaster@mx.example.com is at the gateway's own hostname"),
+        ("admin@elsewhere.example", "postmaster: elsewhere.example is not a domain of any system"),
+    ],
+)
+def test_a_postmaster_whose_mail_would_come_back_is_a_fault(folder: Folder, postmaster: str, said: str | None) -> None:
+    folder.write(f"postmaster: {postmaster}")
+    found = folder.check()
+    assert [fault.partition(";")[0] for fault in found] == ([said] if said else [])
 
 
 @pytest.mark.parametrize(
