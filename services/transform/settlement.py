@@ -9,7 +9,7 @@ from traceback import format_exception
 from services.transform.deadline import DeadlineExceeded, deadline
 from services.transform.further import further_message
 from services.transform.pipeline import Context, Conversion, Recall, Step, StepReport, convert, nothing_remembered
-from services.transform.plan import plan
+from services.transform.split import split_by_system
 from services.transform.steps import ORDER
 from services.transform.steps.addresses import leaks_after
 from shared.configuration.settings import Settings
@@ -87,10 +87,10 @@ class _Conversions:
 
     def settlement(self) -> Settlement:
         envelope, lease = self.leased.envelope, self.leased.lease
-        planned = plan(envelope, len(self.content), self.router, self.now)
-        if planned.unrouted and envelope.sender is None:
-            return Parked(lease, "no_route", "; ".join(one.public for one in planned.unrouted.recipients))
-        converted = [(delivery, self._conversion(delivery.system)) for delivery in planned.deliveries]
+        split = split_by_system(envelope, len(self.content), self.router, self.now)
+        if split.unrouted and envelope.sender is None:
+            return Parked(lease, "no_route", "; ".join(one.public for one in split.unrouted.recipients))
+        converted = [(delivery, self._conversion(delivery.system)) for delivery in split.deliveries]
         further = [
             further_message(one, envelope, delivery, self.now)
             for delivery, conversion in converted
@@ -99,9 +99,9 @@ class _Conversions:
         return Transformed(
             lease,
             tuple(NewDelivery(delivery, conversion.edits) for delivery, conversion in converted),
-            (*self._failure_reports(planned.unrouted), *further),
+            (*self._failure_reports(split.unrouted), *further),
             tuple(memory for _, conversion in converted for memory in conversion.memories),
-            tuple(recipient.public for recipient in planned.unrouted.recipients) if planned.unrouted else (),
+            tuple(recipient.public for recipient in split.unrouted.recipients) if split.unrouted else (),
         )
 
     def _failure_reports(self, unrouted: Delivery | None) -> Iterator[Message]:

@@ -15,10 +15,10 @@ NO_ROUTE = Reply(550, "The recipient's address leads to no mail system here", "5
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Split:
     """What a message is split into.
 
-    deliveries: one a system, by the system's name. unrouted: of the recipients whose address leads nowhere, a
+    deliveries: one per system, sorted by its name. unrouted: of the recipients whose address leads nowhere, a
     delivery that failed before it began, or None; its system is the one that the sender is told from.
     """
 
@@ -26,8 +26,8 @@ class Plan:
     unrouted: Delivery | None = None
 
 
-def plan(envelope: Envelope, size: int, router: Router, now: float) -> Plan:
-    """Route every recipient of a message of `size` octets.
+def split_by_system(envelope: Envelope, size: int, router: Router, now: float) -> Split:
+    """Route every recipient of a message of `size` bytes.
 
     Recipients that the destination knows by one address become one, which asks for all the reports that they asked for.
     """
@@ -44,7 +44,7 @@ def plan(envelope: Envelope, size: int, router: Router, now: float) -> Plan:
         key = _key(route.address)
         same[key] = _merged(same[key], addressed) if key in same else addressed
     base = _delivery(envelope, size, router, now)
-    return Plan(
+    return Split(
         tuple(_part(base, system, recipients.values()) for system, recipients in sorted(routed.items())),
         _part(base, _answering_system(base, router), unrouted) if unrouted else None,
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.transform.plan import plan
+from services.transform.split import split_by_system
 from shared.configuration.systems import System
 from shared.mail.envelope import Envelope, Notify, Recipient
 from shared.routing.address_map import read
@@ -25,7 +25,7 @@ def test_each_system_gets_one_delivery(envelope: Envelope) -> None:
     partner = System(name="partner", kind="domino", domains=["partner.example.net"])
     router = Router([NOTES, EXCHANGE, partner])
     both = to(envelope, "a@exchange.example.com", "x@partner.example.net", "b@exchange.example.com")
-    first, second = plan(both, 100, router, NOW).deliveries
+    first, second = split_by_system(both, 100, router, NOW).deliveries
     assert (first.id, first.system) == (f"{envelope.id}-exchange", "exchange")
     assert (second.id, second.system) == (f"{envelope.id}-partner", "partner")
     assert [one.original for one in first.recipients] == ["a@exchange.example.com", "b@exchange.example.com"]
@@ -34,7 +34,7 @@ def test_each_system_gets_one_delivery(envelope: Envelope) -> None:
 
 def test_a_delivery_bears_the_public_sender_and_all_that_was_asked(envelope: Envelope, router: Router) -> None:
     asked = replace(envelope, body="8BITMIME", smtputf8=True, ret="FULL", envid="QQ314159")
-    [delivery] = plan(asked, 100, router, NOW).deliveries
+    [delivery] = split_by_system(asked, 100, router, NOW).deliveries
     assert delivery.sender == "john@example.com"
     assert (delivery.body, delivery.smtputf8, delivery.ret, delivery.envid) == ("8BITMIME", True, "FULL", "QQ314159")
     assert (delivery.size, delivery.received_at, delivery.created_at) == (100, envelope.received_at, NOW)
@@ -42,7 +42,7 @@ def test_a_delivery_bears_the_public_sender_and_all_that_was_asked(envelope: Env
 
 
 def test_the_null_sender_stays_null(envelope: Envelope, router: Router) -> None:
-    [delivery] = plan(replace(envelope, sender=None), 100, router, NOW).deliveries
+    [delivery] = split_by_system(replace(envelope, sender=None), 100, router, NOW).deliveries
     assert delivery.sender is None
 
 
@@ -65,7 +65,7 @@ def test_recipients_of_one_address_become_one_with_all_their_wishes(
     joined: tuple[Notify, ...],
 ) -> None:
     twice = (Recipient("jane@exchange.example.com", first), Recipient("jane@EXCHANGE.example.com", second))
-    [delivery] = plan(replace(envelope, recipients=twice), 100, router, NOW).deliveries
+    [delivery] = split_by_system(replace(envelope, recipients=twice), 100, router, NOW).deliveries
     [recipient] = delivery.recipients
     assert recipient.original == "jane@exchange.example.com"
     assert recipient.notify == joined
@@ -73,10 +73,10 @@ def test_recipients_of_one_address_become_one_with_all_their_wishes(
 
 def test_a_recipient_without_a_route_is_refused(envelope: Envelope) -> None:
     router = Router([NOTES.model_copy(update={"default_route": None}), EXCHANGE])
-    planned = plan(to(envelope, "jane@exchange.example.com", "x@elsewhere.example.net"), 100, router, NOW)
-    assert [one.system for one in planned.deliveries] == ["exchange"]
-    assert planned.unrouted is not None
-    [refused] = planned.unrouted.recipients
+    split = split_by_system(to(envelope, "jane@exchange.example.com", "x@elsewhere.example.net"), 100, router, NOW)
+    assert [one.system for one in split.deliveries] == ["exchange"]
+    assert split.unrouted is not None
+    [refused] = split.unrouted.recipients
     assert (refused.public, refused.state) == ("x@elsewhere.example.net", "refused")
     assert refused.reply is not None
     assert refused.reply.enhanced == "5.1.2"
@@ -85,19 +85,19 @@ def test_a_recipient_without_a_route_is_refused(envelope: Envelope) -> None:
 def test_a_refusal_is_told_from_a_system_whose_mail_reaches_the_sender(envelope: Envelope) -> None:
     router = Router([INTERNET, EXCHANGE, NOTES.model_copy(update={"default_route": None})])
     shared_domain = replace(to(envelope, "x@elsewhere.example.net"), sender="john@example.com")
-    planned = plan(shared_domain, 100, router, NOW)
-    assert planned.unrouted is not None
-    assert planned.unrouted.system == "exchange"
+    split = split_by_system(shared_domain, 100, router, NOW)
+    assert split.unrouted is not None
+    assert split.unrouted.system == "exchange"
 
 
 def test_without_recipients_there_is_nothing_to_deliver(envelope: Envelope, router: Router) -> None:
-    planned = plan(to(envelope), 100, router, NOW)
-    assert (planned.deliveries, planned.unrouted) == ((), None)
+    split = split_by_system(to(envelope), 100, router, NOW)
+    assert (split.deliveries, split.unrouted) == ((), None)
 
 
 def test_an_address_beyond_ascii_from_the_map_asks_for_smtputf8(envelope: Envelope) -> None:
     row = "public,internal\njuergen@example.com,jürgen@exchange.example.com\n"
     router = Router([NOTES, EXCHANGE], read(row, "addresses.csv"))
     both = to(envelope, "juergen@example.com")
-    [delivery] = plan(both, 100, router, NOW).deliveries
+    [delivery] = split_by_system(both, 100, router, NOW).deliveries
     assert (delivery.recipients[0].address, delivery.smtputf8) == ("jürgen@exchange.example.com", True)
