@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
+from webencodings.labels import LABELS
 
 Network = IPv4Network | IPv6Network
 
@@ -17,6 +18,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_NOT_A_DEFAULT = frozenset({"replacement", "utf-16be", "utf-16le", "x-user-defined"})
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -67,6 +69,13 @@ def _check_domain(value: Any) -> Any:
     return domain
 
 
+def _check_charset(value: Any) -> Any:
+    """Let through a label of the WHATWG registry whose text goes with ASCII."""
+    if isinstance(value, str) and LABELS.get(value.strip().lower(), "replacement") in _NOT_A_DEFAULT:
+        raise ValueError(f'"{value}" is not a known character set: write for example iso-8859-2 or windows-1251')
+    return value.strip() if isinstance(value, str) else value
+
+
 def _check_positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("must be greater than zero: write for example 30s")
@@ -92,4 +101,5 @@ Cidr = Annotated[Network, BeforeValidator(_parse_network)]
 File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Hostname = Annotated[str, BeforeValidator(_check_hostname)]
 Domain = Annotated[str, BeforeValidator(_check_domain)]
+Charset = Annotated[str, BeforeValidator(_check_charset)]
 Name = Annotated[str, BeforeValidator(_check_name)]

@@ -10,6 +10,7 @@ An edit replaces the octets of one address (of its domain, where only that chang
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from services.transform.pipeline import Context, Step, StepMessage
@@ -20,6 +21,7 @@ from shared.mail.header import Field, read_fields
 from shared.mail.mime import Entity
 from shared.routing.router import Router
 
+_RAW = re.compile("[\udc80-\udcff]")
 FIELDS = frozenset(
     {
         *("from", "sender", "reply-to", "to", "cc", "bcc"),  # RFC 5322 section 3.6.2, 3.6.3
@@ -87,12 +89,17 @@ def _address_fields(fields: Iterable[Field]) -> Iterator[Field]:
 def _edits_of(content: bytes, mailbox: Mailbox, router: Router, humanize_names: bool) -> Iterator[Edit]:
     if mailbox.name_span and (humanize_names or "@" in mailbox.name):
         name = router.public_name(mailbox.name)
-        if name != mailbox.name:
-            start, end = mailbox.name_span
+        start, end = mailbox.name_span
+        if name != mailbox.name and _is_writable(name, content[start:end]):
             yield Edit(start, end, write_name(name, quoted=content.startswith(b'"', start)))
     public = router.public(mailbox.address)
     if public != mailbox.address:
         yield _address_edit(content, mailbox, public)
+
+
+def _is_writable(name: str, raw: bytes) -> bool:
+    """Whether a new name keeps every character: not raw ISO-2022-JP, nor raw bytes beside decoded encoded words."""
+    return b"\x1b" not in raw and (b"=?" not in raw or not _RAW.search(name))
 
 
 def _address_edit(content: bytes, mailbox: Mailbox, public: str) -> Edit:

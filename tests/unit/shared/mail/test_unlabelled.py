@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.mail.charset import read_unlabelled, recognise
+from shared.mail.unlabelled import read_unlabelled, recognise
 
 
 @given(st.binary(max_size=200))
