@@ -12,18 +12,20 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from shared.mail import multibyte
 
 _SHIFT_OUT, _SHIFT_IN = b"\x0e", b"\x0f"
 _TO_ASCII = b"\x1b(B"
 _SWITCH = re.compile(rb"\x1b(?:\$[@AB]|\$\([@ABCDOPQ]|\([BHIJ]|&@)|[\x0e\x0f]")
-_SPAN = re.compile(rb"[^\x0e\x0f\x1b]++|\x1b")
-_PAIRS = re.compile(rb"(?:[!-~]{2}){1,4096}+|[\x00- \x7f]++|[!-~\x80-\xff\x0e\x0f\x1b]")
-_SINGLES = re.compile(rb"[\x00-\x0d\x10-\x1a\x1c-\x7f]++|[\xa1-\xdf]++|[\x80-\xff\x0e\x0f\x1b]")
-_KATAKANA = re.compile(rb"[!-_]++|[\x00-\x0d\x10-\x1a\x1c- \x7f]++|[\x60-\x7e\x80-\xff\x0e\x0f\x1b]")
+_SPAN = re.compile(rb"(?:[^\x0e\x0f\x1b]++|\x1b(?!\$[@AB]|\$\([@ABCDOPQ]|\([BHIJ]|&@))++|[\x0e\x0f\x1b]")
+_PAIRS = re.compile(rb"(?:[!-~]{2}){1,4096}+|[\x00-\x0d\x10-\x1a\x1c- \x7f]++|[\x80-\xff\x0e\x0f\x1b]++|[!-~]")
+_SINGLES = re.compile(rb"[\x00-\x0d\x10-\x1a\x1c-\x7f]++|[\xa1-\xdf]++|[\x80-\xa0\xe0-\xff\x0e\x0f\x1b]++")
+_KATAKANA = re.compile(rb"[!-_]++|[\x00-\x0d\x10-\x1a\x1c- \x7f]++|[\x60-\x7e\x80-\xff\x0e\x0f\x1b]++")
 _TO_HIGH = bytes(octet | 0x80 if 0x21 <= octet <= 0x7E else octet for octet in range(256))
 _PAIR = re.compile(rb"..", re.DOTALL)
+_UNREADABLE = b"\x0e\x0f\x1b"
 _ROMAN = str.maketrans({"\\": "¥", "~": "‾"})
 
 Read = Callable[[bytes], str]
@@ -97,8 +99,7 @@ def _sets() -> dict[bytes, _Set]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """Bytes of one kind in one state: `text` is what they mean, `width` bytes a character."""
 
     start: int
@@ -155,7 +156,7 @@ class Iso2022Jp:
                     position = switch.end()
                     continue
             span = _SPAN.match(octets, position)
-            end = span.end() if span and octets[position] not in b"\x0e\x0f" else position + 1
+            end = span.end() if span else position + 1
             enter = (b"" if state == _TO_ASCII else state) + (_SHIFT_OUT if is_shifted else b"")
             leave = (_SHIFT_IN if is_shifted else b"") + (b"" if state == _TO_ASCII else _TO_ASCII)
             one = _KANA if is_shifted else sets[state]
@@ -168,18 +169,26 @@ def _read(one: _Set, found: re.Match[bytes], enter: bytes, leave: bytes) -> Iter
     """Yield the piece, or its characters one by one where some of them mean nothing."""
     start, end = found.span()
     octets = found[0]
-    if octets[0] not in b"\x0e\x0f\x1b" and (octets[0] < 0x20 or (one.width == 2 and octets[0] in b" \x7f")):
+    first = octets[0]
+    if first in _UNREADABLE or (one.width == 2 and first >= 0x80):
+        yield _Piece(start, end, _unread(octets), 1, enter, leave)
+        return
+    if first < 0x20 or (one.width == 2 and first in b" \x7f"):
         yield _Piece(start, end, octets.decode("ascii"), 1, enter, leave)
         return
     try:
-        text = one.read(octets) if len(octets) >= one.width and octets[0] not in b"\x0e\x0f\x1b" else None
+        text = one.read(octets) if len(octets) >= one.width else ""
     except UnicodeDecodeError:
-        text = None
-    if text is not None and len(text) * one.width == len(octets):
+        text = ""
+    if len(text) * one.width == len(octets):
         yield _Piece(start, end, text, one.width, enter, leave)
-    elif len(octets) <= one.width:
-        yield _Piece(start, end, "".join(chr(0xDC00 + octet) for octet in octets), 1, enter, leave)
+    elif len(octets) <= one.width or one.width == 1:
+        yield _Piece(start, end, _unread(octets), 1, enter, leave)
     else:
         for at in range(start, end, one.width):
             for single in one.pieces.finditer(found.string, at, at + one.width):
                 yield from _read(one, single, enter, leave)
+
+
+def _unread(octets: bytes) -> str:
+    return "".join([chr(0xDC00 + octet) for octet in octets])

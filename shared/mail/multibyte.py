@@ -141,7 +141,7 @@ def _supplied(missing: Mapping[bytes, str]) -> Callable[[UnicodeError], tuple[st
         for length in (2, 1):
             octets = error.object[error.start : error.start + length]
             if octets in missing:
-                return missing[octets], error.start + length
+                return missing[octets], error.start + len(octets)
         raise error
 
     return supply
