@@ -13,6 +13,7 @@ from encodings.aliases import aliases
 
 import endec
 import pytest
+from endec.exceptions import DecodeError, EncodeError
 from webencodings.labels import LABELS
 
 from services.transform.app import dry_run
@@ -86,7 +87,7 @@ def test_every_label_of_the_registry_keeps_its_text(label: str) -> None:
 def is_in(character: str, encoding: str) -> bool:
     try:
         return endec.decode(endec.encode(character, encoding), encoding) == character
-    except (UnicodeError, endec.exceptions.EncodeError):
+    except (UnicodeError, EncodeError):
         return False
 
 
@@ -120,7 +121,7 @@ def test_every_character_is_read_as_the_registry_has_it(encoding: str) -> None:
     for octets in sequences:
         try:
             expected = endec.decode(octets, encoding)
-        except endec.exceptions.DecodeError:
+        except DecodeError:
             continue
         assert charset.decode(octets) == expected, octets
 
