@@ -125,7 +125,7 @@ class Multibyte:
 
     @cached_property
     def _runs(self) -> re.Pattern[bytes]:
-        return re.compile(_ASCII + rb"|(?:" + self.character + rb"){1,4096}+|[\x80-\xff]")
+        return re.compile(_ASCII + rb"|(?:" + self.character + rb"){1,64}+|[\x80-\xff]")
 
     @cached_property
     def _handler(self) -> str:
