@@ -28,7 +28,9 @@ from services.transform.bounces.text import domino_failures, notes_failures
 from services.transform.doclinks.ndl import read_links
 from services.transform.dry_run import BARE_SYSTEMS, try_out
 from services.transform.editing.content_ids import mentions
+from services.transform.editing.text_body import Replacement, read_text
 from services.transform.html import text as html_text
+from services.transform.html.declared import declared_charset
 from services.transform.html.outlook import reductions
 from services.transform.html.tokens import tokens
 from services.transform.tnef.message import read_message
@@ -45,6 +47,7 @@ from shared.mail.encoded_words import decode_words, encode_words
 from shared.mail.header import fold, parameters
 from shared.mail.mime import Limits, parse
 from shared.mail.transfer import decode, encode_text
+from shared.mail.unlabelled import recognise
 from shared.routing.calendar_addresses import internal_calendar_addresses
 from shared.routing.router import Router
 
@@ -83,6 +86,8 @@ PIECES = (
         "=3D",
         "=\r\n",
     ),
+    *("\x1b", "\x1b$B", "\x1b(B", "\x1b$B2q\x1b(B", "\x1b$B~~\x1b(B", "\x0e", "\x0e1\x0f", "<meta charset="),
+    *("\udc82\udca0", "\udc82", "\udc82\udca0a", "\udc8f\udca2\udcb7", "\udca2A", "\udc810\udc810", "\udca8\udcbc"),
     *(";a", "; a=b", ';a="', ";a='", ";a*0=b", ";a*1*=%41", ";name=(", "; filename=", ";a*=''", ";a*99999=b", ";;"),
     *(
         "<!--",
@@ -303,6 +308,17 @@ def _messages() -> Iterator[tuple[str, Reader]]:
             yield f"{' to '.join(direction)}: {place}", _convert(before, after, direction)
 
 
+CHARSETS = ("utf-8", "iso-8859-1", "iso-2022-jp", "shift_jis", "euc-jp", "big5", "gb18030", "ks_c_5601-1987")
+
+
+def _edited(label: str, octets: bytes) -> None:
+    """Read text and put something between its characters, at a thousand places."""
+    content = b"Content-Type: text/html; charset=" + label.encode("ascii") + b"\r\n\r\n" + octets
+    if body := read_text(content, parse(content, UNBOUNDED)):
+        places = range(0, len(body.text), max(1, len(body.text) // 1000))
+        body.edits([Replacement(place, place, "x") for place in places])
+
+
 READERS: dict[str, Reader] = {
     "mime.parse": _of_octets(lambda octets: parse(octets, UNBOUNDED)),
     "mime.parse, multipart": _of_octets(
@@ -315,6 +331,9 @@ READERS: dict[str, Reader] = {
     "decode_words": decode_words,
     "encode_words": encode_words,
     "fold": lambda text: fold("X", text),
+    **{f"charset, {label}": _of_octets(partial(_edited, label)) for label in CHARSETS},
+    "unlabelled.recognise": _of_octets(lambda octets: (recognise(octets), recognise(octets + b"\xe9", "iso-8859-2"))),
+    "html.declared_charset": _of_octets(declared_charset),
     "transfer.decode, base64": _of_octets(lambda octets: decode(octets, "base64")),
     "transfer.decode, quoted-printable": _of_octets(lambda octets: decode(octets, "quoted-printable")),
     "transfer.decode, uuencode": _of_octets(lambda octets: decode(b"begin 644 a\n" + octets, "uuencode")),

@@ -80,12 +80,9 @@ def decode_calendar(octets: bytes, charset: str | None) -> str:
     """
     told = _LOTUS_CHARSET.search(octets, 0, 4096)
     for name in (charset, told[1].decode("ascii") if told else None):
-        codec = charsets.codec(name) if name else None
-        if codec and codec != "ascii":
-            try:
-                return octets.decode(codec).removeprefix("\ufeff")
-            except UnicodeDecodeError:
-                continue
+        text = charsets.decode(octets, name) if name and not charsets.is_ascii(name) else None
+        if text is not None:
+            return text.removeprefix("\ufeff")
     return charsets.guess(octets).removeprefix("\ufeff")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.configuration.section import Section
-from shared.configuration.values import Cidr, Domain, File, MailDomain, Name
+from shared.configuration.values import Charset, Cidr, Domain, File, MailDomain, Name
 
 TlsLevel = Literal["none", "opportunistic", "required", "verify"]
 """In the clear; encrypted if offered; encrypted, any certificate; encrypted, CA and name verified."""
@@ -65,7 +65,8 @@ class System(Section):
     public_domain: the domain that everyone else sees instead of the internal ones. envelope_domain: replaces the domain
     of recipients in RCPT TO, null to keep it. default_route: the system that gets its mail for all other domains, null
     to refuse it. encapsulation: whether Notes rich text is kept in mail delivered to the system. recipients: `mapped`
-    refuses recipients in our domains that the address map does not know. smart_hosts: the next hops.
+    refuses recipients in our domains that the address map does not know. default_charset: of its mail that declares
+    none and whose bytes do not show it, null to leave such text as it is. smart_hosts: the next hops.
     """
 
     name: Name
@@ -79,4 +80,5 @@ class System(Section):
     default_route: str | None = None
     encapsulation: Literal["keep", "strip"] = "keep"
     recipients: Literal["any", "mapped"] = "any"
+    default_charset: Charset | None = None
     smart_hosts: list[SmartHost] = []

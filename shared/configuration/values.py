@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
+from webencodings.labels import LABELS
 
 Network = IPv4Network | IPv6Network
 
@@ -19,6 +20,7 @@ _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 _LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+")
 _LITERAL = re.compile(r"\[(ipv6:)?([0-9a-f.:]+)\]")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_NOT_A_DEFAULT = frozenset({"replacement", "utf-16be", "utf-16le", "x-user-defined"})
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -94,6 +96,13 @@ def _check_mail_address(value: str) -> str:
     return value
 
 
+def _check_charset(value: Any) -> Any:
+    """Let through a label of the WHATWG registry whose text goes with ASCII."""
+    if isinstance(value, str) and LABELS.get(value.strip().lower(), "replacement") in _NOT_A_DEFAULT:
+        raise ValueError(f'"{value}" is not a known character set: write for example iso-8859-2 or windows-1251')
+    return value.strip() if isinstance(value, str) else value
+
+
 def _check_positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("must be greater than zero: write for example 30s")
@@ -121,4 +130,5 @@ Hostname = Annotated[str, BeforeValidator(_check_hostname)]
 Domain = Annotated[str, BeforeValidator(_check_domain)]
 MailDomain = Annotated[str, BeforeValidator(_check_mail_domain)]
 MailAddress = Annotated[str, AfterValidator(_check_mail_address)]
+Charset = Annotated[str, BeforeValidator(_check_charset)]
 Name = Annotated[str, BeforeValidator(_check_name)]

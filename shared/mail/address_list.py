@@ -36,6 +36,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _COMMENT_SIGN = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BLANKS = re.compile(r"[ \t\r\n]+")
+_RAW = re.compile("[\udc80-\udcff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _PHRASE = re.compile(rf"[{ATEXT}]+(?: [{ATEXT}]+)*")
 _SILENT = ("blank", "comment")
@@ -134,7 +135,13 @@ def _read_any(content: bytes, start: int, end: int) -> tuple[Mailbox, ...]:
 
 
 def write_name(name: str, quoted: bool = False) -> bytes:
-    """Return a display name as it may stand before an angle bracket; `quoted` asks for quotes."""
+    """Return a display name as it may stand before an angle bracket; `quoted` asks for quotes.
+
+    Bytes of no known charset, which a name has as surrogate escapes, are written as they are, in quotes.
+    """
+    if _RAW.search(name) and _CONTROL.search(name) is None:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'.encode("utf-8", "surrogateescape")
     if not name.isascii() or not name.isprintable() or "=?" in name:
         return encode_words(name).encode("ascii")
     if _PHRASE.fullmatch(name) and not quoted:

@@ -86,10 +86,11 @@ def has_crlf_only(octets: bytes) -> bool:
 def encode_text(text: str) -> tuple[str, str, bytes]:
     """Return charset, transfer encoding and the encoded body, with CRLF lines, for new text.
 
-    us-ascii in 7bit where it fits, else utf-8 in quoted-printable or base64, whichever is shorter.
+    us-ascii in 7bit where it fits and has no escapes, which readers could take for those of ISO-2022-JP; else utf-8 in
+    quoted-printable or base64, whichever is shorter.
     """
     octets = _LINE_END.sub("\r\n", text).encode("utf-8", "replace")
-    if is_seven_bit(octets):
+    if is_seven_bit(octets) and b"\x1b" not in octets:
         return "us-ascii", "7bit", octets
     quoted, based = encode_quoted_printable(octets), encode_base64(octets)
     if len(quoted) <= len(based):

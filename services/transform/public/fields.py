@@ -49,6 +49,7 @@ TEXTS = frozenset(
 
 _TYPE = re.compile(rb"[ \t]*([!-:<-~]+)[ \t]*;\s*")
 _WEB = re.compile(r"https?://[^\s<>]*+", re.IGNORECASE)  # a link works as it is written only
+_RAW = re.compile("[\udc80-\udcff]")
 _JIS_ESCAPE = re.compile(r"\x1b(?:\$[@AB]|\$?\([A-Z])")
 
 
@@ -181,12 +182,17 @@ def _comment_edits(content: bytes, start: int, end: int, router: Router) -> Iter
 def _mailbox_edits(content: bytes, mailbox: Mailbox, router: Router, humanize_names: bool) -> Iterator[Edit]:
     if mailbox.name_span and (humanize_names or "@" in mailbox.name):
         name = router.public_name(mailbox.name)
-        if name != mailbox.name:
-            start, end = mailbox.name_span
+        start, end = mailbox.name_span
+        if name != mailbox.name and _is_writable(name, content[start:end]):
             yield Edit(start, end, write_name(name, quoted=content.startswith(b'"', start)))
     public = router.public(mailbox.address)
     if public != mailbox.address:
         yield _address_edit(content, mailbox, public)
+
+
+def _is_writable(name: str, raw: bytes) -> bool:
+    """Whether a new name keeps every character: not raw ISO-2022-JP, nor raw bytes beside decoded encoded words."""
+    return b"\x1b" not in raw and (b"=?" not in raw or not _RAW.search(name))
 
 
 def _address_edit(content: bytes, mailbox: Mailbox, public: str) -> Edit:

@@ -173,3 +173,8 @@ def test_time_grows_with_length_only(unit: bytes) -> None:
 
 def test_a_mailbox_needs_no_name() -> None:
     assert read_addresses(b"a@x") == (Mailbox("a@x", (0, 3), (2, 3)),)
+
+
+def test_bytes_of_no_known_charset_are_written_as_they_are() -> None:
+    """As encoded words in UTF-8 they would be no text at all."""
+    assert write_name('Dvo\udcf8\udce1k \\ "x"') == b'"Dvo\xf8\xe1k \\\\ \\"x\\""'
