@@ -63,6 +63,8 @@ class TransformSettings(Section):
     outlook_html: what becomes of the HTML that Outlook writes, on its way to Notes.
     unsupported_recurrence: what becomes of a Notes series that no rule of Outlook says: single meetings, a notice to
     its organizer, or nothing; the last two leave it as it is.
+    max_extra_messages: how many single meetings and notices are sent beside one message; a series that takes more is
+    left as it is, as one that is unsupported.
     series_memory: how long after the last date of a meeting is known what each side was told of it.
     endless_series: how far from now a series without an end goes on in Notes, which takes none without.
     forward_notice: what people outside Notes are told when they forward a Notes meeting to Notes, null for nothing;
@@ -77,6 +79,7 @@ class TransformSettings(Section):
     outlook_html: Literal["reduce", "keep"] = "reduce"
     unsupported_recurrence: Literal["explode", "notice", "pass"] = "explode"
     unsupported_recurrence_notice: RecurrenceNotice = RecurrenceNotice()
+    max_extra_messages: Annotated[int, Field(ge=0)] = 500
     series_memory: PositiveDuration = timedelta(days=180)
     endless_series: Annotated[PositiveDuration, AfterValidator(at_most_ten_years)] = timedelta(days=730)
     forward_notice: str | None = (
