@@ -13,6 +13,7 @@ _MIB = 1024 * 1024
 
 MAX_EDITS = 100_000
 MAX_OCCURRENCES = 20_000
+MAX_NESTED_BYTES = 64 * _MIB
 CPU_SECONDS = 3.0
 CPU_BYTES_PER_SECOND = 10 * _MIB
 
@@ -29,6 +30,7 @@ def budget_for(size: int, settings: TransformSettings) -> Budget:
             "extra_bytes": min(max(3 * _MIB // 2, 8 * size), 64 * _MIB),
             "text_bytes": 4 * _MIB + 8 * size,
             "edits": MAX_EDITS,
+            "nested_bytes": MAX_NESTED_BYTES,
             "occurrences": MAX_OCCURRENCES,
         },
         CPU_SECONDS + size / CPU_BYTES_PER_SECOND,

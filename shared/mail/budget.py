@@ -12,9 +12,10 @@ from typing import Literal
 
 from shared.errors import BudgetExceeded
 
-Resource = Literal["extra_messages", "extra_bytes", "text_bytes", "edits", "occurrences"]
+Resource = Literal["extra_messages", "extra_bytes", "text_bytes", "edits", "occurrences", "nested_bytes"]
 """extra_messages, extra_bytes: what is sent beside the message, envelopes included. text_bytes: what edits put in.
-edits: their number. occurrences: dates that recurrence rules were followed to."""
+edits: their number. occurrences: dates that recurrence rules were followed to. nested_bytes: of the messages attached
+inside Outlook's rich text, each with all that is in it."""
 
 _NO_LIMITS: Mapping[Resource, int] = MappingProxyType({})
 
@@ -55,3 +56,7 @@ class Budget:
         """Count the processor time of a step."""
         if self._cpu_seconds is not None:
             self._cpu_seconds = max(self._cpu_seconds - seconds, 0.001)
+
+
+UNLIMITED = Budget()
+"""For readers that are asked for one value and not for a message."""
