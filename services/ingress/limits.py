@@ -37,40 +37,53 @@ class SessionLimit:
 
 
 class Flight:
-    """The octets of messages that are coming in. A `Seat` is one session's share."""
+    """The bytes of messages that are coming in, in all and of each client. A `Seat` is one session's share.
 
-    def __init__(self, limit: int) -> None:
+    per_client: what all sessions of one client hold together, so that one that fills its share stops nobody else.
+    """
+
+    def __init__(self, limit: int, per_client: int) -> None:
         self._limit = limit
+        self._per_client = per_client
+        self._held: Counter[ClientAddress] = Counter()
         self.octets = 0
 
-    def seat(self) -> Seat:
+    def seat(self, client: ClientAddress) -> Seat:
         """Return an empty share."""
-        return Seat(self)
+        return Seat(self, client)
 
-    def _take(self, octets: int) -> bool:
-        if octets > 0 and self.octets + octets > self._limit:
+    def has_room(self, client: ClientAddress, octets: int) -> bool:
+        """Whether so many bytes more of a client are within both limits."""
+        return self.octets + octets <= self._limit and self._held[client] + octets <= self._per_client
+
+    def _take(self, client: ClientAddress, octets: int) -> bool:
+        if octets > 0 and not self.has_room(client, octets):
             return False
         self.octets += octets
+        self._held[client] += octets
+        if not self._held[client]:
+            del self._held[client]
         return True
 
 
 class Seat:
-    """One session's share of the octets in flight."""
+    """One session's share of the bytes in flight: what has arrived, never what was only announced."""
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: Flight, client: ClientAddress) -> None:
         self._flight = flight
+        self._client = client
         self._octets = 0
 
     def hold(self, octets: int) -> bool:
-        """Hold at least so many octets from now on; False, and no change, where that is over the limit."""
+        """Hold at least so many bytes from now on; False, and no change, where that is over a limit."""
         if octets <= self._octets:
             return True
-        if not self._flight._take(octets - self._octets):
+        if not self._flight._take(self._client, octets - self._octets):
             return False
         self._octets = octets
         return True
 
     def release(self) -> None:
         """Hold nothing."""
-        self._flight._take(-self._octets)
+        self._flight._take(self._client, -self._octets)
         self._octets = 0

@@ -164,12 +164,12 @@ class ServerSession(ServerConnection):
         size = mail.parameters.size or 0
         if refusal := admit_size(size, self._settings) or self._ingress.acceptance.refusal():
             return refusal
-        seat = self._ingress.flight.seat()
-        if not seat.hold(size):
+        if not self._ingress.flight.has_room(self._client, size):
             return replies.TOO_MUCH_IN_FLIGHT
         system, proved_by = source
         client = Client(str(self._client), self._helo, self._tls_facts, proved_by)
         pace = Pace(self._settings.data_timeout.total_seconds())
+        seat = self._ingress.flight.seat(self._client)
         self._transaction = Transaction(mail, system, client, seat, pace)
         return replies.SENDER_OK
 
@@ -236,7 +236,7 @@ class ServerSession(ServerConnection):
             refusal = replies.NO_RECIPIENTS
         else:
             transaction.chunks = bytearray() if transaction.chunks is None else transaction.chunks
-            refusal = self._make_room(transaction, len(transaction.chunks) + chunk.octets)
+            refusal = admit_size(len(transaction.chunks) + chunk.octets, self._settings)
         if refusal:
             self.reset()
             transaction = None
@@ -254,6 +254,9 @@ class ServerSession(ServerConnection):
             left -= len(piece)
             if transaction is not None and transaction.chunks is not None:
                 transaction.chunks += piece
+                if refusal := self._make_room(transaction, len(transaction.chunks)):
+                    self.reset()
+                    transaction = None
         if transaction is None or transaction.chunks is None:
             return refusal
         if not chunk.last:

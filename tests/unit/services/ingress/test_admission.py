@@ -100,22 +100,26 @@ def test_only_dns_names_of_a_verified_certificate_count() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60) | st.none()), max_size=60))
-def test_octets_in_flight_never_pass_the_limit_and_all_come_back(steps: list[tuple[int, int | None]]) -> None:
-    flight = Flight(100)
-    seats = [flight.seat() for _ in range(4)]
+def test_bytes_in_flight_never_pass_a_limit_and_all_come_back(steps: list[tuple[int, int | None]]) -> None:
+    """Seats 0 and 1 are of one client, 2 and 3 of another."""
+    flight, clients = Flight(100, 70), [ip_address(f"192.0.2.{seat // 2}") for seat in range(4)]
+    seats = [flight.seat(client) for client in clients]
     held = [0, 0, 0, 0]
     for seat, octets in steps:
+        own = slice(seat // 2 * 2, seat // 2 * 2 + 2)
         if octets is None:
             seats[seat].release()
             held[seat] = 0
         elif seats[seat].hold(octets):
             held[seat] = max(held[seat], octets)
         else:
-            assert sum(held) - held[seat] + octets > 100
+            assert sum(held) - held[seat] + octets > 100 or sum(held[own]) - held[seat] + octets > 70
         assert flight.octets == sum(held) <= 100
+        assert sum(held[own]) <= 70
     for one in seats:
         one.release()
     assert flight.octets == 0
+    assert all(flight.has_room(client, 70) for client in clients)
 
 
 def test_sessions_that_leave_make_room() -> None:
