@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from shared.configuration.endpoint import Endpoint
+from shared.runtime.scrapes import BoundedServer, Shared
 
 LIVE_SECONDS = 60.0
 """A loop that was not heard of for so long is stuck, unless its work on one message may take longer."""
@@ -111,13 +112,14 @@ class HealthServer:
         refresh: Callable[[], None] = lambda: None,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        """Bind. `refresh` brings gauges up to date before each scrape. Raises OSError where the address is taken."""
+        """Bind. `refresh` brings gauges up to date before metrics are made. Raises OSError where the port is taken."""
+        metrics = Shared(lambda: _metrics(refresh, registry))
 
         class Handler(_Handler):
             answers = {  # noqa: RUF012 (one table for one server)
                 "/livez": lambda: _verdict(health.live()),
                 "/readyz": lambda: _verdict(health.ready()),
-                "/metrics": lambda: _metrics(refresh, registry),
+                "/metrics": lambda: (200, CONTENT_TYPE_LATEST, metrics.get()),
             }
 
         self._server = _Server(listen.host, listen.port, Handler)
@@ -147,14 +149,12 @@ def _verdict(problem: str) -> Answer:
     return (503 if problem else 200), "text/plain; charset=utf-8", (problem or "ok").encode() + b"\n"
 
 
-def _metrics(refresh: Callable[[], None], registry: CollectorRegistry) -> Answer:
+def _metrics(refresh: Callable[[], None], registry: CollectorRegistry) -> bytes:
     refresh()
-    return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
+    return generate_latest(registry)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(BoundedServer):
     def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), handler)
