@@ -24,6 +24,7 @@ _CARRIED = frozenset(
     }
 )
 _MAX_LISTED = 30
+_MAX_LINE = 998
 
 
 def meeting_message(message: StepMessage, context: Context, calendar: bytes, method: str, text: str) -> Further:
@@ -37,7 +38,7 @@ def meeting_content(message: StepMessage, context: Context, calendar: bytes, met
     Its Message-ID follows from what it says, so that to convert the same message again makes the same one.
     """
     header = b"".join(
-        message.content[field.start : field.end] for field in message.root.fields if field.name in _CARRIED
+        _short(message.content[field.start : field.end]) for field in message.root.fields if field.name in _CARRIED
     )
     header = header if header.endswith(b"\n") or not header else header + b"\r\n"
     digest = hashlib.sha256(b"\0".join((context.envelope.id.encode(), context.destination.name.encode(), calendar)))
@@ -67,6 +68,14 @@ def notice_message(context: Context, component: Component, dates: Expansion, to:
         + fold("Content-Transfer-Encoding", encoding)
     )
     return context.extra_message(header + b"\r\n" + body, tuple(to), is_notice=True)
+
+
+def _short(field: bytes) -> bytes:
+    """Return a field as it is, or folded anew where a line is too long for a message of our own (RFC 5322 2.1.1)."""
+    if max(map(len, field.splitlines())) <= _MAX_LINE:
+        return field
+    name, _, value = field.decode("utf-8", "surrogateescape").partition(":")
+    return fold(name.rstrip(), value)
 
 
 def _line(start: Any, end: Any) -> str:
