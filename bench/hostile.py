@@ -13,6 +13,7 @@ import argparse
 import gc
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -401,6 +402,10 @@ def _event(number: int, *lines: str) -> str:
     return "\r\n".join(("BEGIN:VEVENT", f"UID:u{number}", start, "DURATION:PT1H", *lines, "END:VEVENT"))
 
 
+def _day(number: int) -> str:
+    return f"{number // 28 % 12 + 1:02}{number % 28 + 1:02}"
+
+
 def _image(number: int, head: str = "") -> str:
     return f"Content-Type: image/gif; name={number}.gif\r\nContent-ID: <{number}@>\r\n{head}\r\nx"
 
@@ -408,6 +413,11 @@ def _image(number: int, head: str = "") -> str:
 def _html(number: int) -> str:
     return "Content-Type: text/html\r\n\r\n" + "".join(f"<img src=cid:{one}@>" for one in range(number))
 
+
+_STREAM = b64encode(
+    b"\x78\x9f\x3e\x22\0\0" + b"".join((b"\x01\x0c\x80\x01\0\x05\0\0\0", b"text\0", (0x1C0).to_bytes(2, "little")))
+).decode()
+"""A stream of TNEF that says `text`."""
 
 STRUCTURES: dict[str, Callable[[int], str]] = {
     "parts": lambda n: _of_parts("\r\nx" for _ in range(n)),
@@ -454,6 +464,29 @@ STRUCTURES: dict[str, Callable[[int], str]] = {
         [_event(1, *(f"RDATE:{2030 + one // 336}{one // 28 % 12 + 1:02}{one % 28 + 1:02}T100000Z" for one in range(n)))]
     ),
     "recipients": lambda n: "To: " + ",\r\n ".join(f"a{one}@notes.example.com" for one in range(n)) + "\r\n\r\nx",
+    "irregular series, each in a part": lambda n: _of_parts(
+        _calendar(
+            [
+                _event(
+                    part,
+                    *(f"RDATE:2031{day // 28 % 12 + 1:02}{day % 28 + 1:02}T10{day % 60:02}00Z" for day in range(300)),
+                )
+            ]
+        )
+        for part in range(n // 10)
+    ),
+    "rules of one event": lambda n: _calendar([_event(1, *["RRULE:FREQ=DAILY;COUNT=900"] * n)]),
+    "rules without a date": lambda n: _calendar([_event(1, *["RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"] * n)]),
+    "series": lambda n: _calendar([_event(one, "RRULE:FREQ=DAILY;COUNT=900") for one in range(n)]),
+    "changes of all that follow": lambda n: _calendar(
+        [
+            _event(1, "RRULE:FREQ=DAILY;COUNT=900"),
+            *(_event(1, f"RECURRENCE-ID;RANGE=THISANDFUTURE:2030{_day(one)}T100000Z") for one in range(n)),
+        ]
+    ),
+    "streams of Outlook": lambda n: _of_parts(
+        f"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n{_STREAM}" for _ in range(n)
+    ),
     "attached messages, one in the other": lambda n: (
         "Content-Type: message/rfc822\r\n\r\n" * min(n, 99) + "\r\n" + "x\r\n" * n
     ),

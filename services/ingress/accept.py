@@ -101,7 +101,9 @@ class Acceptance:
         examined = examine(content, self._hostname, self._settings)
         if isinstance(examined, Refusal):
             return examined
-        return Message(envelope, received(envelope, self._hostname, extended=extended) + examined)
+        # A first line that begins with a blank is of the body: behind our field it would continue it.
+        separator = b"\r\n" if examined.startswith((b" ", b"\t")) else b""
+        return Message(envelope, received(envelope, self._hostname, extended=extended) + separator + examined)
 
     def _write(self, messages: Sequence[Message]) -> Operation[list[bool]]:
         """Check the load again: a weaker Redis may have taken over while the messages waited for their group."""

@@ -53,6 +53,11 @@ def admit_size(size: int, settings: IngressSettings) -> Refusal | None:
     return replies.TOO_LARGE if size > settings.max_message_bytes else None
 
 
+def client_share(settings: IngressSettings) -> int:
+    """Return how many bytes of messages one client may have coming in: half of all, and one message of any size."""
+    return max(settings.max_bytes_in_flight // 2, settings.max_message_bytes)
+
+
 def admit_hops(received: int, own: int, settings: IngressSettings) -> Refusal | None:
     """Return the refusal of a message that has passed too many hosts, or this one too often (RFC 5321 section 6.3)."""
     if received > settings.max_received_headers or own > settings.max_own_received_headers:

@@ -11,6 +11,7 @@ from datetime import timedelta
 import uvloop
 
 from services.ingress.accept import Acceptance
+from services.ingress.admission import client_share
 from services.ingress.limits import ByteBudget, SessionLimit
 from services.ingress.load import LoadWatch
 from services.ingress.server import Server
@@ -67,7 +68,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
             tls=tls,
             acceptance=Acceptance(spool, watch.load, hostname, ingress, settings.redis),
             sessions=SessionLimit(ingress.max_sessions, ingress.max_sessions_per_client),
-            byte_budget=ByteBudget(ingress.max_bytes_in_flight),
+            byte_budget=ByteBudget(ingress.max_bytes_in_flight, client_share(ingress)),
         )
     )
     try:

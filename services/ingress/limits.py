@@ -37,43 +37,54 @@ class SessionLimit:
 
 
 class ByteBudget:
-    """The bytes that all messages on their way in may hold in memory. A `Reservation` is one session's part of it.
+    """The bytes that messages being received may hold in memory. A `Reservation` is one session's part of it.
 
+    per_client: what all sessions of one client may hold together, so that a client that fills its share stops no other.
     bytes_reserved: by all sessions together.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, per_client: int) -> None:
         self._limit = limit
+        self._per_client = per_client
+        self._reserved: Counter[ClientAddress] = Counter()
         self.bytes_reserved = 0
 
-    def reservation(self) -> Reservation:
-        """Return a reservation of nothing."""
-        return Reservation(self)
+    def reservation(self, client: ClientAddress) -> Reservation:
+        """Return an empty reservation."""
+        return Reservation(self, client)
 
-    def _add(self, size: int) -> bool:
-        if size > 0 and self.bytes_reserved + size > self._limit:
+    def has_room(self, client: ClientAddress, size: int) -> bool:
+        """Return whether `size` bytes more of a client are within both limits."""
+        return self.bytes_reserved + size <= self._limit and self._reserved[client] + size <= self._per_client
+
+    def _add(self, client: ClientAddress, size: int) -> bool:
+        if size > 0 and not self.has_room(client, size):
             return False
         self.bytes_reserved += size
+        self._reserved[client] += size
+        if not self._reserved[client]:
+            del self._reserved[client]
         return True
 
 
 class Reservation:
-    """One session's part of the byte budget."""
+    """One session's part of the byte budget: what has arrived, never what was only announced."""
 
-    def __init__(self, budget: ByteBudget) -> None:
+    def __init__(self, budget: ByteBudget, client: ClientAddress) -> None:
         self._budget = budget
+        self._client = client
         self._size = 0
 
     def extend(self, size: int) -> bool:
-        """Reserve at least `size` bytes in all; False, and no change, where that exceeds the budget."""
+        """Reserve at least `size` bytes in all; False, and no change, where that exceeds a limit."""
         if size <= self._size:
             return True
-        if not self._budget._add(size - self._size):
+        if not self._budget._add(self._client, size - self._size):
             return False
         self._size = size
         return True
 
     def release(self) -> None:
         """Reserve nothing any more."""
-        self._budget._add(-self._size)
+        self._budget._add(self._client, -self._size)
         self._size = 0

@@ -14,7 +14,7 @@ MAX_HEADER_BYTES = 1_048_576
 MAX_FOR_CHARACTERS = 300  # a header line holds 998 octets (RFC 5322 section 2.1.1)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")
-_FIELD = re.compile(rb"(?:\A|\r\n)Received:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE)
+_FIELD = re.compile(rb"(?:\A|\r\n)Received[ \t]*+:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE)
 _BY = re.compile(rb"(?:\A|\s)by\s+([^\s;()]+)", re.IGNORECASE)
 
 

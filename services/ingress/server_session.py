@@ -163,9 +163,9 @@ class ServerSession(ServerConnection):
         size = mail.parameters.size or 0
         if refusal := admit_size(size, self._settings) or self._ingress.acceptance.refusal():
             return refusal
-        reservation = self._ingress.byte_budget.reservation()
-        if not reservation.extend(size):
+        if not self._ingress.byte_budget.has_room(self._client, size):
             return replies.INSUFFICIENT_RESOURCES
+        reservation = self._ingress.byte_budget.reservation(self._client)
         system, proved_by = source
         client = Client(str(self._client), self._helo, self._tls_facts, proved_by)
         budget = ReceiveBudget(self._settings.data_timeout.total_seconds())
@@ -236,7 +236,7 @@ class ServerSession(ServerConnection):
             refusal = replies.NO_RECIPIENTS
         else:
             transaction.chunks = bytearray() if transaction.chunks is None else transaction.chunks
-            refusal = self._reserve(transaction, len(transaction.chunks) + chunk.octets)
+            refusal = admit_size(len(transaction.chunks) + chunk.octets, self._settings)
         if refusal:
             self.reset()
             transaction = None
@@ -254,6 +254,9 @@ class ServerSession(ServerConnection):
             left -= len(piece)
             if transaction is not None and transaction.chunks is not None:
                 transaction.chunks += piece
+                if refusal := self._reserve(transaction, len(transaction.chunks)):
+                    self.reset()
+                    transaction = None
         if transaction is None or transaction.chunks is None:
             return refusal
         if not chunk.last:

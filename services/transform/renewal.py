@@ -28,6 +28,7 @@ class Renewal:
         self._leases = list(leases)
         self._seconds = seconds
         self._stuck = stuck
+        self._settling: frozenset[str] = frozenset()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew_until_ended, name="renewal", daemon=True)
 
@@ -41,6 +42,10 @@ class Renewal:
         self._ended.set()
         self._thread.join()
 
+    def settling(self, leases: Sequence[Lease]) -> None:
+        """Expect that these are gone soon: they are being settled."""
+        self._settling |= {lease.id for lease in leases}
+
     def _renew_until_ended(self) -> None:
         while not self._ended.wait(self._seconds / RENEWALS_PER_LEASE):
             if cause := self._stuck():
@@ -51,7 +56,7 @@ class Renewal:
             except SpoolError as error:
                 emit(RenewalFailed(len(self._leases), str(error)))
                 continue
-            for id in newly_lost:
-                emit(LeaseLost(id))
             self._leases = [lease for lease in self._leases if lease.id not in newly_lost]
-            self.lost |= newly_lost
+            for id in newly_lost - self._settling:
+                emit(LeaseLost(id))
+                self.lost |= {id}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from traceback import format_exception
 
+from services.transform.budget import budget_for
 from services.transform.deadline import DeadlineExceeded, deadline
 from services.transform.further import further_message
 from services.transform.pipeline import Context, Conversion, Recall, Step, StepReport, convert, nothing_remembered
@@ -15,6 +16,7 @@ from services.transform.steps.addresses import leaks_after
 from shared.configuration.settings import Settings
 from shared.errors import MalformedMessage, SpoolError
 from shared.history.conversion import AddressLeaked, StepFailed
+from shared.mail.budget import Budget
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
 from shared.mail.envelope import Message, new_message_id
@@ -50,7 +52,8 @@ def settlement_of(
         return Parked(lease, "no_system", f"it came from {leased.envelope.source}, which is not in `systems` any more")
     try:
         with deadline(limit), metrics.stage_seconds.labels("transform").time():
-            return _Conversions(leased, content, router, settings, now, steps, recall).settlement()
+            budget = budget_for(len(content), settings.transform)
+            return _Conversions(leased, content, router, settings, now, steps, recall, budget).settlement()
     except DeadlineExceeded:
         return Crashed(lease, f"timeout: not converted within {limit:g} s")
     except MalformedMessage as error:
@@ -84,6 +87,7 @@ class _Conversions:
     now: float
     steps: Sequence[Step]
     recall: Recall
+    budget: Budget
 
     def settlement(self) -> Settlement:
         envelope, lease = self.leased.envelope, self.leased.lease
@@ -123,6 +127,7 @@ class _Conversions:
             self.settings.hostname,
             self.now,
             self.recall,
+            self.budget,
         )
         conversion = convert(self.content, context, self.steps)
         for report in conversion.reports:

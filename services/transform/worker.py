@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from services.transform.renewal import Renewal
 from services.transform.settlement import settlement_of
@@ -25,13 +26,30 @@ from shared.spool.memory import recall
 from shared.spool.operation import Operation, Spool
 from shared.spool.presence import retire, worker_name
 from shared.spool.schedule import UpkeepSchedule, waits_while_unavailable
-from shared.spool.settlement import Settlement
+from shared.spool.settlement import Settlement, spooled_bytes
 from shared.spool.write_settlements import log_settlement, write_settlements
 
 QUEUES = (keys.TRANSFORM,)
 
 IDLE_SECONDS = 1.0
 """How long one request for work may wait in Redis."""
+
+SETTLE_SECONDS = 0.5
+SETTLE_BYTES = 16 * 1024 * 1024
+"""What of a batch is settled before the rest is converted: neighbours of a slow message wait no longer for it, and one
+script has bounded arguments."""
+
+
+@dataclass(slots=True)
+class Converted:
+    """What of a batch is converted and not settled yet. since: monotonic seconds of its start."""
+
+    since: float
+    settlements: list[Settlement] = field(default_factory=list)
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be settled before the batch is done: it is large, or a slow message made the rest wait."""
+        return now - self.since > SETTLE_SECONDS or sum(map(spooled_bytes, self.settlements)) > SETTLE_BYTES
 
 
 class Worker:
@@ -91,17 +109,25 @@ class Worker:
         with Renewal(self._renewal_spool, leases, self._lease_seconds, self._health.live) as renewal:
             originals: list[bytes | None] = []
             self._outlast(lambda: originals.extend(self._spool.run(contents([leased.lease.id for leased in batch]))))
-            settlements: list[Settlement] = []
             undone = [leased.lease for leased in batch[len(originals) :]]
+            converted = Converted(time.monotonic())
             for leased, content in zip(batch, originals, strict=False):
                 if leased.lease.id not in renewal.lost:
                     made = [] if self.stopping else self._settlement_of(leased, content)
-                    settlements += made
+                    converted.settlements += made
                     undone += [] if made else [leased.lease]
                 self._health.beat()
-            kept = [settlement for settlement in settlements if settlement.lease.id not in renewal.lost]
-            self._outlast(lambda: self._settle(kept))
+                if converted.is_due(time.monotonic()):
+                    self._settle_kept(converted.settlements, renewal)
+                    converted = Converted(time.monotonic())
+            self._settle_kept(converted.settlements, renewal)
         self._try_once(release(undone))
+
+    def _settle_kept(self, settlements: Sequence[Settlement], renewal: Renewal) -> None:
+        """Settle what is still leased to this worker."""
+        kept = [settlement for settlement in settlements if settlement.lease.id not in renewal.lost]
+        renewal.settling([settlement.lease for settlement in kept])
+        self._outlast(lambda: self._settle(kept))
 
     def _settlement_of(self, leased: LeasedMessage, content: bytes | None) -> list[Settlement]:
         """Return the settlement, or nothing where a stop came while Redis, asked for a memory, was away."""

@@ -65,6 +65,8 @@ class TransformSettings(Section):
     outlook_html: whether the HTML of Outlook is reduced to what Notes renders.
     unsupported_recurrence: for a Notes series that no rule of Outlook can express: single meetings, a notice to its
     organizer, or nothing; the last two leave it as it is.
+    max_extra_messages: how many single meetings and notices are sent beside one message; a series that needs more is
+    left as it is, as an unsupported one.
     series_memory: how long after the last date of a meeting is stored what each side was sent of it.
     endless_series: how far from now a series without an end is continued in Notes, which requires an end.
     forward_notice: the text sent to people outside Notes who forward a Notes meeting to Notes, null for none;
@@ -79,6 +81,7 @@ class TransformSettings(Section):
     outlook_html: Literal["reduce", "keep"] = "reduce"
     unsupported_recurrence: Literal["explode", "notice", "pass"] = "explode"
     unsupported_recurrence_notice: RecurrenceNotice = RecurrenceNotice()
+    max_extra_messages: Annotated[int, Field(ge=0)] = 500
     series_memory: PositiveDuration = timedelta(days=180)
     endless_series: Annotated[PositiveDuration, AfterValidator(at_most_ten_years)] = timedelta(days=730)
     forward_notice: str | None = (

@@ -122,6 +122,7 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    umask=0o077,  # what it writes holds mail
                     pass_fds=program.inherited,
                     process_group=0 if program.apart else None,
                 )

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
@@ -16,6 +16,7 @@ from shared.configuration.endpoint import Endpoint
 from shared.configuration.settings import Settings
 from shared.errors import ConfigurationError
 from shared.runtime.health import Health
+from shared.runtime.scrapes import BoundedServer, Shared
 
 
 @contextmanager
@@ -49,13 +50,14 @@ class HealthServer:
         refresh: Callable[[], None] = lambda: None,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        """Bind. `refresh` brings gauges up to date before each scrape. Raises OSError where the address is in use."""
+        """Bind. `refresh` brings gauges up to date before a scrape. Raises OSError where the address is in use."""
+        metrics = Shared(lambda: _metrics(refresh, registry))
 
         class Handler(_Handler):
             answers = {  # noqa: RUF012 (one table for one server)
                 "/livez": lambda: _verdict(health.live()),
                 "/readyz": lambda: _verdict(health.ready()),
-                "/metrics": lambda: _metrics(refresh, registry),
+                "/metrics": lambda: (200, CONTENT_TYPE_LATEST, metrics.get()),
             }
 
         self._server = _Server(listen.host, listen.port, Handler)
@@ -85,14 +87,12 @@ def _verdict(problem: str) -> Answer:
     return (503 if problem else 200), "text/plain; charset=utf-8", (problem or "ok").encode() + b"\n"
 
 
-def _metrics(refresh: Callable[[], None], registry: CollectorRegistry) -> Answer:
+def _metrics(refresh: Callable[[], None], registry: CollectorRegistry) -> bytes:
     refresh()
-    return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
+    return generate_latest(registry)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class _Server(BoundedServer):
     def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), handler)

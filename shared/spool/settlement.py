@@ -136,3 +136,11 @@ def _crashed(lease: Lease, cause: str, at: float, max_crashes: int) -> tuple[His
 def _parked(lease: Lease, at: float, reason: ParkReason, detail: str) -> HistoryEvent:
     kind = MessageParked if lease.queue == keys.TRANSFORM else DeliveryParked
     return kind(lease.id, at, reason, detail)
+
+
+def spooled_bytes(settlement: Settlement) -> int:
+    """Return about how many bytes of contents and edits a settlement writes."""
+    reports = 0 if isinstance(settlement, Crashed) else sum(len(one.content) for one in settlement.reports)
+    if not isinstance(settlement, Transformed):
+        return reports
+    return reports + sum(len(edit.replacement) for new in settlement.deliveries for edit in new.edits)

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -323,7 +324,9 @@ def test_bytes_in_flight_are_limited_and_given_back(redis_settings: RedisSetting
     with running(given) as ingress, RawClient(ingress.port) as first, RawClient(ingress.port) as second:
         first.greet()
         second.greet()
-        assert first.ask(f"MAIL FROM:<{SENDER}> SIZE=40000") == "250 2.1.0 Sender OK"
+        first.begin()
+        first.send(b"BDAT 40000\r\n" + b"x" * 40_000)
+        assert first.reply().startswith("250 ")
         assert second.ask(f"MAIL FROM:<{SENDER}> SIZE=20000") == busy
         second.begin().open_data()
         second.send(b"x" * 20_000 + b"\r\n.\r\n")
@@ -333,6 +336,23 @@ def test_bytes_in_flight_are_limited_and_given_back(redis_settings: RedisSetting
         assert second.reply() == busy
         assert first.ask("RSET") == "250 2.0.0 OK"
         assert second.ask(f"MAIL FROM:<{SENDER}> SIZE=20000") == "250 2.1.0 Sender OK"
+
+
+@pytest.mark.parametrize("announce", ["MAIL", "BDAT"])
+def test_sizes_that_are_only_declared_keep_nobody_out(redis_settings: RedisSettings, announce: str) -> None:
+    given = settings(redis_settings, max_bytes_in_flight=50_000)
+    with running(given) as ingress, ExitStack() as sessions, RawClient(ingress.port) as client:
+        for _ in range(11):
+            idle = sessions.enter_context(RawClient(ingress.port))
+            idle.greet()
+            if announce == "MAIL":
+                assert idle.ask(f"MAIL FROM:<{SENDER}> SIZE=40000") == "250 2.1.0 Sender OK"
+            else:
+                idle.begin()
+                idle.send(b"BDAT 40000\r\nx")
+        client.greet().begin()
+        client.send(b"BDAT 40000 LAST\r\n" + b"Subject: x\r\n\r\n" + b"x" * (40_000 - 14))
+        assert client.reply().startswith("250 2.0.0 queued")
 
 
 def test_a_spool_over_its_share_of_memory_takes_nothing(
@@ -471,3 +491,15 @@ def test_unknown_recipients_of_a_system_of_mapped_ones_are_refused(
         unknown = ("nobody@exchange.example.com", "nobody@example.com", "nobody%exchange.example.com@notes.example.com")
         replies = [client.ask(f"RCPT TO:<{address}>") for address in unknown]
         assert replies == ["550 5.1.1 No such recipient here"] * 3
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t"])
+def test_content_that_begins_with_a_blank_does_not_continue_our_field(
+    ingress: Running, redis_client: redis.Redis, blank: bytes
+) -> None:
+    with RawClient(ingress.port) as client:
+        client.greet().begin().open_data()
+        client.send(blank + b"for <evil@example.com>\r\nSubject: x\r\n\r\nx\r\n.\r\n")
+        assert client.reply().startswith("250 2.0.0 queued")
+    [(_, content)] = spooled(redis_client)
+    assert content == b"\r\n" + blank + b"for <evil@example.com>\r\nSubject: x\r\n\r\nx\r\n"

@@ -57,14 +57,16 @@ def _change(message: StepMessage, context: Context) -> Change:
         if before != after:
             edits += replace_calendar(message.content, place, after, converted[0].method)
         made += converted
-        notices += filter(None, (forward_notice(calendar, message, context) for calendar in calendars))
+        if not notices:
+            told = (forward_notice(calendar, message, context) for calendar in calendars)
+            notices += filter(None, (next(filter(None, told), None),))
     texts = tuple(dict.fromkeys(text for one in made for text in one.texts))
     words = add_block(message.content, message.root, Block.of("\n".join(texts))) if texts else []
     memories = {memory.key: memory for one in made for memory in one.memories}
     cancels = dict.fromkeys(write_calendar(calendar) for one in made for calendar in one.cancels)
     return Change(
         merge(edits, words),
-        (*(meeting_message(message, context, cancel, "CANCEL", _REPLACED) for cancel in cancels), *notices[:1]),
+        (*(meeting_message(message, context, cancel, "CANCEL", _REPLACED) for cancel in cancels), *notices),
         tuple(memories.values()),
     )
 

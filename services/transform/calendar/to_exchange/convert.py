@@ -17,7 +17,7 @@ from icalendar import Calendar, Component
 from icalendar.prop import vInt
 
 from services.transform.calendar.known import first_uid
-from services.transform.calendar.message import meeting_message, notice_message
+from services.transform.calendar.message import meeting_content, meeting_message, notice_message
 from services.transform.calendar.part import Place, place_calendar, places, read_text, replace_calendar
 from services.transform.calendar.related import RelatedParts
 from services.transform.calendar.series import Series, memory_key, series_of
@@ -36,7 +36,6 @@ from shared.errors import MalformedCalendar
 from shared.mail.edits import Edit, merge
 from shared.spool.memory import Memory, Remember
 
-_MAX_WRITTEN_OCTETS = 32 * 1024 * 1024  # of all the calendars that one becomes
 _METHODS = frozenset(("PUBLISH", "REQUEST", "REPLY", "ADD", "CANCEL", "REFRESH", "COUNTER", "DECLINECOUNTER"))
 _ANSWERS = frozenset(("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"))
 _OF_NOTICE_TYPES = {
@@ -70,10 +69,10 @@ class Invitation:
 
 @dataclass(slots=True)
 class _Outgoing:
-    """What is made of one part: calendars with their methods, the first for the part itself."""
+    """What is made of one part. calendar: for the part itself, with its method and text; the rest goes beside."""
 
-    sheets: list[tuple[bytes, str, str]] = field(default_factory=list)
-    notices: list[Further] = field(default_factory=list)
+    calendar: tuple[bytes, str, str] | None = None
+    further: list[Further] = field(default_factory=list)
     memories: list[Remember] = field(default_factory=list)
 
 
@@ -111,10 +110,11 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
         if same in told:
             edits.append(tuple(replace_calendar(message.content, invitation.place, told[same], invitation.method)))
             continue
-        made = _Conversion(context, invitation, parts).run()
-        if not made.sheets:
+        is_noticed = any(further.is_notice for before in outgoing for further in before.further)
+        made = _Conversion(message, context, invitation, parts, is_noticed=is_noticed).run()
+        if made.calendar is None:
             continue
-        calendar, method, text = made.sheets[0]
+        calendar, method, text = made.calendar
         told[same] = calendar
         first = not outgoing
         place = place_calendar if first else _replace
@@ -122,14 +122,7 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
         outgoing.append(made)
     return Change(
         merge(*edits),
-        tuple(
-            further
-            for made in outgoing
-            for further in (
-                *(meeting_message(message, context, *sheet) for sheet in made.sheets[1:]),
-                *made.notices,
-            )
-        ),
+        tuple(further for made in outgoing for further in made.further),
         tuple(memory for made in outgoing for memory in made.memories),
     )
 
@@ -149,8 +142,17 @@ def _method(place: Place, calendars: Sequence[Calendar]) -> str:
 class _Conversion:
     """One invitation on its way to Outlook."""
 
-    def __init__(self, context: Context, invitation: Invitation, parts: RelatedParts) -> None:
-        self.context, self.invitation, self.parts = context, invitation, parts
+    def __init__(
+        self,
+        message: StepMessage,
+        context: Context,
+        invitation: Invitation,
+        parts: RelatedParts,
+        *,
+        is_noticed: bool,
+    ) -> None:
+        self.message, self.context, self.invitation, self.parts = message, context, invitation, parts
+        self.is_noticed = is_noticed
         self.method = "REQUEST" if invitation.method == "ADD" else invitation.method
         self.outgoing = _Outgoing()
 
@@ -192,14 +194,30 @@ class _Conversion:
         memory = self.context.recall(key) if self.method != "PUBLISH" else Memory()
         series = Series.from_json(memory.value)
         plan = plan_cancel(meeting, series) if self.method == "CANCEL" else plan_request(meeting, series)
-        written = sum(len(sheet.entries) for sheet in plan.sheets)
-        if plan.is_unsupported or (written > 1 and written * self.invitation.size > _MAX_WRITTEN_OCTETS):
+        if plan.is_unsupported or not self._affords(plan, uid):
             self._unsupported(uid, components, zone_of)
             return
         for sheet in plan.sheets:
             method = "PUBLISH" if self.method == "PUBLISH" else sheet.method
             self._add(write_sheet(sheet, uid, method, self.context.now), method, sheet.entries[0].template)
         self._remember(plan, memory.version)
+
+    def _affords(self, plan: Plan, uid: str) -> bool:
+        """Whether the message may still send what the plan says; looked at before it is written."""
+        further = plan.sheets[0 if self.outgoing.calendar else 1 :]
+        if not further:
+            return True
+        samples = [
+            meeting_content(
+                self.message,
+                self.context,
+                write_sheet(sheet, uid, sheet.method, self.context.now),
+                sheet.method,
+                _text(sheet.entries[0].template),
+            )
+            for sheet in (further[0], further[-1])
+        ]
+        return self.context.affords(samples, len(further) + 1)  # one more: the notice, should another not be afforded
 
     def _remember(self, plan: Plan, version: int) -> None:
         if plan.series is None or self.method == "PUBLISH":
@@ -214,9 +232,10 @@ class _Conversion:
         settings = self.context.settings
         organizers = [address_of(one) for component in components for one in values_of(component, "ORGANIZER")]
         recipients = tuple(dict.fromkeys([*organizers[:1], *settings.unsupported_recurrence_notice.also]))
-        if settings.unsupported_recurrence != "pass" and recipients:
+        if settings.unsupported_recurrence != "pass" and recipients and not self.is_noticed:
+            self.is_noticed = True  # one for the message, however many series it has
             dates = expand(components, zone_of)
-            self.outgoing.notices.append(notice_message(self.context, components[0], dates, recipients))
+            self.outgoing.further.append(notice_message(self.context, components[0], dates, recipients))
         zones = ZoneWriter(_moments(components))
         for component in components:
             component["UID"] = Text(uid)
@@ -261,8 +280,11 @@ class _Conversion:
             rule.params.clear()
 
     def _add(self, calendar: bytes, method: str, component: Component) -> None:
-        text = text_of(component, "DESCRIPTION").strip() or text_of(component, "SUMMARY").strip()
-        self.outgoing.sheets.append((calendar, method, text))
+        text = _text(component)
+        if self.outgoing.calendar is None:
+            self.outgoing.calendar = (calendar, method, text)
+        else:
+            self.outgoing.further.append(meeting_message(self.message, self.context, calendar, method, text))
 
     def _derived_uid(self, components: Sequence[Component]) -> str:
         """Return a UID for a meeting that came without one: the same for what its organizer starts at that time."""
@@ -270,6 +292,10 @@ class _Conversion:
         when = start[0].isoformat() if start else ""
         organizer = "".join(str(one) for one in values_of(components[0], "ORGANIZER")[:1])
         return _digest(f"{organizer.lower()}\0{when}\0{text_of(components[0], 'SUMMARY')}", self.context.hostname)
+
+
+def _text(component: Component) -> str:
+    return text_of(component, "DESCRIPTION").strip() or text_of(component, "SUMMARY").strip()
 
 
 def _digest(text: str, hostname: str) -> str:

@@ -109,22 +109,26 @@ def test_only_dns_names_of_a_verified_certificate_count() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60) | st.none()), max_size=60))
-def test_reservations_never_exceed_the_budget_and_are_all_released(steps: list[tuple[int, int | None]]) -> None:
-    budget = ByteBudget(100)
-    reservations = [budget.reservation() for _ in range(4)]
+def test_reservations_never_exceed_a_limit_and_are_all_released(steps: list[tuple[int, int | None]]) -> None:
+    """Reservations 0 and 1 are of one client, 2 and 3 of another."""
+    budget, clients = ByteBudget(100, 70), [ip_address(f"192.0.2.{number // 2}") for number in range(4)]
+    reservations = [budget.reservation(client) for client in clients]
     held = [0, 0, 0, 0]
     for number, size in steps:
+        own = slice(number // 2 * 2, number // 2 * 2 + 2)
         if size is None:
             reservations[number].release()
             held[number] = 0
         elif reservations[number].extend(size):
             held[number] = max(held[number], size)
         else:
-            assert sum(held) - held[number] + size > 100
+            assert sum(held) - held[number] + size > 100 or sum(held[own]) - held[number] + size > 70
         assert budget.bytes_reserved == sum(held) <= 100
+        assert sum(held[own]) <= 70
     for reservation in reservations:
         reservation.release()
     assert budget.bytes_reserved == 0
+    assert all(budget.has_room(client, 70) for client in clients)
 
 
 def test_sessions_that_leave_make_room() -> None:

@@ -48,6 +48,12 @@ def test_two_gateways_never_share_a_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_a_folder_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with DataFolder(tmp_path).locked():
+        assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_folder_that_cannot_be_created_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="--data"), DataFolder(tmp_path / "file").locked():
