@@ -177,8 +177,7 @@ def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: Ste
         seconds = context.budget.step_seconds if step.on_failure == "pass" else None
         failure: Exception | None = None
         try:
-            if seconds is not None:
-                clock.start(seconds)
+            clock.start(seconds)
             if not step.applies(message, context):
                 continue
             change = step.change(message, context)
@@ -197,8 +196,9 @@ def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: Ste
         except Exception as error:  # noqa: BLE001 a step is a plug-in: whatever it raises is its own failure
             failure = error
         finally:
+            used = clock.stop()
             if seconds is not None:
-                context.budget.spend_seconds(clock.stop())
+                context.budget.spend_seconds(used)
         if failure:
             reports.append(StepReport(step, 0, failure))
             if step.on_failure != "pass":
