@@ -11,7 +11,9 @@ An edit replaces the bytes of one address (of its domain, where only that change
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
+from weakref import WeakKeyDictionary, ref
 
 from shared.mail.address import Address, quote, unquote
 from shared.mail.address_list import Mailbox, read_addresses, write_name
@@ -47,6 +49,11 @@ TEXTS = frozenset(
     }
 )
 
+_KINDS = FIELDS | TYPED | TEXTS
+_FIELDS_KEPT = 4096
+_LONGEST_KEPT = 512  # bytes of a field
+_CACHES: WeakKeyDictionary[Router, Callable[[bytes, str, int, bool], tuple[Edit, ...]]] = WeakKeyDictionary()
+
 _TYPE = re.compile(rb"[ \t]*([!-:<-~]+)[ \t]*;\s*")
 _WEB = re.compile(r"https?://[^\s<>]*+", re.IGNORECASE)  # a link works as it is written only
 _RAW = re.compile("[\udc80-\udcff]")
@@ -58,12 +65,39 @@ def address_field_edits(
 ) -> Iterator[Edit]:
     """Yield the edits that make the address fields of a header public, in order."""
     for field in fields:
-        if field.name in FIELDS:
-            yield from _list_edits(content, field, router, humanize_names)
-        elif field.name in TYPED:
-            yield from typed_edits(content, field, router)
-        elif field.name in TEXTS:
-            yield from text_edits(content, field.value_start, field.end, router)
+        if field.name in _KINDS:
+            for edit in _edits_of_field(content, field, router, humanize_names):
+                yield Edit(edit.start + field.start, edit.end + field.start, edit.replacement)
+
+
+def _edits_of_field(content: bytes, field: Field, router: Router, humanize_names: bool) -> tuple[Edit, ...]:
+    """Return the edits of one field, counted from its start. Fields recur: in one message, and from one to the next."""
+    raw = content[field.start : field.end]
+    if len(raw) > _LONGEST_KEPT:
+        return _find_edits(raw, field.name, field.value_start - field.start, router, humanize_names)
+    return _cache_of(router)(raw, field.name, field.value_start - field.start, humanize_names)
+
+
+def _cache_of(router: Router) -> Callable[[bytes, str, int, bool], tuple[Edit, ...]]:
+    if router not in _CACHES:
+
+        @lru_cache(_FIELDS_KEPT)
+        def find(raw: bytes, name: str, value_start: int, humanize_names: bool, of: ref[Router]) -> tuple[Edit, ...]:
+            current = of()
+            assert current
+            return _find_edits(raw, name, value_start, current, humanize_names)
+
+        _CACHES[router] = partial(find, of=ref(router))
+    return _CACHES[router]
+
+
+def _find_edits(raw: bytes, name: str, value_start: int, router: Router, humanize_names: bool) -> tuple[Edit, ...]:
+    field = Field(name, 0, value_start, len(raw))
+    if name in FIELDS:
+        return tuple(_list_edits(raw, field, router, humanize_names))
+    if name in TYPED:
+        return tuple(typed_edits(raw, field, router))
+    return tuple(text_edits(raw, value_start, len(raw), router))
 
 
 def typed_edits(content: bytes, field: Field, router: Router) -> Iterator[Edit]:
