@@ -6,8 +6,10 @@ Fields with their default are left out, so adding a field does not change what w
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -15,13 +17,17 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 @cache
-def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple((field.name, field.default) for field in fields(kind))
+def _shape(kind: Any) -> tuple[tuple[str, ...], tuple[Any, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Return the names and defaults of a dataclass' fields, and what reads all of them at once."""
+    names = tuple(field.name for field in fields(kind))
+    read = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, name) for name in names)
+    return names, tuple(field.default for field in fields(kind)), read
 
 
 def without_defaults(value: Any) -> dict[str, Any]:
     """Return the fields of a dataclass by name, without those that have their default; values in them stay values."""
-    found = ((name, getattr(value, name), default) for name, default in _defaults(value.__class__))
+    names, defaults, read = _shape(value.__class__)
+    found = zip(names, read(value), defaults, strict=True)
     return {name: part for name, part, default in found if default is MISSING or part != default}
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from shared.history.event import Event
 
 _log = logging.getLogger("causeway")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
+"""Made once: `json.dumps` would make one for each line."""
 
 
 class _JsonLines(logging.Formatter):
@@ -34,7 +36,7 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _ENCODER.encode(line)
 
 
 def configure(service: str, level: str = "info") -> None:
