@@ -14,8 +14,8 @@ from services.transform.calendar.series import Series, Told, memory_key
 from services.transform.calendar.to_notes.properties import Public
 from services.transform.pipeline import Recall
 from shared.calendar.ical import moment_of, text_of, values_of
-from shared.calendar.moments import after, instant
-from shared.calendar.recurrence import HORIZON, ZoneOf, recurrence_id
+from shared.calendar.moments import ZoneOf, after, instant
+from shared.calendar.recurrence import HORIZON, recurrence_id
 from shared.calendar.values import Moment, Text
 from shared.errors import MalformedCalendar
 from shared.spool.memory import Remember

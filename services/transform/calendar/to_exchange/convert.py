@@ -30,7 +30,8 @@ from services.transform.calendar.to_exchange.write import strip_lotus, suit_kind
 from services.transform.calendar.to_exchange.zones import ZoneWriter
 from services.transform.pipeline import Change, Context, Further, StepMessage
 from shared.calendar.ical import PRODID, moment_of, read_calendars, text_of, values_of
-from shared.calendar.recurrence import ZoneOf, expand, recurrence_id, zone_finder
+from shared.calendar.moments import FLOATING, ONLY_ZONE, ZoneOf
+from shared.calendar.recurrence import expand, recurrence_id, zone_finder
 from shared.calendar.values import Text
 from shared.errors import MalformedCalendar
 from shared.mail.edits import Edit, merge
@@ -288,7 +289,8 @@ def _zone(components: Sequence[Component], zone_of: ZoneOf) -> tzinfo:
             found = moment_of(component, name)
             if found and isinstance(found[0], datetime) and not found[0].tzinfo:
                 return zone_of(found[1])
-    return zone_of(None)
+    only = zone_of(ONLY_ZONE)
+    return UTC if only is FLOATING else only
 
 
 def _moments(components: Sequence[Component]) -> Iterator[date]:

@@ -10,8 +10,7 @@ from typing import Literal
 from icalendar import Component
 
 from services.transform.calendar.series import Series, Told
-from shared.calendar.moments import Occurrence, instant
-from shared.calendar.recurrence import ZoneOf
+from shared.calendar.moments import Occurrence, ZoneOf, instant
 from shared.calendar.values import Moment
 
 Unsupported = Literal["explode", "notice", "pass"]

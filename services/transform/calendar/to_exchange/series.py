@@ -34,7 +34,7 @@ from services.transform.calendar.to_exchange.plan import (
     single_sheet,
 )
 from shared.calendar.ical import moment_of, values_of
-from shared.calendar.moments import Occurrence, day_of, instant, to_local, to_utc
+from shared.calendar.moments import Occurrence, day_of, instant, to_local, to_utc, to_written
 from shared.calendar.recurrence import Expansion, Instance, own_occurrences, recurrence_id
 from shared.calendar.rules import one_of, rule_slots
 from shared.calendar.values import Moment
@@ -125,7 +125,7 @@ def rule_text(rule: vRecur, local: Moment, zone: tzinfo) -> str:
         told["UNTIL"] = [day_of(until, zone)]
     elif until is not None and isinstance(local, datetime):
         last = until if isinstance(until, datetime) else datetime(until.year, until.month, until.day, 23, 59, 59)
-        told["UNTIL"] = [to_utc(last, zone)]
+        told["UNTIL"] = [to_written(to_utc(last, zone), zone)]
     return str(told.to_ical(), "ascii", "replace")
 
 

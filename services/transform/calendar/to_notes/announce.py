@@ -26,7 +26,8 @@ from services.transform.calendar.series import Series, Told
 from services.transform.calendar.to_notes.cancel import cancellation
 from services.transform.calendar.to_notes.series import NotesForm, instance_form, notes_form
 from shared.calendar.ical import moment_of, text_of, values_of
-from shared.calendar.recurrence import ZoneOf, expand, is_this_and_future
+from shared.calendar.moments import ZoneOf
+from shared.calendar.recurrence import expand, is_this_and_future
 from shared.calendar.values import Text
 
 _LISTED = "RDATE"  # what a remembered series has in the place of a rule

@@ -13,7 +13,8 @@ from icalendar import Component
 from services.transform.calendar.known import RECURRENCE, Known, Piece, Situation, identify
 from services.transform.calendar.series import series_of
 from shared.calendar.ical import put_moment, values_of
-from shared.calendar.recurrence import ZoneOf, recurrence_id
+from shared.calendar.moments import ZoneOf
+from shared.calendar.recurrence import recurrence_id
 from shared.calendar.values import Text
 
 METHODS = frozenset(("REPLY", "COUNTER", "REFRESH"))

@@ -17,8 +17,8 @@ from services.transform.calendar.known import RECURRENCE, Known, Piece, Situatio
 from services.transform.calendar.series import Series, Told
 from services.transform.calendar.to_notes.series import future_form, instance_form, notes_form
 from shared.calendar.ical import PRODID, moment_of, put_moment
-from shared.calendar.moments import instant
-from shared.calendar.recurrence import ZoneOf, is_this_and_future
+from shared.calendar.moments import ZoneOf, instant
+from shared.calendar.recurrence import is_this_and_future
 from shared.calendar.values import Text
 
 

@@ -22,7 +22,8 @@ from services.transform.calendar.to_notes.cancel import cancel
 from services.transform.calendar.to_notes.properties import make_plain
 from services.transform.calendar.to_notes.zones import name_zones_for_notes
 from shared.calendar.ical import PRODID, text_of, values_of
-from shared.calendar.recurrence import ZoneOf, zone_finder
+from shared.calendar.moments import ZoneOf
+from shared.calendar.recurrence import zone_finder
 from shared.errors import MalformedCalendar
 from shared.spool.memory import Remember
 

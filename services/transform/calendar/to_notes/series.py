@@ -23,8 +23,8 @@ from icalendar.prop import vDDDLists, vRecur
 from services.transform.calendar.series import Told
 from services.transform.calendar.to_notes.rule import held_rule, is_endless
 from shared.calendar.ical import moment_of, put_moment, put_moments, text_of, values_of
-from shared.calendar.moments import Occurrence, after, instant, to_local
-from shared.calendar.recurrence import Expansion, Instance, ZoneOf, expand, recurrence_id
+from shared.calendar.moments import Occurrence, ZoneOf, after, instant, to_local
+from shared.calendar.recurrence import Expansion, Instance, expand, recurrence_id
 from shared.calendar.rules import rule_slots
 from shared.calendar.values import Moment
 from shared.errors import MalformedCalendar
