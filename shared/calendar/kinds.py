@@ -23,7 +23,10 @@ _ALL_DAY_OF_NOTES = "2"  # X-LOTUS-APPTTYPE
 
 
 def settle_kinds(components: Iterable[Component], zone_of: ZoneOf) -> None:
-    """Make whole days dates, and each RECURRENCE-ID of the kind that its series has, in place."""
+    """Make whole days dates, and each RECURRENCE-ID of the kind that its series has, in place.
+
+    Raises MalformedCalendar for a time at the ends of the calendar.
+    """
     entries = list(components)
     for entry in entries:
         _make_day(entry, zone_of)

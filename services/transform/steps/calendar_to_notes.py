@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 
 from icalendar import Calendar
 
-from services.transform.calendar.known import Situation
+from services.transform.calendar.authority import senders_of
+from services.transform.calendar.context import MeetingContext
 from services.transform.calendar.message import meeting_message
 from services.transform.calendar.part import Place, places, read_text, replace_calendar
 from services.transform.calendar.to_notes.convert import ForNotes, for_notes
@@ -37,7 +38,7 @@ def _applies(message: StepMessage, context: Context) -> bool:
 
 
 def _change(message: StepMessage, context: Context) -> Change:
-    situation = Situation(
+    meeting_context = MeetingContext(
         source=context.source.name,
         destination=context.destination.name,
         now=datetime.fromtimestamp(context.now, UTC),
@@ -45,12 +46,13 @@ def _change(message: StepMessage, context: Context) -> Change:
         memory=context.settings.series_memory,
         public=context.router.public,
         recall=context.recall,
+        senders=senders_of(message, context),
     )
     edits: list[Edit] = []
     made: list[ForNotes] = []
     notices: list[Further] = []
     for place, calendars in _calendars(message):
-        converted = [for_notes(calendar, situation) for calendar in calendars]
+        converted = [for_notes(calendar, meeting_context) for calendar in calendars]
         before, after = (
             b"".join(map(write_calendar, some)) for some in (calendars, (one.calendar for one in converted))
         )

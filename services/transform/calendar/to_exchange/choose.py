@@ -1,0 +1,103 @@
+"""What Outlook is sent for a notice of Notes: which of the ways to say it. Pure.
+
+A notice that is out of date is sent below the SEQUENCE that Outlook has, under a name that it has, so that Outlook sees
+it as such; nothing is remembered of it. One that changes something is sent above it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from services.transform.calendar.notice import Decision
+from services.transform.calendar.sent import SentInstance, SentMeeting
+from services.transform.calendar.to_exchange.cancel import cancel_all, cancel_unknown, take_out
+from services.transform.calendar.to_exchange.instances import ORPHANS, change_instances, pass_orphans
+from services.transform.calendar.to_exchange.plan import Entry, MeetingChange, SendPlan, Sheet, Wanted, wanted_of
+from services.transform.calendar.to_exchange.series import define
+from shared.calendar.recurrence import own_occurrences, recurrence_id
+
+_JOINING = frozenset(("I", "L"))  # X-LOTUS-NOTICETYPE: invited, or named by a delegate: one person comes in
+
+
+def plan_notice(change: MeetingChange, decision: Decision) -> SendPlan:
+    """Plan what Outlook is sent for a notice. Raises MalformedCalendar."""
+    sent, notice, meeting = change.sent, change.notice, change.meeting
+    if decision.is_personal:
+        return take_out(change, sent) if sent and sent.alive else replace(cancel_unknown(change), sent=None)
+    if not decision.is_in_force and (sent is None or not _differs(change, sent)):
+        return _out_of_date(change, sent)
+    if not meeting.alive:
+        if sent is None or not sent.instances:
+            return cancel_unknown(change)
+        return cancel_all(change, sent)
+    if meeting.whole is None and not notice.is_whole and (sent is None or sent.rule == ORPHANS):
+        return pass_orphans(change)
+    if sent and notice.notice_type in _JOINING and all(one.scope == "rest" for one in notice.statements):
+        return _join_rest(change)
+    if notice.is_whole or sent is None or sent.rule == ORPHANS:
+        return define(change, wanted_of(change))
+    return change_instances(change, sent)
+
+
+def _join_rest(change: MeetingChange) -> SendPlan:
+    """Invite one person to an instance and all that follow, who gets a series of those; the others have theirs."""
+    expansion = change.notice.expansion
+    assert expansion  # of every request
+    wanted = [Wanted(one.slot, one.occurrence, one.component) for one in expansion.instances]
+    return replace(define(replace(change, sent=None), wanted), sent=None)
+
+
+def _differs(change: MeetingChange, sent: SentMeeting) -> bool:
+    """Whether the meeting is another one than Outlook has."""
+    has = {one.original: one.occurrence for one in sent.alive}
+    return has != {one.original: one.occurrence for one in change.meeting.alive}
+
+
+def _out_of_date(change: MeetingChange, sent: SentMeeting | None) -> SendPlan:
+    """Send what an out-of-date notice says, as one that Outlook passes over."""
+    notice = change.notice
+    sheets = []
+    for component in notice.components:
+        slot = recurrence_id(component, notice.zone_of)
+        occurrence = own_occurrences(component, notice.zone_of, 1)[0]
+        entry, highest = Entry(component, occurrence, slot=slot), notice.sequence
+        if sent:
+            entry, highest = _as_known(change, sent, entry)
+        sequence = min(notice.sequence, max(highest - 1, 0))
+        sheets.append(Sheet("CANCEL" if notice.is_cancelled else "REQUEST", (entry,), change.zone, sequence))
+        if slot is None:
+            break
+    if sent and not notice.is_cancelled and sheets[0].entries[0].slot is None and sheets[0].entries[0].apart is None:
+        sheets = [replace(_whole(change), sequence=sheets[0].sequence)]
+    return SendPlan(tuple(sheets))
+
+
+def _as_known(change: MeetingChange, sent: SentMeeting, entry: Entry) -> tuple[Entry, int]:
+    """Return an entry under a name that Outlook has, and the SEQUENCE that it has there."""
+    one: SentInstance | None
+    if entry.slot is None:
+        one = next(iter(sent.instances), None) if sent.is_exploded else None
+        if one is None:
+            return entry, sent.sequence
+    else:
+        held = change.meeting.find(entry.slot, change.zone)
+        one = sent.by_original(held.original if held else entry.slot)
+        if one is None:
+            return entry, sent.sequence
+    named = replace(entry, slot=None, apart=one.original) if one.is_apart else replace(entry, slot=one.slot)
+    return named, max(one.sequence, 0)
+
+
+def _whole(change: MeetingChange) -> Sheet:
+    """Return the calendar of all that a notice says by itself."""
+    expansion = change.notice.expansion
+    assert expansion  # of every request
+    alone = replace(change, sent=None)
+    wanted = [Wanted(one.slot, one.occurrence, one.component) for one in expansion.instances]
+    plan = define(alone, wanted) if wanted else SendPlan()
+    if plan.sheets and plan.sheets[0].entries[0].apart is None:
+        return plan.sheets[0]
+    first = (
+        expansion.instances[0].occurrence if wanted else own_occurrences(change.template, change.notice.zone_of, 1)[0]
+    )
+    return Sheet("REQUEST", (Entry(change.template, first),), change.zone, change.notice.sequence)
