@@ -279,6 +279,6 @@ class _Set:
             most = self.most if reach is _FAR else min(self.most, _MAX_ENDLESS)
             slots = list(islice(rule_slots(rule, self.start, self.zone, horizon), most + 1))
             is_whole = is_followed_to_its_end(rule, len(slots), horizon, self.zone)
-            if name == "RRULE" and (len(slots) > most or not is_whole):
+            if name == "RRULE" and (len(slots) > most or not (is_whole or not slots)):
                 self.is_complete = False
             yield from slots[:most]

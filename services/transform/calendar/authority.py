@@ -15,6 +15,7 @@ from shared.calendar.ical import values_of
 from shared.mail.address_list import read_addresses
 
 _MAILTO = "mailto:"
+_MOST_RECIPIENTS = 3  # of an answer: it goes to the organizer
 
 
 def address_in(value: object) -> str:
@@ -47,17 +48,26 @@ def attendees_of(components: Iterable[Component], public: Callable[[str], str]) 
     return tuple(address for address in found if address != organizer)
 
 
-def senders_of(message: StepMessage, context: Context) -> frozenset[str]:
-    """Return who sent a message, by envelope and header, as public addresses; nobody where neither says."""
-    senders = [context.envelope.sender or ""]
-    for name in ("sender", "from"):
-        if field := message.root.find(name):
-            senders += [mailbox.address for mailbox in read_addresses(message.content, field.value_start, field.end)]
-    return frozenset(context.router.public(sender).casefold() for sender in senders if sender)
+def senders_of(message: StepMessage, context: Context) -> tuple[str, ...]:
+    """Return who sent a message, From first, as public addresses; nobody where neither header nor envelope says."""
+    senders = [*_addresses(message, "from"), *_addresses(message, "sender"), context.envelope.sender or ""]
+    return tuple(dict.fromkeys(context.router.public(sender).casefold() for sender in senders if sender))
+
+
+def recipients_of(message: StepMessage, context: Context) -> tuple[str, ...]:
+    """Return whom a message is for, as public addresses."""
+    recipients = [*(one.address for one in context.envelope.recipients), *_addresses(message, "to")]
+    return tuple(dict.fromkeys(context.router.public(one).casefold() for one in recipients))[:_MOST_RECIPIENTS]
+
+
+def _addresses(message: StepMessage, name: str) -> list[str]:
+    field = message.root.find(name)
+    mailboxes = read_addresses(message.content, field.value_start, field.end) if field else ()
+    return [mailbox.address for mailbox in mailboxes if mailbox.address]
 
 
 def speaks_for(
-    organizer: str, components: Sequence[Component], senders: frozenset[str], public: Callable[[str], str]
+    organizer: str, components: Sequence[Component], senders: Sequence[str], public: Callable[[str], str]
 ) -> bool:
     """Whether one of the senders is the organizer, or whom the organizer lets send (SENT-BY). No sender: a dry run."""
     if not senders or not organizer or organizer in senders:

@@ -26,8 +26,8 @@ class MeetingContext:
     """What holds for the whole message. source, destination: names of systems. now: in UTC.
 
     endless: how far from now on a series without an end goes. memory: how long after its last date is known what was
-    sent of a meeting. public: gives the public address for one. senders: who sent the message, by public address; none
-    in a dry run.
+    sent of a meeting. public: gives the public address for one. senders, recipients: of the message, by public address,
+    who wrote it first.
     """
 
     source: str
@@ -37,7 +37,8 @@ class MeetingContext:
     memory: timedelta
     public: Callable[[str], str]
     recall: Recall
-    senders: frozenset[str] = frozenset()
+    senders: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
 
     def horizon(self, components: Sequence[Component]) -> datetime:
         """Return until when a series of these components goes that has no end. Raises MalformedCalendar."""

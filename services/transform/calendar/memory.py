@@ -118,6 +118,17 @@ def recall_meeting(
     return Remembered(key, found.version, memory or MeetingMemory(Life(keeps_names=keeps_names)))
 
 
+def recall_answered(
+    recall: Recall, side: str, organizer_side: str, uid: str, organizers: Iterable[str], *, keeps_names: bool
+) -> SentMeeting | None:
+    """Return what a side was sent of a meeting that it answers. organizers: who may be its organizer."""
+    for organizer in organizers:
+        found = recall_meeting(recall, side, organizer_side, uid, organizer, keeps_names=keeps_names)
+        if found.memory.sent:
+            return found.memory.sent
+    return None
+
+
 def memory_key(side: str, uid: str, organizer: str) -> str:
     """Return the key of what is remembered of a meeting that the system named `side` is sent."""
     return f"meeting:{side}:{digest_of(uid, organizer.casefold())}"

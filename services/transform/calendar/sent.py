@@ -21,7 +21,8 @@ class SentInstance:
     original: its name on the organizer's side. slot: its name on the side it was sent to. Both in UTC, or dates.
     is_apart: sent as a single meeting with a UID of its own, `single_uid(uid, original)`, because the rule cannot hold
     it. sequence: SEQUENCE as sent; source_sequence: as the organizer's side had it. changed_by: the notice that last
-    changed it by itself, "" where only the whole was sent; left_by: the notice by which it left the series.
+    changed it by itself, "" where only the whole was sent; left_by: the notice by which it
+    left the series, or came back.
     """
 
     original: Moment

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from icalendar import Calendar
 
-from services.transform.calendar.authority import senders_of
+from services.transform.calendar.authority import recipients_of, senders_of
 from services.transform.calendar.context import MeetingContext
 from services.transform.calendar.message import meeting_message
 from services.transform.calendar.part import Place, places, read_text, replace_calendar
@@ -47,6 +47,7 @@ def _change(message: StepMessage, context: Context) -> Change:
         public=context.router.public,
         recall=context.recall,
         senders=senders_of(message, context),
+        recipients=recipients_of(message, context),
     )
     edits: list[Edit] = []
     made: list[ForNotes] = []

@@ -44,7 +44,7 @@ def _join_rest(change: MeetingChange) -> SendPlan:
     expansion = change.notice.expansion
     assert expansion  # of every request
     wanted = [Wanted(one.slot, one.occurrence, one.component) for one in expansion.instances]
-    return replace(define(replace(change, sent=None), wanted), sent=None)
+    return replace(define(replace(change, sent=None), wanted), sent=None, is_news=False)
 
 
 def _differs(change: MeetingChange, sent: SentMeeting) -> bool:

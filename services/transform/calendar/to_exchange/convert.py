@@ -16,8 +16,8 @@ from datetime import UTC, date
 from icalendar import Calendar, Component
 from icalendar.prop import vInt
 
-from services.transform.calendar.authority import attendees_of, organizer_of, senders_of, speaks_for
-from services.transform.calendar.memory import MeetingMemory, Remembered, recall_meeting
+from services.transform.calendar.authority import attendees_of, organizer_of, recipients_of, senders_of, speaks_for
+from services.transform.calendar.memory import MeetingMemory, Remembered, recall_answered, recall_meeting
 from services.transform.calendar.message import meeting_message, notice_message
 from services.transform.calendar.notice import decide, read_notice, sequence_of, zone_of_meeting
 from services.transform.calendar.part import Place, place_calendar, places, read_text, replace_calendar
@@ -116,7 +116,7 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
         if same in told:
             edits.append(tuple(replace_calendar(message.content, invitation.place, told[same], invitation.method)))
             continue
-        made = _Conversion(context, invitation, parts, senders_of(message, context)).run()
+        made = _Conversion(context, invitation, message, parts).run()
         if not made.sheets:
             continue
         calendar, method, text = made.sheets[0]
@@ -154,8 +154,9 @@ def _method(place: Place, calendars: Sequence[Calendar]) -> str:
 class _Conversion:
     """One invitation on its way to Outlook."""
 
-    def __init__(self, context: Context, invitation: Invitation, parts: RelatedParts, senders: frozenset[str]) -> None:
-        self.context, self.invitation, self.parts, self.senders = context, invitation, parts, senders
+    def __init__(self, context: Context, invitation: Invitation, message: StepMessage, parts: RelatedParts) -> None:
+        self.context, self.invitation, self.parts = context, invitation, parts
+        self.senders, self.recipients = senders_of(message, context), recipients_of(message, context)
         self.is_own = True
         self.method = "REQUEST" if invitation.method == "ADD" else invitation.method
         self.outgoing = _Outgoing()
@@ -205,11 +206,13 @@ class _Conversion:
         for sheet in plan.sheets:
             method = "PUBLISH" if self.method == "PUBLISH" else sheet.method
             self._add(write_sheet(sheet, uid, method, self.context.now), method, sheet.entries[0].template)
-        self._remember(remembered, replace(decision.memory, sent=plan.sent or decision.memory.sent))
+        if plan.is_news:
+            self._remember(remembered, replace(decision.memory, sent=plan.sent or decision.memory.sent))
 
     def _recall(self, uid: str, components: list[Component]) -> Remembered:
         """Recall what Outlook was sent, where the message speaks for the meeting."""
-        context, organizer = self.context, organizer_of(components, self.context.router.public)
+        context = self.context
+        organizer = organizer_of(components, context.router.public) or next(iter(self.senders), "")
         is_own = self.method != "PUBLISH" and speaks_for(organizer, components, self.senders, context.router.public)
         recall = context.recall if is_own else nothing_remembered
         source, destination = context.source.name, context.destination.name
@@ -253,7 +256,8 @@ class _Conversion:
         uid = first_uid(apart[0] if apart else text_of(component, "UID"))
         organizer = organizer_of([component], self.context.router.public)
         source, destination = self.context.source.name, self.context.destination.name
-        sent = recall_meeting(self.context.recall, source, destination, uid, organizer, keeps_names=False).memory.sent
+        organizers = [organizer] if organizer else self.recipients
+        sent = recall_answered(self.context.recall, source, destination, uid, organizers, keeps_names=False)
         slot = apart[1] if apart else recurrence_id(component, zone_of)
         zone = zone_of_meeting([component], zone_of)
         for name in ("RDATE", "EXDATE", "RRULE"):

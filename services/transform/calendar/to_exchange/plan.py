@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
 from typing import Literal
@@ -81,12 +81,14 @@ class Sheet:
 class SendPlan:
     """What to send, the first in the message itself, and what Outlook was sent after it; None for nothing new.
 
-    is_unsupported: the recurrence cannot be said, and by setting it stays as it is; there are then no sheets.
+    is_unsupported: the recurrence cannot be said, and by setting it stays as it is; there are then no sheets. is_news:
+    whether the notice is to be remembered.
     """
 
     sheets: tuple[Sheet, ...] = ()
     sent: SentMeeting | None = None
     is_unsupported: bool = False
+    is_news: bool = True
 
 
 def wanted_of(change: MeetingChange) -> list[Wanted]:
@@ -145,10 +147,12 @@ def _gone(one: SentInstance, notice: str) -> SentInstance:
 
 
 def _sequenced(one: SentInstance, sequence: int, was: SentInstance | None, notice: str) -> SentInstance:
-    """Return an instance with its SEQUENCE; one that leaves the series by this notice says so."""
+    """Return an instance with its SEQUENCE; one that leaves the series by this notice, or comes back, says so."""
     left_by = ""
-    if was and one.is_apart:
-        left_by = was.left_by if was.is_apart else notice if not was.is_cancelled else ""
+    if was and was.is_apart == one.is_apart:
+        left_by = was.left_by
+    elif was and not was.is_cancelled:
+        left_by = notice
     return replace(one, sequence=sequence, left_by=left_by)
 
 
@@ -170,7 +174,8 @@ def cancel_sheet(template: Component, one: SentInstance, zone: tzinfo, stamped_a
 
 def withdrawn(change: MeetingChange, sent: SentMeeting) -> Iterator[Sheet]:
     """Yield the cancellations of single meetings that this notice withdraws."""
-    gone: Iterable[SentInstance] = (one for one in sent.instances if one.is_cancelled and one.is_apart)
-    for one in gone:
-        if one.changed_by == change.notice.id:
-            yield cancel_sheet(change.template, one, change.zone, sent.stamped_at)
+    notice = change.notice.id
+    for one in sent.instances:
+        is_gone = one.is_cancelled and one.is_apart and one.changed_by == notice
+        if is_gone or (one.left_by == notice and not one.is_apart):
+            yield cancel_sheet(change.template, replace(one, is_apart=True), change.zone, sent.stamped_at)

@@ -12,7 +12,7 @@ from icalendar import Component
 
 from services.transform.calendar.authority import organizer_of
 from services.transform.calendar.context import RECURRENCE, MeetingContext, Piece, identify
-from services.transform.calendar.memory import recall_meeting
+from services.transform.calendar.memory import recall_answered
 from services.transform.calendar.notice import zone_of_meeting
 from services.transform.calendar.uids import series_of
 from shared.calendar.ical import put_moment, values_of
@@ -29,9 +29,10 @@ def answer(uid: str, group: Sequence[Component], context: MeetingContext, zone_o
     """Put an answer into the words of the invitation that Notes sent. Raises MalformedCalendar."""
     apart = series_of(uid)  # one instance of a series that Exchange was sent as a meeting of its own
     organizer = organizer_of(group, context.public)
+    organizers = [organizer] if organizer else context.recipients
     meeting = apart[0] if apart else uid
     side, organizer_side = context.source, context.destination
-    sent = recall_meeting(context.recall, side, organizer_side, meeting, organizer, keeps_names=True).memory.sent
+    sent = recall_answered(context.recall, side, organizer_side, meeting, organizers, keeps_names=True)
     for one in group:
         slot = apart[1] if apart and sent else recurrence_id(one, zone_of)
         known = None

@@ -32,7 +32,7 @@ def convey(uid: str, group: Sequence[Component], context: MeetingContext, zone_o
     """Say what a message says of one meeting as Notes takes it. Raises MalformedCalendar."""
     if any(is_this_and_future(component) for component in group):
         return Piece(group)  # already in the words of Notes: Exchange has no others for it
-    organizer = organizer_of(group, context.public)
+    organizer = organizer_of(group, context.public) or next(iter(context.senders), "")
     is_own = method in _REMEMBERED and speaks_for(organizer, group, context.senders, context.public)
     recall = context.recall if is_own else nothing_remembered
     remembered = recall_meeting(recall, context.destination, context.source, uid, organizer, keeps_names=False)
