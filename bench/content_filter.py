@@ -30,7 +30,7 @@ from shared.mail.envelope import Client, Envelope, Recipient, new_message_id
 from shared.routing.route import NoRoute
 from shared.routing.router import CurrentRouter
 from shared.spool.lease import Lease, LeasedMessage
-from shared.spool.settle import Transformed
+from shared.spool.settlement import Transformed
 
 MAX_MESSAGE_BYTES = 104_857_600
 Onward = tuple[str, list[str], bytes]

@@ -15,7 +15,8 @@ from shared.routing.router import Router
 from shared.spool.accept import accept_all
 from shared.spool.lease import LeasedMessage, lease_deliveries, lease_messages
 from shared.spool.operation import Spool
-from shared.spool.settle import NewDelivery, Retry, Transformed, settle
+from shared.spool.settlement import NewDelivery, Retry, Transformed
+from shared.spool.write_settlements import write_settlements
 
 AT_ONCE = 500
 LEASE_SECONDS = 60.0
@@ -47,12 +48,12 @@ def postpone_many(spool: Spool, settings: Settings, router: Router) -> None:
     for leased in _leased(spool):
         model = model or _model(leased[0], settings, router)
         converted = [Transformed(one.lease, (_like(model, one),)) for one in leased]
-        spool.run(settle(converted, max_crashes=3, history_seconds=history_seconds))
+        spool.run(write_settlements(converted, max_crashes=3, history_seconds=history_seconds))
         deliveries = spool.run(
             lease_deliveries("notes", "bench", max_jobs=len(leased), max_bytes=1 << 40, seconds=LEASE_SECONDS)
         )
         deferred = [Retry(one.lease, FAR_AWAY_SECONDS, replace(one.delivery, attempts=1)) for one in deliveries]
-        spool.run(settle(deferred, max_crashes=3, history_seconds=history_seconds))
+        spool.run(write_settlements(deferred, max_crashes=3, history_seconds=history_seconds))
 
 
 def _leased(spool: Spool) -> Iterator[list[LeasedMessage]]:

@@ -14,7 +14,8 @@ from bench.runs import Options, Result, room
 from shared.configuration.settings import Settings
 from shared.spool.lease import lease_messages
 from shared.spool.operation import Spool
-from shared.spool.settle import Transformed, settle
+from shared.spool.settlement import Transformed
+from shared.spool.write_settlements import write_settlements
 
 JOBS = 2000
 QUICK_JOBS = 100
@@ -44,7 +45,7 @@ def _lease_and_settle(spool: Spool, jobs: int) -> float:
     while done < jobs:
         leased = spool.run(lease_messages("bench", max_jobs=settings.batch, max_bytes=settings.batch_bytes, seconds=30))
         finished = [Transformed(one.lease, ()) for one in leased]
-        if spool.run(settle(finished, max_crashes=settings.max_crashes, history_seconds=60)):
+        if spool.run(write_settlements(finished, max_crashes=settings.max_crashes, history_seconds=60)):
             raise RuntimeError("a lease was lost while nobody else worked")
         done += len(leased)
     return time.perf_counter() - began

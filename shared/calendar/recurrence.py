@@ -114,6 +114,13 @@ def expand(
     return Expansion(tuple(ordered[:most]), is_complete and len(ordered) <= most)
 
 
+def first_occurrence(component: Component, zone_of: ZoneOf) -> Occurrence:
+    """Return when a component is for the first time, or would be were not all of it left out. Raises as `expand`."""
+    made = _Set(component, zone_of, None, 1)
+    own = next(made.instances(), None)
+    return own.occurrence if own else made.usual()
+
+
 def own_occurrences(component: Component, zone_of: ZoneOf, most: int = MAX_OCCURRENCES) -> tuple[Occurrence, ...]:
     """Return the set that one component tells by itself, as if it had no RECURRENCE-ID. Raises as `expand`."""
     return tuple(one.occurrence for one in islice(_Set(component, zone_of, None, most).instances(), most))
@@ -210,6 +217,10 @@ class _Set:
             one for at, one in sorted(starts.items()) if at not in gone and day_of(one.start, self.zone) not in days
         ]
         yield from (Instance(one.start, one, self.component) for one in kept)
+
+    def usual(self) -> Occurrence:
+        """Return what DTSTART stands for by itself."""
+        return self._lasting(self.first)
 
     def _lasting(self, start: Moment) -> Occurrence:
         """Return the occurrence of usual length: as long as the first (3.8.5.3), or as DURATION says by the clock."""

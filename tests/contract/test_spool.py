@@ -42,10 +42,11 @@ from shared.spool.lease import (
 from shared.spool.memory import Memory, Remember, recall
 from shared.spool.operation import Command, Operation, Script
 from shared.spool.presence import announce, retire
-from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
+from shared.spool.settlement import Crashed, Finished, NewDelivery, Parked, Retry, Settlement, Transformed
 from shared.spool.trace import trace
 from shared.spool.upkeep import promote, reclaim, reconcile
 from shared.spool.waiting import hurry, list_waiting
+from shared.spool.write_settlements import write_settlements
 from tests.contract.conftest import Run
 from tests.support.mail import CONTENT, delivery, message
 
@@ -78,7 +79,7 @@ def accepted(run: Run, count: int = 1, **values: Any) -> list[Message]:
 def converted(run: Run, count: int = 1) -> list[LeasedDelivery]:
     """Accept, convert and lease deliveries."""
     accepted(run, count)
-    run(settle([transformed(one) for one in lease_all(run)]))
+    run(write_settlements([transformed(one) for one in lease_all(run)]))
     return lease_exchange(run)
 
 
@@ -135,7 +136,7 @@ def test_rq_sees_every_job_where_it_is(run: Run, redis_client: redis.Redis) -> N
     assert [job.func_name for job in queue.jobs] == ["services.transform.job.convert"] * 3
     first, second, third = lease_all(run)
     assert (queue.count, StartedJobRegistry(queue=queue).count) == (0, 3)
-    run(settle([transformed(first), Retry(second.lease, 60), Dead(third.lease, "crash", "a bug")]))
+    run(write_settlements([transformed(first), Retry(second.lease, 60), Parked(third.lease, "crash", "a bug")]))
     assert StartedJobRegistry(queue=queue).count == 0
     assert ScheduledJobRegistry(queue=queue).get_job_ids() == [second.lease.id]
     assert FailedJobRegistry(queue=queue).get_job_ids() == [third.lease.id]
@@ -191,17 +192,17 @@ def test_a_settlement_of_a_lost_lease_changes_nothing(run: Run, redis_client: re
     assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == [lost.lease.id]
     (held,) = lease_all(run)
     assert run(renew([lost.lease], 30)) == {lost.lease.id}
-    assert run(settle([transformed(lost)])) == {lost.lease.id}
+    assert run(write_settlements([transformed(lost)])) == {}
     assert lease_exchange(run) == []
-    assert run(settle([transformed(held)])) == frozenset()
+    assert run(write_settlements([transformed(held)]))
     assert len(lease_exchange(run)) == 1
 
 
 def test_settling_twice_makes_one_delivery(run: Run) -> None:
     accepted(run)
     (leased,) = lease_all(run)
-    assert run(settle([transformed(leased)])) == frozenset()
-    assert run(settle([transformed(leased)])) == {leased.lease.id}
+    assert run(write_settlements([transformed(leased)]))
+    assert run(write_settlements([transformed(leased)])) == {}
     assert len(lease_exchange(run)) == 1
 
 
@@ -209,14 +210,14 @@ def test_edits_and_delivery_arrive_as_they_were_written(run: Run) -> None:
     accepted(run)
     (leased,) = lease_all(run)
     edits = (Edit(0, 4, b"\x00\xff\r\n"), Edit(7, 7, b""))
-    run(settle([transformed(leased, *edits)]))
+    run(write_settlements([transformed(leased, *edits)]))
     (found,) = lease_exchange(run)
     assert (found.delivery, found.edits) == (delivery(leased.envelope), edits)
 
 
 def test_a_finished_message_leaves_only_its_history(run: Run, redis_client: redis.Redis) -> None:
     (leased,) = converted(run)
-    run(settle([Finished(leased.lease, leased.delivery)], history_seconds=100))
+    run(write_settlements([Finished(leased.lease, leased.delivery)], history_seconds=100))
     assert mail_keys(redis_client) == []
     history = keys.history(leased.delivery.message_id)
     assert 0 < redis_client.ttl(history) <= 100
@@ -226,7 +227,7 @@ def test_a_finished_message_leaves_only_its_history(run: Run, redis_client: redi
 def test_a_message_for_nobody_is_done_with(run: Run, redis_client: redis.Redis) -> None:
     accepted(run)
     (leased,) = lease_all(run)
-    run(settle([Transformed(leased.lease, ())]))
+    run(write_settlements([Transformed(leased.lease, ())]))
     assert mail_keys(redis_client) == []
 
 
@@ -235,17 +236,17 @@ def test_the_content_stays_until_the_last_delivery_is_final(run: Run) -> None:
     (leased,) = lease_all(run)
     systems = ("exchange", "other")
     made = tuple(NewDelivery(delivery(leased.envelope, system), ()) for system in systems)
-    run(settle([Transformed(leased.lease, made)]))
+    run(write_settlements([Transformed(leased.lease, made)]))
     for system, left in zip(systems, (CONTENT, None), strict=True):
         (work,) = run(lease_deliveries(system, "test", max_jobs=9, max_bytes=10**9, seconds=30))
-        run(settle([Finished(work.lease, work.delivery)]))
+        run(write_settlements([Finished(work.lease, work.delivery)]))
         assert run(contents([one.envelope.id])) == [left]
 
 
 def test_a_report_is_accepted_with_the_settlement_that_made_it(run: Run) -> None:
     (leased,) = converted(run)
     report = message("a@example.com", sender=None)
-    run(settle([Finished(leased.lease, leased.delivery, reports=(report,))]))
+    run(write_settlements([Finished(leased.lease, leased.delivery, reports=(report,))]))
     (found,) = lease_all(run)
     assert found.envelope == report.envelope
     assert run(contents([report.envelope.id])) == [report.content]
@@ -254,7 +255,7 @@ def test_a_report_is_accepted_with_the_settlement_that_made_it(run: Run) -> None
 def test_a_retry_comes_back_when_it_is_due_with_its_new_state(run: Run, redis_client: redis.Redis) -> None:
     (leased,) = converted(run)
     tried = replace(leased.delivery, attempts=1)
-    run(settle([Retry(leased.lease, 60, tried)]))
+    run(write_settlements([Retry(leased.lease, 60, tried)]))
     assert run(promote(leased.lease.queue)) == 0
     assert lease_exchange(run) == []
     redis_client.zadd(keys.rq_scheduled(leased.lease.queue), {leased.lease.id: 1})
@@ -268,7 +269,7 @@ def deferred(run: Run, count: int, seconds: float = 600, unserved_seconds: float
     leased = converted(run, count)
     delays = [seconds + place for place in range(count)]
     run(
-        settle(
+        write_settlements(
             [
                 Retry(one.lease, delay, replace(one.delivery, attempts=1), unserved_seconds=unserved_seconds)
                 for one, delay in zip(leased, delays, strict=True)
@@ -322,7 +323,7 @@ def test_a_delivery_that_was_served_since_no_longer_waits_for_a_host(run: Run, r
     (id,) = deferred(run, 1, seconds=0, unserved_seconds=1)
     run(promote(keys.egress("exchange")))
     (leased,) = lease_exchange(run)
-    run(settle([Retry(leased.lease, 600)]))
+    run(write_settlements([Retry(leased.lease, 600)]))
     assert run(hurry(keys.egress("exchange"), unserved=True)) == 0
     assert dues(redis_client)[id] > 500
 
@@ -332,7 +333,7 @@ def test_an_attempt_that_a_host_came_back_too_late_for_is_made_again_at_once(
 ) -> None:
     before, after = converted(run, 2)
     run(hurry(keys.egress("exchange"), unserved=True))
-    run(settle([Retry(before.lease, 600, unserved_seconds=60), Retry(after.lease, 600, unserved_seconds=0)]))
+    run(write_settlements([Retry(before.lease, 600, unserved_seconds=60), Retry(after.lease, 600, unserved_seconds=0)]))
     due = dues(redis_client)
     assert due[before.lease.id] < 10
     assert due[after.lease.id] > 500
@@ -351,7 +352,7 @@ def test_a_bug_is_met_a_bounded_number_of_times(run: Run, redis_client: redis.Re
     accepted(run)
     for _ in range(3):
         (leased,) = lease_all(run)
-        run(settle([Crashed(leased.lease, "ValueError: x")], max_crashes=3))
+        run(write_settlements([Crashed(leased.lease, "ValueError: x")], max_crashes=3))
         redis_client.zadd(keys.rq_scheduled(keys.TRANSFORM), {leased.lease.id: 1}, xx=True)
         run(promote(keys.TRANSFORM))
     assert lease_all(run) == []
@@ -368,7 +369,7 @@ def test_poison_is_isolated_and_its_neighbours_live(run: Run, redis_client: redi
             let_leases_expire(run, redis_client, keys.TRANSFORM)
             run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
         else:
-            run(settle([transformed(one) for one in batch]))
+            run(write_settlements([transformed(one) for one in batch]))
             settled += [one.lease.id for one in batch]
     assert sorted(settled) == sorted(neighbours)
     (letter,) = run(list_dead(Filter(reason="poison")))
@@ -383,7 +384,7 @@ def test_leases_outlive_a_pause_in_which_nobody_could_renew(run: Run, redis_clie
     redis_client.hset(keys.tick(keys.TRANSFORM), "last", float(redis_client.time()[0]) - 60)
     assert run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30)) == []
     assert run(renew([leased.lease], 30)) == frozenset()
-    assert run(settle([transformed(leased)])) == frozenset()
+    assert run(write_settlements([transformed(leased)]))
 
 
 def test_a_dead_workers_lease_ends_though_all_others_are_too_busy_to_look_often(
@@ -424,7 +425,7 @@ def test_leases_end_in_time_after_the_clock_went_back(run: Run, redis_client: re
 def test_retries_wait_no_longer_after_the_clock_went_back(run: Run, redis_client: redis.Redis) -> None:
     accepted(run, 2)
     first, second = lease_all(run)
-    run(settle([Retry(first.lease, 0), Retry(second.lease, 3600)]))
+    run(write_settlements([Retry(first.lease, 0), Retry(second.lease, 3600)]))
     now = float(redis_client.time()[0])
     for id in (first.lease.id, second.lease.id):
         redis_client.zincrby(keys.rq_scheduled(keys.TRANSFORM), 3600, id)  # as written by a clock an hour ahead
@@ -463,26 +464,26 @@ def test_a_job_doubled_by_hand_is_worked_on_once(run: Run, redis_client: redis.R
     redis_client.rpush(keys.rq_queue(keys.TRANSFORM), one.envelope.id, one.envelope.id)
     (leased,) = lease_all(run)
     assert lease_all(run) == []
-    run(settle([transformed(leased)]))
+    run(write_settlements([transformed(leased)]))
     redis_client.rpush(keys.rq_queue(keys.TRANSFORM), one.envelope.id)
     assert lease_all(run) == []
 
 
-def _refused(leased: LeasedDelivery) -> Dead:
+def _refused(leased: LeasedDelivery) -> Parked:
     first, *rest = leased.delivery.recipients
     states = (
         replace(first, state="delivered", remote_id="ABC"),
         *(replace(one, state="refused", reply=Reply(550, "no")) for one in rest),
     )
-    return Dead(leased.lease, "refused", "550 no", replace(leased.delivery, attempts=1, recipients=states))
+    return Parked(leased.lease, "refused", "550 no", replace(leased.delivery, attempts=1, recipients=states))
 
 
 def _with_a_refused_delivery(run: Run) -> Message:
     one = message("b@example.com", "c@example.com")
     run(accept(one))
-    run(settle([transformed(leased) for leased in lease_all(run)]))
+    run(write_settlements([transformed(leased) for leased in lease_all(run)]))
     (leased,) = lease_exchange(run)
-    run(settle([_refused(leased)]))
+    run(write_settlements([_refused(leased)]))
     return one
 
 
@@ -519,9 +520,9 @@ def test_a_delivery_replayed_from_the_start_is_converted_for_who_has_not_got_it(
     assert run(replay(letter, "start")) == "convert"
     (leased,) = lease_all(run)
     assert [two.address for two in leased.envelope.recipients] == ["c@example.com"]
-    run(settle([transformed(leased)]))
+    run(write_settlements([transformed(leased)]))
     (work,) = lease_exchange(run)
-    run(settle([Finished(work.lease, work.delivery)]))
+    run(write_settlements([Finished(work.lease, work.delivery)]))
     assert mail_keys(redis_client) == []
 
 
@@ -533,10 +534,10 @@ def test_two_deliveries_of_one_message_replayed_from_the_start_are_both_converte
     made = tuple(
         NewDelivery(delivery(part, system), ()) for part, system in zip(parts, ("exchange", "other"), strict=True)
     )
-    run(settle([Transformed(leased.lease, made)]))
+    run(write_settlements([Transformed(leased.lease, made)]))
     for system in ("exchange", "other"):
         (work,) = run(lease_deliveries(system, "test", max_jobs=9, max_bytes=10**9, seconds=30))
-        run(settle([Dead(work.lease, "expired", "", work.delivery)]))
+        run(write_settlements([Parked(work.lease, "expired", "", work.delivery)]))
     for letter in run(list_dead()):
         assert run(replay(letter, "start")) == "convert"
     (again,) = lease_all(run)
@@ -553,16 +554,16 @@ def test_a_part_replayed_while_another_is_converted_by_a_worker_that_seems_dead_
     made = tuple(
         NewDelivery(delivery(part, system), ()) for part, system in zip(parts, ("exchange", "other"), strict=True)
     )
-    run(settle([Transformed(leased.lease, made)]))
+    run(write_settlements([Transformed(leased.lease, made)]))
     for system in ("exchange", "other"):
         (work,) = run(lease_deliveries(system, "test", max_jobs=9, max_bytes=10**9, seconds=30))
-        run(settle([Dead(work.lease, "expired", "", work.delivery)]))
+        run(write_settlements([Parked(work.lease, "expired", "", work.delivery)]))
     first, second = run(list_dead())
     assert run(replay(first, "start")) == "convert"
     (stopped,) = lease_all(run)
     let_leases_expire(run, redis_client, keys.TRANSFORM)
     assert run(replay(second, "start")) == "busy"
-    assert run(settle([transformed(stopped)])) == frozenset()
+    assert run(write_settlements([transformed(stopped)]))
     assert [letter.id for letter in run(list_dead())] == [second.id]
     assert run(replay(second, "start")) == "convert"
     (again,) = lease_all(run)
@@ -573,7 +574,7 @@ def test_a_dead_letter_that_goes_while_one_looks_is_none(run: Run, redis_client:
     """Another console may replay it between two reads of its record."""
     accepted(run)
     (leased,) = lease_all(run)
-    run(settle([Dead(leased.lease, "malformed", "")]))
+    run(write_settlements([Parked(leased.lease, "malformed", "")]))
     redis_client.hdel(keys.message(leased.lease.id), "reason", "detail", "parked_at")
     assert run(show_dead(leased.lease.id)) is None
     redis_client.zadd(keys.DEAD, {"gone-exchange": 1})
@@ -585,7 +586,7 @@ def test_a_reason_that_is_no_unicode_is_settled_all_the_same(run: Run) -> None:
     """Text out of a message may hold lone surrogates; a settlement that Redis never takes would be tried for ever."""
     accepted(run)
     (leased,) = lease_all(run)
-    assert run(settle([Dead(leased.lease, "conversion", "bad \udcff\0 \U0001f600")])) == frozenset()
+    assert run(write_settlements([Parked(leased.lease, "conversion", "bad \udcff\0 \U0001f600")]))
     (letter,) = run(list_dead())
     assert letter.detail == "bad ?\0 \U0001f600"
 
@@ -596,7 +597,7 @@ def test_a_delivery_made_again_never_overwrites_one_that_is_still_open(run: Run)
     run(replay(letter, "start"))
     (leased,) = lease_all(run)
     twice = NewDelivery(delivery(leased.envelope), ())
-    run(settle([Transformed(leased.lease, (twice, twice))]))
+    run(write_settlements([Transformed(leased.lease, (twice, twice))]))
     ids = [work.delivery.id for work in lease_exchange(run)]
     assert ids == [f"{one.envelope.id}-exchange", f"{one.envelope.id}-exchange-2"]
 
@@ -605,7 +606,7 @@ def test_a_discarded_dead_letter_leaves_only_its_history(run: Run, redis_client:
     _with_a_refused_delivery(run)
     accepted(run)
     (leased,) = lease_all(run)
-    run(settle([Dead(leased.lease, "malformed", "too deep")]))
+    run(write_settlements([Parked(leased.lease, "malformed", "too deep")]))
     letters = run(list_dead())
     assert {letter.stage for letter in letters} == {"transform", "egress"}
     for letter in letters:
@@ -620,7 +621,7 @@ def test_a_memory_is_kept_until_it_expires(run: Run, redis_client: redis.Redis) 
     accepted(run)
     (leased,) = lease_all(run)
     remember = Remember("series:x", 0, {"sequence": 1}, time.time() + 100)
-    run(settle([replace(transformed(leased), memories=(remember,))]))
+    run(write_settlements([replace(transformed(leased), memories=(remember,))]))
     assert run(recall("series:x")) == Memory(1, {"sequence": 1})
     assert 0 < redis_client.ttl(keys.memory("series:x")) <= 100
     assert run(recall("unknown")) == Memory()
@@ -631,7 +632,7 @@ def test_a_message_converted_with_an_outdated_memory_is_converted_again(run: Run
     first, second = lease_all(run)
     remember = Remember("series:x", 0, {"sequence": 1}, time.time() + 100)
     settlements = [replace(transformed(one), memories=(remember,)) for one in (first, second)]
-    assert run(settle(settlements)) == {second.lease.id}
+    assert run(write_settlements(settlements)) == {second.lease.id}
     assert len(lease_exchange(run)) == 1
     assert run(promote(keys.TRANSFORM)) == 1
     (again,) = lease_all(run)
@@ -641,8 +642,8 @@ def test_a_message_converted_with_an_outdated_memory_is_converted_again(run: Run
 def test_gauges_count_what_is_there(run: Run) -> None:
     accepted(run, 4)
     first, second, *_ = run(lease_messages("w", max_jobs=3, max_bytes=10**9, seconds=30))
-    settlements: list[Settlement] = [Retry(first.lease, 60), Dead(second.lease, "malformed", "")]
-    run(settle(settlements))
+    settlements: list[Settlement] = [Retry(first.lease, 60), Parked(second.lease, "malformed", "")]
+    run(write_settlements(settlements))
     gauge = run(gauge_queue(keys.TRANSFORM))
     assert (gauge.depth, gauge.leased, gauge.scheduled, gauge.dead) == (1, 1, 1, 1)
     assert gauge.oldest_seconds >= 0
@@ -692,9 +693,9 @@ def test_a_full_redis_can_be_drained(run: Run, redis_client: redis.Redis) -> Non
     redis_client.config_set("maxmemory", 1)
     try:
         first, second = lease_all(run)
-        run(settle([transformed(first), Retry(second.lease, 60)]))
+        run(write_settlements([transformed(first), Retry(second.lease, 60)]))
         (work,) = lease_exchange(run)
-        run(settle([Finished(work.lease, work.delivery)]))
+        run(write_settlements([Finished(work.lease, work.delivery)]))
     finally:
         redis_client.config_set("maxmemory", 0)
     assert run(gauge_queue(keys.TRANSFORM)).scheduled == 1
@@ -863,6 +864,6 @@ def test_a_claim_by_a_stock_worker_excludes_others(run: Run, redis_client: redis
     redis_client.rpush(keys.rq_queue(keys.TRANSFORM), id)
     assert lease_all(run) == []
     assert run(claim_message(id, "other")) is None
-    assert run(settle([transformed(leased)], hosted=True)) == frozenset()
+    assert run(write_settlements([transformed(leased)], hosted=True))
     assert redis_client.exists(keys.rq_job(id)), "the stock worker removes its own job"
     assert len(lease_exchange(run)) == 1

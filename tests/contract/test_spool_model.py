@@ -22,9 +22,10 @@ from shared.spool.connect import open_spool
 from shared.spool.dead_letters import discard, list_dead, replay
 from shared.spool.lease import Lease, LeasedDelivery, LeasedMessage, lease_deliveries, lease_messages, release
 from shared.spool.operation import Spool
-from shared.spool.settle import Crashed, Dead, Finished, NewDelivery, Retry, Settlement, Transformed, settle
+from shared.spool.settlement import Crashed, Finished, NewDelivery, Parked, Retry, Settlement, Transformed
 from shared.spool.upkeep import promote, reclaim, reconcile
 from shared.spool.waiting import hurry
+from shared.spool.write_settlements import write_settlements
 from tests.support.mail import delivery, message
 
 EGRESS = keys.egress("exchange")
@@ -69,13 +70,13 @@ class SpoolModel(RuleBasedStateMachine):
         elif outcome == "crash":
             settlement = Crashed(lease, "a bug")
         elif outcome == "dead":
-            settlement = Dead(lease, "refused", "no")
+            settlement = Parked(lease, "refused", "no")
         elif isinstance(leased, LeasedMessage):
             settlement = Transformed(lease, (NewDelivery(delivery(leased.envelope), ()),))
         else:
             settlement = Finished(lease, leased.delivery)
             ends = leased.delivery.message_id
-        stale = self.spool.run(settle([settlement]))
+        stale = self.spool.run(write_settlements([settlement]))
         if ends and not stale:
             self.ended.append(ends)
 

@@ -22,8 +22,9 @@ from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from shared.spool.lease import lease_deliveries, lease_messages
 from shared.spool.operation import Spool
-from shared.spool.settle import Dead, NewDelivery, Retry, Transformed, settle
+from shared.spool.settlement import NewDelivery, Parked, Retry, Transformed
 from shared.spool.upkeep import promote
+from shared.spool.write_settlements import write_settlements
 from tests.support.mail import CONTENT, delivery, message
 
 EDITS = (Edit(CONTENT.index(b"Subject"), CONTENT.index(b"Hello"), b"Subject: y\x1b[2J\r\n\r\n"),)
@@ -57,7 +58,7 @@ class Gateway:
     def dead_message(self, reason: str = "crash") -> Message:
         made = self.accept()
         (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
-        self.spool.run(settle([Dead(leased.lease, reason, "ValueError: no")]))
+        self.spool.run(write_settlements([Parked(leased.lease, reason, "ValueError: no")]))
         return made
 
     def dead_delivery(self, reason: str = "refused", *more: DeliveryRecipient) -> Delivery:
@@ -65,12 +66,12 @@ class Gateway:
         made = delivery(self.accept().envelope)
         made = replace(made, recipients=tuple(replace(one, public="public@example.com") for one in made.recipients))
         (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
-        self.spool.run(settle([Transformed(leased.lease, (NewDelivery(made, EDITS),))]))
+        self.spool.run(write_settlements([Transformed(leased.lease, (NewDelivery(made, EDITS),))]))
         (taken,) = self.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
         (one,) = made.recipients
         tried = replace(one, state="refused", host="mx.example.com:25", reply=Reply(550, "no such user", "5.1.1"))
         made = replace(made, recipients=(tried, *more), attempts=1)
-        self.spool.run(settle([Dead(taken.lease, reason, "550 5.1.1 no such user", made)]))
+        self.spool.run(write_settlements([Parked(taken.lease, reason, "550 5.1.1 no such user", made)]))
         return made
 
 
@@ -98,7 +99,7 @@ def test_queue_tells_how_long_the_oldest_message_waits_for_its_retries(gateway: 
         old = replace(made.envelope, id=new_message_id(time.time() - age_seconds))
         gateway.spool.run(accept(replace(made, envelope=old)))
         (leased,) = gateway.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
-        gateway.spool.run(settle([Retry(leased.lease, 86_400 - age_seconds)]))
+        gateway.spool.run(write_settlements([Retry(leased.lease, 86_400 - age_seconds)]))
     told = gateway.json("queue")[0]
     assert (told["depth"], told["scheduled"]) == (0, 2)
     assert told["oldest_scheduled_seconds"] == pytest.approx(7200, abs=120)
@@ -110,11 +111,11 @@ def deferred(gateway: Gateway, *, seconds: float = 600, system: str = "exchange"
     gateway.accept("b@example.com", "c@example.com")
     (leased,) = gateway.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
     made = delivery(leased.envelope, system)
-    gateway.spool.run(settle([Transformed(leased.lease, (NewDelivery(made, ()),))]))
+    gateway.spool.run(write_settlements([Transformed(leased.lease, (NewDelivery(made, ()),))]))
     (taken,) = gateway.spool.run(lease_deliveries(system, "test", max_jobs=1, max_bytes=10**6, seconds=60))
     told = replace(made.recipients[0], host="mx.example.com:25", reply=Reply(452, "try \x1b[2Jlater", "4.3.1"))
     tried = replace(made, recipients=(told, made.recipients[1]), attempts=3)
-    gateway.spool.run(settle([Retry(taken.lease, seconds, tried)]))
+    gateway.spool.run(write_settlements([Retry(taken.lease, seconds, tried)]))
     return tried
 
 

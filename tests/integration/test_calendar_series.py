@@ -19,7 +19,7 @@ from shared.spool.connect import open_spool
 from shared.spool.lease import contents, lease_deliveries, lease_messages
 from shared.spool.memory import recall
 from shared.spool.operation import Spool
-from shared.spool.settle import settle
+from shared.spool.write_settlements import write_settlements
 from tests.support.mail import message
 from tests.support.notes_calendar import NotesMeeting
 from tests.support.outlook_calendar import OutlookCalendar
@@ -45,7 +45,7 @@ def carry(spool: Spool, sent: bytes, outlook: OutlookCalendar) -> None:
             settlement = settlement_of(
                 one, content, router, settings, now=time.time(), recall=lambda key: spool.run(recall(key))
             )
-            assert spool.run(settle([settlement])) == frozenset()
+            assert spool.run(write_settlements([settlement]))
     for delivery in spool.run(lease_deliveries("exchange", "test", max_jobs=100, max_bytes=10**9, seconds=30)):
         (content,) = spool.run(contents([delivery.delivery.message_id]))
         assert content is not None

@@ -22,7 +22,8 @@ from shared.spool.accept import accept
 from shared.spool.connect import open_async_spool
 from shared.spool.lease import lease_messages
 from shared.spool.operation import AsyncSpool, Spool
-from shared.spool.settle import NewDelivery, Transformed, settle
+from shared.spool.settlement import NewDelivery, Transformed
+from shared.spool.write_settlements import write_settlements
 from tests.support.mail import CONTENT, delivery, message
 
 SYSTEM = "exchange"
@@ -60,7 +61,7 @@ def spooled(
     spool.run(accept(accepted))
     [leased] = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**9, seconds=60))
     made = replace(delivery(leased.envelope, SYSTEM, len(content)), **changes)
-    assert not spool.run(settle([Transformed(leased.lease, (NewDelivery(made, edits),))]))
+    assert spool.run(write_settlements([Transformed(leased.lease, (NewDelivery(made, edits),))]))
     return made.id
 
 

@@ -23,7 +23,8 @@ from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.lease import lease_messages
 from shared.spool.operation import Spool
-from shared.spool.settle import NewDelivery, Transformed, settle
+from shared.spool.settlement import NewDelivery, Transformed
+from shared.spool.write_settlements import write_settlements
 from tests.support.mail import delivery, message
 from tests.support.smart_host import SmartHostServer
 
@@ -43,7 +44,7 @@ def give(spool: Spool, system: str, tags: Iterable[str], *recipients: str) -> li
         spool.run(accept(message(*recipients, content=content)))
         [leased] = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**9, seconds=60))
         made = replace(delivery(leased.envelope, system, len(content)))
-        assert not spool.run(settle([Transformed(leased.lease, (NewDelivery(made, ()),))]))
+        assert spool.run(write_settlements([Transformed(leased.lease, (NewDelivery(made, ()),))]))
         ids.append(made.id)
     return ids
 

@@ -12,7 +12,14 @@ from services.transform.calendar.life import Meeting, Statement
 from services.transform.calendar.memory import MeetingMemory, digest_of
 from shared.calendar.ical import moment_of, values_of
 from shared.calendar.moments import FLOATING, ONLY_ZONE, ZoneOf
-from shared.calendar.recurrence import Expansion, expand, is_this_and_future, own_occurrences, recurrence_id
+from shared.calendar.recurrence import (
+    Expansion,
+    expand,
+    first_occurrence,
+    is_this_and_future,
+    own_occurrences,
+    recurrence_id,
+)
 
 _DIGEST = 8  # hex digits: they tell the few notices about one meeting apart
 _REMOVED = frozenset(("Y", "Z"))  # X-LOTUS-NOTICETYPE: a room or a person is taken out; the meeting itself goes on
@@ -164,7 +171,7 @@ def _statements(components: Sequence[Component], zone_of: ZoneOf, *, is_cancelle
         if slot is None:
             continue
         is_rest = is_this_and_future(override)
-        own = () if is_cancelled else own_occurrences(override, zone_of)
+        own = () if is_cancelled else own_occurrences(override, zone_of) or (first_occurrence(override, zone_of),)
         yield Statement(
             max(sequence_of(override), least),
             max([_stamp(override), *(_stamp(master) for master in masters[:1])]),

@@ -19,7 +19,7 @@ from services.transform.calendar.to_exchange.plan import Entry, MeetingChange, S
 from services.transform.calendar.to_exchange.series import MAX_SINGLES, rule_text
 from shared.calendar.ical import moment_of, values_of
 from shared.calendar.moments import Occurrence, to_local, to_utc
-from shared.calendar.recurrence import is_this_and_future, own_occurrences, recurrence_id
+from shared.calendar.recurrence import first_occurrence, is_this_and_future, own_occurrences, recurrence_id
 
 
 def cancel_all(change: MeetingChange, sent: SentMeeting) -> SendPlan:
@@ -70,7 +70,8 @@ def cancel_unknown(change: MeetingChange) -> SendPlan:
             entries = [Entry(component, one, slot=one.start) for one in own]
         else:
             rules = values_of(component, "RRULE") if slot is None else []
-            entries = [Entry(component, own[0], slot=slot, rule=_rule_of(rules, component, change))]
+            first = first_occurrence(component, notice.zone_of)
+            entries = [Entry(component, first, slot=slot, rule=_rule_of(rules, component, change))]
         sheets += [Sheet("CANCEL", (entry,), change.zone, notice.sequence) for entry in entries]
     return SendPlan(tuple(sheets), SentMeeting(change.uid, sequence=notice.sequence, stamped_at=notice.stamped_at))
 

@@ -14,7 +14,7 @@ from services.transform.calendar.to_exchange.cancel import cancel_all, cancel_un
 from services.transform.calendar.to_exchange.instances import ORPHANS, change_instances, pass_orphans
 from services.transform.calendar.to_exchange.plan import Entry, MeetingChange, SendPlan, Sheet, Wanted, wanted_of
 from services.transform.calendar.to_exchange.series import define
-from shared.calendar.recurrence import own_occurrences, recurrence_id
+from shared.calendar.recurrence import first_occurrence, recurrence_id
 
 _JOINING = frozenset(("I", "L"))  # X-LOTUS-NOTICETYPE: invited, or named by a delegate: one person comes in
 
@@ -59,7 +59,7 @@ def _out_of_date(change: MeetingChange, sent: SentMeeting | None) -> SendPlan:
     sheets = []
     for component in notice.components:
         slot = recurrence_id(component, notice.zone_of)
-        occurrence = own_occurrences(component, notice.zone_of, 1)[0]
+        occurrence = first_occurrence(component, notice.zone_of)
         entry, highest = Entry(component, occurrence, slot=slot), notice.sequence
         if sent:
             entry, highest = _as_known(change, sent, entry)
@@ -97,7 +97,5 @@ def _whole(change: MeetingChange) -> Sheet:
     plan = define(alone, wanted) if wanted else SendPlan()
     if plan.sheets and plan.sheets[0].entries[0].apart is None:
         return plan.sheets[0]
-    first = (
-        expansion.instances[0].occurrence if wanted else own_occurrences(change.template, change.notice.zone_of, 1)[0]
-    )
+    first = first_occurrence(change.template, change.notice.zone_of)
     return Sheet("REQUEST", (Entry(change.template, first),), change.zone, change.notice.sequence)

@@ -34,7 +34,7 @@ from services.transform.calendar.to_exchange.plan import (
 )
 from shared.calendar.ical import moment_of, values_of
 from shared.calendar.moments import Occurrence, day_of, instant, to_local, to_utc, to_written
-from shared.calendar.recurrence import Expansion, Instance, own_occurrences, recurrence_id
+from shared.calendar.recurrence import Expansion, Instance, first_occurrence, recurrence_id
 from shared.calendar.rules import one_of, rule_slots
 from shared.calendar.values import Moment
 
@@ -132,7 +132,7 @@ def _lawful(change: MeetingChange, expansion: Expansion) -> Pattern | None:
         or (moved_to and moved_to & {day_of(slot, zone) for slot in slots})
     ):
         return None
-    length = own_occurrences(master, zone_of, 1)[0]
+    length = first_occurrence(master, zone_of)
     kept = set(places)
     return Pattern(
         rule_text(rules[0], local, zone),
@@ -156,7 +156,7 @@ def rule_text(rule: vRecur, local: Moment, zone: tzinfo) -> str:
     frequency = str(one_of(rule, "FREQ")).upper()
     if frequency == "WEEKLY" and "BYDAY" not in said:
         said["BYDAY"] = [DAYS[local.weekday()]]
-    if frequency == "YEARLY" and not {"BYDAY", "BYMONTH"} & set(said):
+    if frequency == "YEARLY" and not {"BYDAY", "BYMONTHDAY", "BYMONTH"} & set(said):
         said["BYMONTH"] = [local.month]
     if frequency in ("MONTHLY", "YEARLY") and not {"BYDAY", "BYMONTHDAY"} & set(said):
         said["BYMONTHDAY"] = [local.day]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from icalendar import Component
 
 from services.transform.calendar.authority import attendees_of, organizer_of, speaks_for
-from services.transform.calendar.context import MeetingContext, Piece, day
+from services.transform.calendar.context import MeetingContext, Piece, day, identify
 from services.transform.calendar.memory import recall_meeting
 from services.transform.calendar.notice import decide, read_notice
 from services.transform.calendar.sent import SentMeeting
@@ -62,8 +62,13 @@ def convey(uid: str, group: Sequence[Component], context: MeetingContext, zone_o
 
 def _take_out(exchange: Exchange) -> Piece:
     """Take one person out of a meeting that goes on for the others: Notes' entry is cancelled under Notes' names."""
-    whole = exchange.notice.is_whole
-    piece, _ = cancel_whole(exchange) if whole else cancel_instances(exchange)
+    notice, sent = exchange.notice, exchange.sent
+    known = [exchange.instance(component) for component in notice.components]
+    piece, _ = cancel_whole(exchange) if notice.is_whole else cancel_instances(exchange)
+    if sent:
+        for component, instance in zip(piece.components, known, strict=False):
+            highest = sent.sequence if notice.is_whole or instance is None else instance.sequence
+            identify(component, sent.uid, max(notice.sequence, highest))
     return piece
 
 

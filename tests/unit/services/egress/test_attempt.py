@@ -17,15 +17,15 @@ from shared.mail.delivery import Delivery
 from shared.mail.outcome import Deferred, Delivered
 from shared.mail.reply import Reply
 from shared.spool.lease import Lease, LeasedDelivery
-from shared.spool.settle import Crashed, Dead
+from shared.spool.settlement import Crashed, Parked
 
 TAKEN = Delivered("b@x", Reply(250, "ok"), "h:25")
 
 
-def after(attempt: Attempt, delivery: Delivery) -> Crashed | Dead:
+def after(attempt: Attempt, delivery: Delivery) -> Crashed | Parked:
     leased = LeasedDelivery(Lease("egress.exchange", "m1-exchange", "token", 0), delivery, ())
     ended = after_a_bug(leased, attempt, KeyError("x"), Settings(), now=delivery.created_at, random=Random(1))
-    assert isinstance(ended, Crashed | Dead)
+    assert isinstance(ended, Crashed | Parked)
     return ended
 
 
@@ -58,6 +58,6 @@ def test_a_bug_of_ours_never_sends_again_what_a_host_has_taken(make_delivery: Ca
     attempt.commit()
     attempt.learn([TAKEN])
     parked = after(attempt, delivery)
-    assert isinstance(parked, Dead)
+    assert isinstance(parked, Parked)
     assert parked.delivery
     assert [one.state for one in parked.delivery.recipients] == ["delivered", "pending"]

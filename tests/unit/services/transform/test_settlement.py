@@ -19,7 +19,7 @@ from shared.routing.router import Router
 from shared.spool import keys
 from shared.spool.lease import Lease, LeasedMessage
 from shared.spool.memory import Memory, Remember
-from shared.spool.settle import Crashed, Dead, Transformed
+from shared.spool.settlement import Crashed, Parked, Transformed
 from tests.support.systems import EXCHANGE, NOTES
 
 CONTENT = (
@@ -81,20 +81,20 @@ def test_steps_are_counted_by_outcome(leased: LeasedMessage, router: Router) -> 
 
 def test_content_that_is_gone_is_a_dead_letter(leased: LeasedMessage, router: Router) -> None:
     settled = settlement_of(leased, None, router, SETTINGS, now=NOW)
-    assert isinstance(settled, Dead)
+    assert isinstance(settled, Parked)
     assert settled.reason == "no_content"
 
 
 def test_a_message_beyond_the_limits_is_a_dead_letter(leased: LeasedMessage, router: Router) -> None:
     settled = settlement_of(leased, b"X: " + b"a" * 1_000_000 + b"\r\n\r\n", router, SETTINGS, now=NOW)
-    assert isinstance(settled, Dead)
+    assert isinstance(settled, Parked)
     assert settled.reason == "malformed"
     assert "262144" in settled.detail
 
 
 def test_a_message_of_a_system_that_is_no_more_is_a_dead_letter(leased: LeasedMessage) -> None:
     settled = settlement_of(leased, CONTENT, Router([EXCHANGE]), SETTINGS, now=NOW)
-    assert isinstance(settled, Dead)
+    assert isinstance(settled, Parked)
     assert settled.reason == "no_system"
 
 
@@ -123,10 +123,10 @@ def test_a_step_that_may_be_passed_over_does_not_hold_the_message(leased: Leased
 
 def test_a_step_that_must_not_be_passed_over_parks_the_message(leased: LeasedMessage, router: Router) -> None:
     settled = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=[failing("dead_letter")])
-    assert settled == Dead(leased.lease, "conversion", "failing for exchange: LookupError: no such thing")
+    assert settled == Parked(leased.lease, "conversion", "failing for exchange: LookupError: no such thing")
 
 
-@pytest.mark.parametrize(("crashes", "expected"), [(0, Crashed), (1, Crashed), (2, Dead)])
+@pytest.mark.parametrize(("crashes", "expected"), [(0, Crashed), (1, Crashed), (2, Parked)])
 def test_a_step_that_defers_is_tried_a_bounded_number_of_times(
     leased: LeasedMessage, router: Router, crashes: int, expected: type
 ) -> None:
@@ -163,7 +163,7 @@ def test_a_sender_who_wants_no_reports_gets_none(leased: LeasedMessage) -> None:
 def test_the_null_sender_is_never_answered(leased: LeasedMessage) -> None:
     leased = addressed(leased, Recipient("x@elsewhere.example.net"), sender=None)
     settled = settlement_of(leased, CONTENT, UNROUTABLE, SETTINGS, now=NOW)
-    assert settled == Dead(leased.lease, "no_route", "x@elsewhere.example.net")
+    assert settled == Parked(leased.lease, "no_route", "x@elsewhere.example.net")
 
 
 def test_an_internal_address_that_stays_in_a_header_is_counted(leased: LeasedMessage, router: Router) -> None:

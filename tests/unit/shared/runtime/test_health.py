@@ -24,7 +24,8 @@ from shared.runtime.health import LIVE_SECONDS, GroupHealth, Health, HealthServe
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from shared.spool.lease import lease_messages
-from shared.spool.settle import Retry, settle
+from shared.spool.settlement import Retry
+from shared.spool.write_settlements import write_settlements
 from tests.conftest import Certificates
 from tests.support.mail import message
 from tests.support.processes import eventually
@@ -188,7 +189,7 @@ def test_mail_that_waits_for_a_retry_is_measured(settings: Settings) -> None:
     spool, gauges = open_spool(settings.redis), Gauges(settings)
     spool.run(accept(message()))
     (leased,) = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
-    spool.run(settle([Retry(leased.lease, 60)]))
+    spool.run(write_settlements([Retry(leased.lease, 60)]))
     with answering(at_work(gauges.ready), refresh=gauges.refresh) as server:
         told = samples(ask(server, "/metrics")[1])
     assert told['causeway_queue_depth{stage="transform"}'] == "0.0"
