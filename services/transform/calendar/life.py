@@ -118,10 +118,18 @@ class Life:
         return Meeting(tuple(held.values()), whole)
 
     def in_force(self, notice: Iterable[Statement], meeting: Meeting) -> bool:
-        """Whether anything of the meeting is as a notice says: whether the notice is not out of date."""
+        """Whether anything of the meeting is as a notice says: whether the notice is not out of date.
+
+        What is said of the rest of a meeting is in force until all of it is said anew: instances that it is about may
+        not be known yet.
+        """
         said = set(notice)
         sources = {held.source for held in meeting.held} | {meeting.whole}
-        return any(statement in said and number in sources for number, statement in enumerate(self.statements))
+        latest = -1 if meeting.whole is None else meeting.whole
+        return any(
+            statement in said and (number in sources or (statement.scope == "rest" and number > latest))
+            for number, statement in enumerate(self.statements)
+        )
 
     def _shortened(self, zone: tzinfo) -> Life:
         """Say with few statements what the older half says, once there are many."""
