@@ -74,18 +74,16 @@ def _out_of_date(change: MeetingChange, sent: SentMeeting | None) -> SendPlan:
 
 def _as_known(change: MeetingChange, sent: SentMeeting, entry: Entry) -> tuple[Entry, int]:
     """Return an entry under a name that Outlook has, and the SEQUENCE that it has there."""
-    one: SentInstance | None
-    if entry.slot is None:
-        one = next(iter(sent.instances), None) if sent.is_exploded else None
-        if one is None:
-            return entry, sent.sequence
-    else:
+    one: SentInstance | None = None
+    if entry.slot is not None:
         held = change.meeting.find(entry.slot, change.zone)
         one = sent.by_original(held.original if held else entry.slot)
-        if one is None:
-            return entry, sent.sequence
+    if one is None and sent.is_exploded:
+        one = next(iter(sent.instances))  # Outlook has no series, and none may come to be
+    if one is None:
+        return entry, sent.sequence
     named = replace(entry, slot=None, apart=one.original) if one.is_apart else replace(entry, slot=one.slot)
-    return named, max(one.sequence, 0)
+    return named, one.sequence
 
 
 def _whole(change: MeetingChange) -> Sheet:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from services.transform.calendar.context import Piece, day, identify
 from services.transform.calendar.notice import sequence_of
 from services.transform.calendar.sent import SentInstance, SentMeeting, in_order
-from services.transform.calendar.to_notes.request import Exchange
+from services.transform.calendar.to_notes.request import ORPHANS, Exchange
 from services.transform.calendar.to_notes.series import future_form, instance_form, notes_form
 from shared.calendar.moments import Occurrence
 
@@ -46,9 +46,9 @@ def cancel_whole(exchange: Exchange) -> tuple[Piece, SentMeeting | None]:
     return piece, after
 
 
-def cancel_instances(exchange: Exchange) -> tuple[Piece, SentMeeting | None]:
+def cancel_instances(exchange: Exchange) -> tuple[Piece, SentMeeting]:
     """Cancel instances, each by the name that Notes has it under."""
-    notice, sent = exchange.notice, exchange.sent
+    notice, sent = exchange.notice, exchange.sent or SentMeeting(exchange.uid, rule=ORPHANS)
     components = []
     for override in notice.components:
         original = exchange.original(override)
@@ -56,8 +56,6 @@ def cancel_instances(exchange: Exchange) -> tuple[Piece, SentMeeting | None]:
         slot = known.slot if known else original
         cancelled = instance_form(override, slot, notice.zone_of)
         components.append(cancelled)
-        if sent is None:
-            continue
         sequence = max(sequence_of(cancelled), sent.sequence)
         if known:
             is_news = not known.is_cancelled
@@ -73,6 +71,4 @@ def cancel_instances(exchange: Exchange) -> tuple[Piece, SentMeeting | None]:
         )
         others = tuple(one for one in sent.instances if one.original != original)
         sent = replace(sent, instances=(*others, now), sequence=max(sent.sequence, sequence), was_cut=True)
-    if sent is None:
-        return Piece(components), None
     return Piece(components), replace(sent, stamped_at=int(exchange.stamped_at.timestamp()))

@@ -19,7 +19,7 @@ from shared.calendar.recurrence import recurrence_id
 from shared.calendar.values import Moment, Text
 
 _LISTED = "RDATE"  # what a meeting that was sent has in the place of a rule
-_ORPHANS = "RECURRENCE-ID"  # the same, where only single instances are known
+ORPHANS = "RECURRENCE-ID"  # the same, where only single instances are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _sent(exchange: Exchange, piece: Piece, form: NotesForm) -> SentMeeting:
 
 def request_instances(exchange: Exchange) -> tuple[Piece, SentMeeting]:
     """Say changed instances, each by the name that Notes has it under."""
-    notice, sent = exchange.notice, exchange.sent or SentMeeting(exchange.uid, rule=_ORPHANS)
+    notice, sent = exchange.notice, exchange.sent or SentMeeting(exchange.uid, rule=ORPHANS)
     components = []
     for override in notice.components:
         original = exchange.original(override)
