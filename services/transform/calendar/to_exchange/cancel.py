@@ -73,7 +73,15 @@ def cancel_unknown(change: MeetingChange) -> SendPlan:
             first = first_occurrence(component, notice.zone_of)
             entries = [Entry(component, first, slot=slot, rule=_rule_of(rules, component, change))]
         sheets += [Sheet("CANCEL", (entry,), change.zone, notice.sequence) for entry in entries]
-    return SendPlan(tuple(sheets), SentMeeting(change.uid, sequence=notice.sequence, stamped_at=notice.stamped_at))
+    sent = change.sent or SentMeeting(change.uid)
+    return SendPlan(
+        tuple(sheets),
+        replace(
+            sent,
+            sequence=max(sent.sequence, notice.sequence),
+            stamped_at=max(sent.stamped_at, notice.stamped_at),
+        ),
+    )
 
 
 def _cancellations(change: MeetingChange, sent: SentMeeting, gone: Sequence[SentInstance]) -> Iterator[Sheet]:

@@ -20,7 +20,14 @@ _JOINING = frozenset(("I", "L"))  # X-LOTUS-NOTICETYPE: invited, or named by a d
 
 
 def plan_notice(change: MeetingChange, decision: Decision) -> SendPlan:
-    """Plan what Outlook is sent for a notice. Raises MalformedCalendar."""
+    """Plan what Outlook is sent for a notice, which is something. Raises MalformedCalendar."""
+    plan = _plan(change, decision)
+    return (
+        plan if plan.sheets or plan.is_unsupported else replace(plan, sheets=_out_of_date(change, change.sent).sheets)
+    )
+
+
+def _plan(change: MeetingChange, decision: Decision) -> SendPlan:
     sent, notice, meeting = change.sent, change.notice, change.meeting
     if decision.is_personal:
         return take_out(change, sent) if sent and sent.alive else replace(cancel_unknown(change), sent=None)

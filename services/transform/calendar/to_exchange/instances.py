@@ -86,6 +86,20 @@ def _changed(change: MeetingChange, sent: SentMeeting) -> SentMeeting:
         for one in wanted_of(change)
         if one.original not in known
     )
+    named = _named(change)
+    instances.extend(
+        SentInstance(
+            one.original,
+            one.original,
+            one.occurrence,
+            is_apart=sent.is_exploded,
+            is_cancelled=True,
+            source_sequence=one.sequence,
+            changed_by=notice.id,
+        )
+        for one in change.meeting.held
+        if one.is_cancelled and one.original in named and one.original not in known
+    )
     if not _fits(instances, sent, change.zone):
         instances = [
             replace(one, is_apart=True, left_by=notice.id)

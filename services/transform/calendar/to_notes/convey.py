@@ -19,7 +19,7 @@ from services.transform.calendar.notice import decide, read_notice
 from services.transform.calendar.sent import SentMeeting
 from services.transform.calendar.to_notes.amend import amended
 from services.transform.calendar.to_notes.cancel import cancel_instances, cancel_whole
-from services.transform.calendar.to_notes.request import Exchange, request_instances, request_whole
+from services.transform.calendar.to_notes.request import Exchange, request_instances, request_listed, request_whole
 from services.transform.calendar.to_notes.series import instance_form, notes_form
 from services.transform.pipeline import nothing_remembered
 from shared.calendar.moments import ZoneOf
@@ -45,7 +45,11 @@ def convey(uid: str, group: Sequence[Component], context: MeetingContext, zone_o
     elif decision.is_personal:
         piece, sent = _take_out(exchange), None
     elif notice.is_cancelled:
-        piece, sent = cancel_whole(exchange) if notice.is_whole else cancel_instances(exchange)
+        if notice.is_whole or not decision.meeting.alive or not exchange.is_ambiguous:
+            piece, sent = cancel_whole(exchange) if notice.is_whole else cancel_instances(exchange)
+        else:
+            piece, sent = request_listed(exchange)
+            piece.method = "REQUEST"
     elif not decision.meeting.alive:
         piece, sent = cancel_whole(exchange)
         piece.method = "CANCEL"

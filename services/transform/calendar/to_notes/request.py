@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from icalendar import Component
 
-from services.transform.calendar.context import MeetingContext, Piece, day, identify, slot_of
+from services.transform.calendar.context import RECURRENCE, MeetingContext, Piece, day, identify, slot_of
 from services.transform.calendar.notice import Decision, Notice, sequence_of
 from services.transform.calendar.sent import Replaced, SentInstance, SentMeeting
 from services.transform.calendar.to_notes.replaced import cancellation
-from services.transform.calendar.to_notes.series import NotesForm, instance_form, notes_form
+from services.transform.calendar.to_notes.series import NotesForm, instance_form, listed_form, notes_form
 from services.transform.calendar.uids import again_uid
-from shared.calendar.ical import text_of, values_of
+from shared.calendar.ical import put_moment, text_of, values_of
+from shared.calendar.moments import to_written
 from shared.calendar.recurrence import recurrence_id
 from shared.calendar.values import Moment, Text
 
@@ -46,6 +48,13 @@ class Exchange:
     def was_never_sent(self) -> bool:
         """Whether Notes never had what an out-of-date notice is about, and the meeting is cancelled by now."""
         return not self.decision.meeting.alive and (self.sent is None or not self.sent.instances)
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether Notes has two instances by one name: of an instance, and of the one that was moved to its time."""
+        known = [self.instance(override) for override in self.notice.components]
+        alive = self.sent.alive if self.sent else ()
+        return any(one and sum(other.slot == one.slot for other in alive) > 1 for one in known)
 
     def instance(self, override: Component) -> SentInstance | None:
         """Return what Notes was sent of an instance."""
@@ -147,6 +156,8 @@ def _sent(exchange: Exchange, piece: Piece, form: NotesForm) -> SentMeeting:
 def request_instances(exchange: Exchange) -> tuple[Piece, SentMeeting]:
     """Say changed instances, each by the name that Notes has it under."""
     notice, sent = exchange.notice, exchange.sent or SentMeeting(exchange.uid, rule=ORPHANS)
+    if exchange.is_ambiguous:
+        return request_listed(exchange)
     components = []
     for override in notice.components:
         original = exchange.original(override)
@@ -168,6 +179,20 @@ def request_instances(exchange: Exchange) -> tuple[Piece, SentMeeting]:
         sent = _with_instance(sent, now)
     stamped_at = int(exchange.stamped_at.timestamp())
     return Piece(components), replace(sent, stamped_at=stamped_at)
+
+
+def request_listed(exchange: Exchange) -> tuple[Piece, SentMeeting]:
+    """Say all of a meeting by a list of its occurrences, in the words of a notice about one instance."""
+    alive = exchange.decision.meeting.alive
+    master = deepcopy(exchange.notice.components[0])
+    for name in (*RECURRENCE, "RECURRENCE-ID", "DURATION", "STATUS"):
+        master.pop(name, None)
+    zone = exchange.notice.zone
+    for name, moment in (("DTSTART", alive[0].occurrence.start), ("DTEND", alive[0].occurrence.end)):
+        put_moment(master, name, to_written(moment, zone))
+    form = listed_form(master, alive, zone)
+    piece = Piece(form.components, [day(one.occurrence.start) for one in form.instances])
+    return piece, _sent(exchange, piece, form)
 
 
 def _with_instance(sent: SentMeeting, now: SentInstance) -> SentMeeting:

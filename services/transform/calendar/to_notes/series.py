@@ -20,6 +20,7 @@ from itertools import islice
 from icalendar import Component
 from icalendar.prop import vDDDLists, vRecur
 
+from services.transform.calendar.life import Held
 from services.transform.calendar.sent import SentInstance
 from services.transform.calendar.to_notes.rule import held_rule, is_endless
 from shared.calendar.ical import moment_of, put_moment, put_moments, text_of, values_of
@@ -93,6 +94,13 @@ def instance_form(override: Component, slot: Moment, zone_of: ZoneOf) -> Compone
         _put_list(new, [occurrence], tzid, zone)
     put_moment(new, "RECURRENCE-ID", to_written(slot, zone))
     return new
+
+
+def listed_form(master: Component, held: Sequence[Held], zone: tzinfo) -> NotesForm:
+    """Return a meeting as a list of its occurrences. master: at the first of them, whose words it has."""
+    new = deepcopy(master)
+    _put_list(new, [one.occurrence for one in held], None, FLOATING if zone is FLOATING else UTC)
+    return NotesForm((new,), tuple(SentInstance(one.original, one.occurrence.start, one.occurrence) for one in held))
 
 
 def future_form(component: Component, remaining: Sequence[SentInstance]) -> Component:
