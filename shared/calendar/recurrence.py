@@ -202,6 +202,7 @@ class _Set:
         self.start, tzid = start
         self.zone = zone_of(tzid) if not isinstance(self.start, datetime) or not self.start.tzinfo else UTC
         self.first = to_utc(self.start, self.zone)
+        self.length, self.is_exact = self._usual_length()
         self.horizon = horizon
         self.is_complete = True
 
@@ -224,19 +225,21 @@ class _Set:
 
     def _lasting(self, start: Moment) -> Occurrence:
         """Return the occurrence of usual length: as long as the first (3.8.5.3), or as DURATION says by the clock."""
+        if not isinstance(start, datetime):
+            return Occurrence(start, after(start, timedelta(days=max(1, self.length.days))))
+        if self.is_exact:
+            return Occurrence(start, after(start, self.length))
+        return Occurrence(start, self._after(start, self.length))
+
+    def _usual_length(self) -> tuple[timedelta, bool]:
+        """Return how long an instance is, and whether by the clock that never changes."""
         end = moment_of(self.component, "DTEND") or moment_of(self.component, "DUE")
         if end:
             last = to_utc(end[0], self.zone_of(end[1]))
-            if isinstance(start, datetime):
-                return Occurrence(start, after(start, max(instant(last) - instant(self.first), timedelta())))
-            length = max(timedelta(days=1), timedelta(days=(instant(last) - instant(self.first)).days))
-            return Occurrence(start, after(start, length))
+            return max(instant(last) - instant(self.first), timedelta()), True
         durations = values_of(self.component, "DURATION")
-        told = durations[0].dt if durations else None
-        lasting = max(told if isinstance(told, timedelta) else timedelta(), timedelta())
-        if not isinstance(start, datetime):
-            return Occurrence(start, after(start, timedelta(days=max(1, lasting.days))))
-        return Occurrence(start, self._after(start, lasting))
+        said = durations[0].dt if durations else None
+        return max(said if isinstance(said, timedelta) else timedelta(), timedelta()), False
 
     def _after(self, start: datetime, length: timedelta) -> datetime:
         """Add a duration: its days by the clock, the rest exactly (RFC 5545 section 3.3.6)."""

@@ -30,7 +30,8 @@ _CANCELLED = "C"
 class Notice:
     """What a message says of one UID. expansion: of its components together, None for a cancellation.
 
-    people: digests of the attendees it names. zone: the one in which the meeting is. notice_type: X-LOTUS-NOTICETYPE.
+    id: what tells it from other notices about the meeting, the same for each copy of it. people: digests of the
+    attendees it names. zone: the one in which the meeting is. notice_type: X-LOTUS-NOTICETYPE.
     """
 
     components: tuple[Component, ...]
@@ -39,6 +40,7 @@ class Notice:
     is_cancelled: bool
     statements: tuple[Statement, ...]
     expansion: Expansion | None
+    id: str = ""
     people: tuple[str, ...] = ()
     notice_type: str = ""
 
@@ -56,11 +58,6 @@ class Notice:
     def stamped_at(self) -> int:
         """The latest DTSTAMP in it."""
         return max(statement.stamped_at for statement in self.statements)
-
-    @property
-    def id(self) -> str:
-        """What tells it from other notices about the meeting, the same for each copy of it."""
-        return digest_of(*map(_summary, self.statements), length=_DIGEST)
 
     def is_personal(self, known_people: Sequence[str]) -> bool:
         """Whether a cancellation is for some of those invited only, who are taken out of the meeting."""
@@ -83,7 +80,8 @@ class Notice:
 class Decision:
     """What a notice means for a meeting.
 
-    meeting: after it. memory: with it, where it changed something. is_in_force: whether it is not out of date.
+    meeting: after it. memory: with it, where it changed something. is_in_force: whether it is not out of date; one that
+    came before changes nothing then.
     is_personal: see `Notice.is_personal`; the meeting is then as it was.
     """
 
@@ -99,9 +97,10 @@ def read_notice(
     """Read a message about one UID. people: public addresses of the attendees. Raises MalformedCalendar."""
     zone = zone_of_meeting(components, zone_of)
     expansion = None if is_cancelled else expand(components, zone_of)
-    statements = tuple(_statements(components, zone_of, is_cancelled=is_cancelled))
+    statements = tuple(_statements(components, zone_of, expansion))
+    id = digest_of(*map(_summary, statements), length=_DIGEST)
     digests = tuple(sorted({digest_of(person.casefold(), length=_DIGEST) for person in people}))
-    return Notice(tuple(components), zone_of, zone, is_cancelled, statements, expansion, digests, kind)
+    return Notice(tuple(components), zone_of, zone, is_cancelled, statements, expansion, id, digests, kind)
 
 
 def decide(memory: MeetingMemory, notice: Notice) -> Decision:
@@ -116,7 +115,9 @@ def decide(memory: MeetingMemory, notice: Notice) -> Decision:
     after = life.meeting(zone)
     is_in_force = life.in_force(notice.statements, after)
     if not is_in_force and _said(after) == _said(before):
-        return Decision(before, memory, is_in_force=False)
+        # Where instances keep their names, what came late may yet say what another late notice means.
+        known = MeetingMemory(life, memory.sent, memory.people) if life.keeps_names else memory
+        return Decision(before, known, is_in_force=False)
     people = notice.people if is_in_force and _is_whole_request(notice) and notice.people else memory.people
     return Decision(after, MeetingMemory(life, memory.sent, people), is_in_force)
 
@@ -156,14 +157,15 @@ def _is_current(memory: MeetingMemory, notice: Notice) -> bool:
     return not wholes or (notice.sequence, notice.stamped_at) >= wholes[-1].order[:2]
 
 
-def _statements(components: Sequence[Component], zone_of: ZoneOf, *, is_cancelled: bool) -> Iterator[Statement]:
+def _statements(components: Sequence[Component], zone_of: ZoneOf, expansion: Expansion | None) -> Iterator[Statement]:
+    """Yield what the components say. expansion: what they make together, None for a cancellation."""
     masters = [one for one in components if recurrence_id(one, zone_of) is None]
     least = sequence_of(masters[0]) if masters else 0
     for master in masters[:1]:
-        if is_cancelled:
+        if expansion is None:
             yield Statement(sequence_of(master), _stamp(master), "all", is_cancelled=True)
             continue
-        made = expand([master], zone_of).instances
+        made = (expansion if len(components) == 1 else expand([master], zone_of)).instances
         slots, occurrences = tuple(one.slot for one in made), tuple(one.occurrence for one in made)
         yield Statement(sequence_of(master), _stamp(master), "all", slots=slots, occurrences=occurrences)
     for override in components:
@@ -171,12 +173,12 @@ def _statements(components: Sequence[Component], zone_of: ZoneOf, *, is_cancelle
         if slot is None:
             continue
         is_rest = is_this_and_future(override)
-        own = () if is_cancelled else own_occurrences(override, zone_of) or (first_occurrence(override, zone_of),)
+        own = () if expansion is None else own_occurrences(override, zone_of) or (first_occurrence(override, zone_of),)
         yield Statement(
             max(sequence_of(override), least),
             max([_stamp(override), *(_stamp(master) for master in masters[:1])]),
             "rest" if is_rest else "one",
-            is_cancelled=is_cancelled,
+            is_cancelled=expansion is None,
             slot=slot,
             occurrences=own if is_rest else own[:1],
             is_shift=is_rest and len(own) == 1 and "RDATE" not in override,

@@ -11,10 +11,11 @@ from dataclasses import replace
 from services.transform.calendar.notice import Decision
 from services.transform.calendar.sent import SentInstance, SentMeeting
 from services.transform.calendar.to_exchange.cancel import cancel_all, cancel_unknown, take_out
-from services.transform.calendar.to_exchange.instances import ORPHANS, change_instances, pass_orphans
+from services.transform.calendar.to_exchange.instances import ORPHANS, change_instances, named_instances, pass_orphans
 from services.transform.calendar.to_exchange.plan import Entry, MeetingChange, SendPlan, Sheet, Wanted, wanted_of
 from services.transform.calendar.to_exchange.series import define
 from shared.calendar.recurrence import first_occurrence, recurrence_id
+from shared.calendar.values import Moment
 
 _JOINING = frozenset(("I", "L"))  # X-LOTUS-NOTICETYPE: invited, or named by a delegate: one person comes in
 
@@ -41,9 +42,15 @@ def _plan(change: MeetingChange, decision: Decision) -> SendPlan:
         return pass_orphans(change)
     if sent and notice.notice_type in _JOINING and all(one.scope == "rest" for one in notice.statements):
         return _join_rest(change)
-    if notice.is_whole or sent is None or sent.rule == ORPHANS:
+    if notice.is_whole or sent is None or sent.rule == ORPHANS or _is_renamed(change, sent):
         return define(change, wanted_of(change))
     return change_instances(change, sent)
+
+
+def _is_renamed(change: MeetingChange, sent: SentMeeting) -> bool:
+    """Whether other instances than those of the notice have other names, which a late notice said."""
+    has, is_now = {one.original for one in sent.alive}, {one.original for one in change.meeting.alive}
+    return bool((has ^ is_now) - named_instances(change))
 
 
 def _join_rest(change: MeetingChange) -> SendPlan:
@@ -61,22 +68,35 @@ def _differs(change: MeetingChange, sent: SentMeeting) -> bool:
 
 
 def _out_of_date(change: MeetingChange, sent: SentMeeting | None) -> SendPlan:
-    """Send what an out-of-date notice says, as one that Outlook passes over."""
+    """Send what an out-of-date notice says, as one that Outlook passes over.
+
+    What is cancelled by now, and Outlook never had, it is sent as a cancellation: it could not tell that it is too old.
+    """
     notice = change.notice
     sheets = []
     for component in notice.components:
         slot = recurrence_id(component, notice.zone_of)
-        occurrence = first_occurrence(component, notice.zone_of)
-        entry, highest = Entry(component, occurrence, slot=slot), notice.sequence
+        entry, highest = Entry(component, first_occurrence(component, notice.zone_of), slot=slot), notice.sequence
         if sent:
             entry, highest = _as_known(change, sent, entry)
         sequence = min(notice.sequence, max(highest - 1, 0))
-        sheets.append(Sheet("CANCEL" if notice.is_cancelled else "REQUEST", (entry,), change.zone, sequence))
+        is_cancelled = notice.is_cancelled or _is_gone_unseen(change, sent, slot)
+        sheets.append(Sheet("CANCEL" if is_cancelled else "REQUEST", (entry,), change.zone, sequence))
         if slot is None:
             break
-    if sent and not notice.is_cancelled and sheets[0].entries[0].slot is None and sheets[0].entries[0].apart is None:
-        sheets = [replace(_whole(change), sequence=sheets[0].sequence)]
+    first = sheets[0]
+    if sent and first.method == "REQUEST" and first.entries[0].slot is None and first.entries[0].apart is None:
+        sheets = [replace(_whole(change), sequence=first.sequence)]
     return SendPlan(tuple(sheets))
+
+
+def _is_gone_unseen(change: MeetingChange, sent: SentMeeting | None, slot: Moment | None) -> bool:
+    """Whether a meeting, or an instance of it, is cancelled and Outlook was never sent it."""
+    if slot is None:
+        return not change.meeting.alive and (sent is None or sent.rule == ORPHANS or not sent.instances)
+    held = change.meeting.find(slot, change.zone)
+    is_gone = held.is_cancelled if held else not change.meeting.alive
+    return is_gone and (sent is None or sent.by_original(held.original if held else slot) is None)
 
 
 def _as_known(change: MeetingChange, sent: SentMeeting, entry: Entry) -> tuple[Entry, int]:

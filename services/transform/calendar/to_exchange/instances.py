@@ -34,7 +34,9 @@ def change_instances(change: MeetingChange, sent: SentMeeting) -> SendPlan:
     """Plan what differs from what Outlook was sent, and what the notice is about even where it does not differ."""
     after = _changed(change, sent)
     wanted = {one.original: one for one in wanted_of(change)}
-    touched = [one for one in after.instances if one.changed_by == change.notice.id or one.original in _named(change)]
+    touched = [
+        one for one in after.instances if one.changed_by == change.notice.id or one.original in named_instances(change)
+    ]
     return SendPlan(tuple(_sheets(change, after, touched, wanted)), after)
 
 
@@ -86,7 +88,7 @@ def _changed(change: MeetingChange, sent: SentMeeting) -> SentMeeting:
         for one in wanted_of(change)
         if one.original not in known
     )
-    named = _named(change)
+    named = named_instances(change)
     instances.extend(
         SentInstance(
             one.original,
@@ -132,7 +134,7 @@ def _essence(one: SentInstance) -> tuple[object, ...]:
     return one.original, one.slot, one.occurrence, one.is_apart, one.is_cancelled
 
 
-def _named(change: MeetingChange) -> frozenset[Moment]:
+def named_instances(change: MeetingChange) -> frozenset[Moment]:
     """Return the names of the instances that the notice is about."""
     notice = change.notice
     slots = (recurrence_id(component, notice.zone_of) for component in notice.components)

@@ -46,8 +46,14 @@ class Exchange:
 
     @property
     def was_never_sent(self) -> bool:
-        """Whether Notes never had what an out-of-date notice is about, and the meeting is cancelled by now."""
-        return not self.decision.meeting.alive and (self.sent is None or not self.sent.instances)
+        """Whether Notes never had what an out-of-date notice is about, and the meeting is cancelled by now.
+
+        So it is where Notes was sent the cancellation "of this and all future ones" instances, which it compares with
+        what it has of them alone.
+        """
+        if self.decision.meeting.alive:
+            return False
+        return self.sent is None or not self.sent.instances or (self.sent.was_cut and bool(self.sent.rule))
 
     @property
     def is_ambiguous(self) -> bool:
