@@ -89,18 +89,18 @@ class Mailbox:
             entry.instances[one] = (stamp, None if method == "CANCEL" else (start, end))
 
 
-def expanded(text: str) -> dict[str, Span]:
+def expanded(text: str, until: int = 2030, since: int = 2026) -> dict[str, Span]:
     """Return the instances of a calendar that says all of a meeting, by name: where its rule or list has them."""
-    return dict(_expanded(_OLD.sub(_RECENT, text)))
+    return dict(_expanded(_OLD.sub(_RECENT, text), until, since))
 
 
 @lru_cache(maxsize=4096)
-def _expanded(text: str) -> tuple[tuple[str, Span], ...]:
+def _expanded(text: str, until: int, since: int) -> tuple[tuple[str, Span], ...]:
     calendar = read_fresh(text)
     slots = Calendar()
     slots.subcomponents = [one for one in calendar.subcomponents if "RECURRENCE-ID" not in one]
     overrides: list[Any] = [one for one in calendar.walk("VEVENT") if "RECURRENCE-ID" in one]
-    found = recurring_ical_events.of(slots).between((2026, 1, 1), (2030, 1, 1))
+    found = recurring_ical_events.of(slots).between((since, 1, 1), (until, 1, 1))
     spans = {_iso(event["DTSTART"].dt): (_iso(event["DTSTART"].dt), _iso(_end(event))) for event in found}
     for event in overrides:
         spans[_iso(event["RECURRENCE-ID"].dt)] = (_iso(event["DTSTART"].dt), _iso(_end(event)))
