@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 TOOLS := build/tools
 
-.PHONY: help install demo run test test-peers bench soak format lint types tests test-containers test-pods test-compose \
-	test-manifests test-monitoring test-clock test-loss images manifests lock clean
+.PHONY: help install demo run test test-peers bench soak format lint types tests test-random test-containers test-pods \
+	test-compose test-manifests test-monitoring test-clock test-loss system-packages images manifests lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,7 +53,8 @@ test-compose: install $(TOOLS)/.installed ## the compose stack and the images, f
 	$(BIN)/pytest $(WITH_DOCKER)
 
 test-pods: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and our images
-	@command -v podman >/dev/null || { echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
+	@command -v podman >/dev/null && { command -v catatonit >/dev/null || [ -x /usr/libexec/podman/catatonit ]; } || { \
+		echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
 	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || { echo "install kubectl 1.27 or kustomize 5, or later"; exit 1; }
 	@(for image in redis:8 causeway/ingress causeway/transform causeway/egress; do podman image exists $$image || exit 1; done) || { \
 		echo "pull redis:8, and for each service: podman build --target ingress --tag causeway/ingress ."; exit 1; }
@@ -115,8 +116,17 @@ lint: install ## format check and lint
 types: install ## strict types
 	$(BIN)/mypy
 
+SIDE_BY_SIDE := --numprocesses auto --dist loadfile
+
 tests: install ## all tests, and nothing else
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
+
+test-random: install ## all tests in random order, with random examples; SEED=… repeats a run
+	$(BIN)/pytest $(SIDE_BY_SIDE) -p randomly --hypothesis-profile random \
+		$(if $(SEED),--randomly-seed $(SEED) --hypothesis-seed $(SEED))
+
+system-packages: ## install the Debian packages that the tests use when they are there: needs root; starts no service
+	./.ci/system-packages
 
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --no-emit-package causeway

@@ -62,7 +62,7 @@ def _through(options: Options, waiting: int) -> Result:
 
 def _postponed(place: Path, content: dict[str, Any], spool: Spool, waiting: int) -> float:
     settings = configuration.load(systems.write_configuration(place, content))
-    router = CurrentRouter(settings.systems, settings.addresses.map).current()
+    router = CurrentRouter.configured(settings).current()
     before = _used(spool)
     filling.accept_many(spool, waiting)
     filling.postpone_many(spool, settings, router)

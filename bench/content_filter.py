@@ -58,7 +58,7 @@ class Filter:
     def __init__(self, settings: Settings, returns: Returns) -> None:
         self._settings = settings
         self._returns = returns
-        self._router = CurrentRouter(settings.systems, settings.addresses.map)
+        self._router = CurrentRouter.configured(settings)
 
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
         """Answer the end of a message."""

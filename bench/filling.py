@@ -10,10 +10,11 @@ from dataclasses import replace
 from bench import messages
 from services.transform.settlement import settlement_of
 from shared.configuration.settings import Settings
+from shared.history.attempt import attempted
 from shared.mail.envelope import Client, Envelope, Message, Recipient, new_message_id
 from shared.routing.router import Router
 from shared.spool.accept import accept_all
-from shared.spool.lease import LeasedMessage, lease_deliveries, lease_messages
+from shared.spool.lease import LeasedDelivery, LeasedMessage, lease_deliveries, lease_messages
 from shared.spool.operation import Spool
 from shared.spool.settlement import NewDelivery, Retry, Transformed
 from shared.spool.write_settlements import write_settlements
@@ -52,8 +53,14 @@ def postpone_many(spool: Spool, settings: Settings, router: Router) -> None:
         deliveries = spool.run(
             lease_deliveries("notes", "bench", max_jobs=len(leased), max_bytes=1 << 40, seconds=LEASE_SECONDS)
         )
-        deferred = [Retry(one.lease, FAR_AWAY_SECONDS, replace(one.delivery, attempts=1)) for one in deliveries]
+        deferred = [_deferred(leased_delivery) for leased_delivery in deliveries]
         spool.run(write_settlements(deferred, max_crashes=3, history_seconds=history_seconds))
+
+
+def _deferred(leased: LeasedDelivery) -> Retry:
+    after = replace(leased.delivery, attempts=1)
+    outcomes = attempted(leased.delivery, after, time.time(), FAR_AWAY_SECONDS)
+    return Retry(leased.lease, FAR_AWAY_SECONDS, after, outcomes=outcomes)
 
 
 def _leased(spool: Spool) -> Iterator[list[LeasedMessage]]:

@@ -13,6 +13,7 @@ import argparse
 import gc
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from services.transform.bounces.text import domino_failures, notes_failures
 from services.transform.doclinks.ndl import read_links
 from services.transform.dry_run import BARE_SYSTEMS, try_out
 from services.transform.editing.content_ids import mentions
+from services.transform.editing.text_body import Replacement, read_text
 from services.transform.html import text as html_text
+from services.transform.html.declared import declared_charset
 from services.transform.html.outlook import reductions
 from services.transform.html.tokens import tokens
 from services.transform.tnef.message import read_message
@@ -45,6 +48,8 @@ from shared.mail.encoded_words import decode_words, encode_words
 from shared.mail.header import fold, parameters
 from shared.mail.mime import Limits, parse
 from shared.mail.transfer import decode, encode_text
+from shared.mail.unlabelled import recognise
+from shared.routing.calendar_addresses import internal_calendar_addresses
 from shared.routing.router import Router
 
 Reader = Callable[[str], object]
@@ -82,6 +87,8 @@ PIECES = (
         "=3D",
         "=\r\n",
     ),
+    *("\x1b", "\x1b$B", "\x1b(B", "\x1b$B2q\x1b(B", "\x1b$B~~\x1b(B", "\x0e", "\x0e1\x0f", "<meta charset="),
+    *("\udc82\udca0", "\udc82", "\udc82\udca0a", "\udc8f\udca2\udcb7", "\udca2A", "\udc810\udc810", "\udca8\udcbc"),
     *(";a", "; a=b", ';a="', ";a='", ";a*0=b", ";a*1*=%41", ";name=(", "; filename=", ";a*=''", ";a*99999=b", ";;"),
     *(
         "<!--",
@@ -292,10 +299,25 @@ def _messages() -> Iterator[tuple[str, Reader]]:
             "\r\n------- Returned Message -------\r\n",
         ),
         "attached message": (f"{plain}Content-Type: message/rfc822\r\n\r\n", "\r\n"),
+        "report": (
+            f'{plain}Content-Type: multipart/report; boundary="b"\r\n\r\n--b\r\n\r\nx@notes.example.com',
+            "\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822;x\r\n--b--\r\n",
+        ),
     }
     for place, (before, after) in places.items():
         for direction in (TO_EXCHANGE, TO_NOTES):
             yield f"{' to '.join(direction)}: {place}", _convert(before, after, direction)
+
+
+CHARSETS = ("utf-8", "iso-8859-1", "iso-2022-jp", "shift_jis", "euc-jp", "big5", "gb18030", "ks_c_5601-1987")
+
+
+def _edited(label: str, octets: bytes) -> None:
+    """Read text and put something between its characters, at a thousand places."""
+    content = b"Content-Type: text/html; charset=" + label.encode("ascii") + b"\r\n\r\n" + octets
+    if body := read_text(content, parse(content, UNBOUNDED)):
+        places = range(0, len(body.text), max(1, len(body.text) // 1000))
+        body.edits([Replacement(place, place, "x") for place in places])
 
 
 READERS: dict[str, Reader] = {
@@ -310,6 +332,9 @@ READERS: dict[str, Reader] = {
     "decode_words": decode_words,
     "encode_words": encode_words,
     "fold": lambda text: fold("X", text),
+    **{f"charset, {label}": _of_octets(partial(_edited, label)) for label in CHARSETS},
+    "unlabelled.recognise": _of_octets(lambda octets: (recognise(octets), recognise(octets + b"\xe9", "iso-8859-2"))),
+    "html.declared_charset": _of_octets(declared_charset),
     "transfer.decode, base64": _of_octets(lambda octets: decode(octets, "base64")),
     "transfer.decode, quoted-printable": _of_octets(lambda octets: decode(octets, "quoted-printable")),
     "transfer.decode, uuencode": _of_octets(lambda octets: decode(b"begin 644 a\n" + octets, "uuencode")),
@@ -342,6 +367,13 @@ READERS: dict[str, Reader] = {
     "ingress.parameters": split,
     "ingress.content": _of_octets(_data),
     "ingress.received": _of_octets(lambda octets: loops(octets + b"\r\n\r\n", "gateway.example.com")),
+    "routing, addresses in a text": lambda text: DIRECTORY.public_text(text + "@notes.example.com"),
+    "routing, many addresses in a text": lambda text: DIRECTORY.public_text(
+        "@notes.example.com".join(text[at : at + 20] for at in range(0, len(text), 20))
+    ),
+    "routing, addresses in a calendar": lambda text: list(
+        internal_calendar_addresses("ATTENDEE:" + text + "@notes.example.com", DIRECTORY)
+    ),
     "routing, an address": lambda text: (
         DIRECTORY.public(text + "@notes.example.com"),
         DIRECTORY.route(text + "@ACME", "notes"),
@@ -370,6 +402,10 @@ def _event(number: int, *lines: str) -> str:
     return "\r\n".join(("BEGIN:VEVENT", f"UID:u{number}", start, "DURATION:PT1H", *lines, "END:VEVENT"))
 
 
+def _day(number: int) -> str:
+    return f"{number // 28 % 12 + 1:02}{number % 28 + 1:02}"
+
+
 def _image(number: int, head: str = "") -> str:
     return f"Content-Type: image/gif; name={number}.gif\r\nContent-ID: <{number}@>\r\n{head}\r\nx"
 
@@ -377,6 +413,11 @@ def _image(number: int, head: str = "") -> str:
 def _html(number: int) -> str:
     return "Content-Type: text/html\r\n\r\n" + "".join(f"<img src=cid:{one}@>" for one in range(number))
 
+
+_STREAM = b64encode(
+    b"\x78\x9f\x3e\x22\0\0" + b"".join((b"\x01\x0c\x80\x01\0\x05\0\0\0", b"text\0", (0x1C0).to_bytes(2, "little")))
+).decode()
+"""A stream of TNEF that says `text`."""
 
 STRUCTURES: dict[str, Callable[[int], str]] = {
     "parts": lambda n: _of_parts("\r\nx" for _ in range(n)),
@@ -423,6 +464,29 @@ STRUCTURES: dict[str, Callable[[int], str]] = {
         [_event(1, *(f"RDATE:{2030 + one // 336}{one // 28 % 12 + 1:02}{one % 28 + 1:02}T100000Z" for one in range(n)))]
     ),
     "recipients": lambda n: "To: " + ",\r\n ".join(f"a{one}@notes.example.com" for one in range(n)) + "\r\n\r\nx",
+    "irregular series, each in a part": lambda n: _of_parts(
+        _calendar(
+            [
+                _event(
+                    part,
+                    *(f"RDATE:2031{day // 28 % 12 + 1:02}{day % 28 + 1:02}T10{day % 60:02}00Z" for day in range(300)),
+                )
+            ]
+        )
+        for part in range(n // 10)
+    ),
+    "rules of one event": lambda n: _calendar([_event(1, *["RRULE:FREQ=DAILY;COUNT=900"] * n)]),
+    "rules without a date": lambda n: _calendar([_event(1, *["RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"] * n)]),
+    "series": lambda n: _calendar([_event(one, "RRULE:FREQ=DAILY;COUNT=900") for one in range(n)]),
+    "changes of all that follow": lambda n: _calendar(
+        [
+            _event(1, "RRULE:FREQ=DAILY;COUNT=900"),
+            *(_event(1, f"RECURRENCE-ID;RANGE=THISANDFUTURE:2030{_day(one)}T100000Z") for one in range(n)),
+        ]
+    ),
+    "streams of Outlook": lambda n: _of_parts(
+        f"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n{_STREAM}" for _ in range(n)
+    ),
     "attached messages, one in the other": lambda n: (
         "Content-Type: message/rfc822\r\n\r\n" * min(n, 99) + "\r\n" + "x\r\n" * n
     ),

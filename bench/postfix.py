@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import systems
 from bench.processes import running, wait_for
 from services.demo import gateway as demo_gateway
+from services.demo.ports import free_ports
 from shared.operations import certificates
 
 MAIN = """
@@ -83,7 +84,7 @@ def alone(directory: Path, sink_port: int) -> Iterator[int]:
 @contextmanager
 def with_filter(directory: Path, sink_port: int, made: certificates.SelfSigned, processes: int) -> Iterator[int]:
     """Run Postfix with `bench.content_filter` in so many processes, otherwise as `alone`."""
-    filter_port, return_port = demo_gateway.free_port(), demo_gateway.free_port()
+    filter_port, return_port = free_ports(2)
     config = systems.write_configuration(directory, systems.configured(sink_port, made))
     command = [sys.executable, "-m", "bench.content_filter", "--config", str(config), "--port", str(filter_port)]
     command += ["--return-port", str(return_port), "--processes", str(processes)]
@@ -96,7 +97,7 @@ def with_filter(directory: Path, sink_port: int, made: certificates.SelfSigned, 
 
 @contextmanager
 def _instance(directory: Path, sink_port: int, main: str = "", master: str = "") -> Iterator[int]:
-    port = demo_gateway.free_port()
+    (port,) = free_ports(1)
     for folder in ("etc", "queue", "data"):
         (directory / folder).mkdir(parents=True)
     subprocess.run(["chown", "postfix", directory / "data"], check=True)

@@ -18,6 +18,8 @@ from bench import messages, systems
 from bench.figures import Spread, Target, table
 from bench.processes import cpu_seconds, family_cpu_seconds, running, wait_for
 from bench.runs import LIMIT_SECONDS, Options, Result, carry, room, send
+from services.all_services import SERVICES
+from shared.configuration.endpoint import Endpoint
 from shared.runtime import local_gateway
 from shared.spool import keys
 from shared.spool.gauge import gauge_queue
@@ -27,7 +29,7 @@ REPLICAS = (1, 2, 4)
 MESSAGES = 3000
 QUICK_MESSAGES = 200
 ROUNDS = 3
-STAGES = ("ingress", "transform", "egress")
+STAGES = tuple(service.name for service in SERVICES)
 
 
 def run(options: Options) -> Result:
@@ -50,7 +52,7 @@ def _stages_alone(options: Options, replicas: int) -> dict[str, dict[str, float]
         with systems.sink(place, options.made) as (sink_port, count):
             content = systems.configured(sink_port, options.made, url)
             with _service(place, content, "ingress", replicas):
-                port = int(content["ingress"]["listen"][0].rpartition(":")[2])
+                port = Endpoint.parse(content["ingress"]["listen"][0]).port
                 send(port, place / "messages", total // 10, options.sessions)  # warm
                 meter = Meter()
                 send(port, place / "messages", total, options.sessions)
@@ -91,7 +93,10 @@ def _service(place: Path, content: dict[str, Any], name: str, replicas: int) -> 
     config = systems.write_configuration(place, content)
     command = [sys.executable, "-m", "services.cli.main", name, "--config", str(config)]
     with running([*command, "--processes", str(replicas)], place / f"{name}.log"):
-        wait_for(lambda: local_gateway.says_ready(content["http"]["listen"]), f"{replicas} processes of {name}")
+        wait_for(
+            lambda: local_gateway.reports_ready(Endpoint.parse(content["http"]["listen"])),
+            f"{replicas} processes of {name}",
+        )
         yield
 
 

@@ -21,7 +21,7 @@ def run(options: Options) -> Result:
 
 
 def _size(options: Options, size: int, total: int, rounds: int) -> Result:
-    found: dict[str, list[float]] = {name: [] for name in systems.SERVICES}
+    found: dict[str, list[float]] = {name: [] for name in systems.PROGRAMS}
     with room(options, f"stages-{size}") as place:
         messages.write(place / "messages", size)
         with (
@@ -42,10 +42,10 @@ def table_of(result: Result) -> str:
     """Return the figures for a person."""
     rows = []
     for sizes in result["sizes"]:
-        spreads = [Spread.of(sizes["microseconds"][name]) for name in systems.SERVICES]
+        spreads = [Spread.of(sizes["microseconds"][name]) for name in systems.PROGRAMS]
         whole = sum(spread.median for spread in spreads)
         rows.append((f"{sized(sizes['size'])}", *(spread.told() for spread in spreads), f"{whole:,.0f}"))
-    services = table(("CPU µs a message", *systems.SERVICES, "all"), rows)
+    services = table(("CPU µs a message", *systems.PROGRAMS, "all"), rows)
     return f"{services}\n\n{steps.table_of(result['steps'])}"
 
 

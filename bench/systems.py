@@ -15,7 +15,9 @@ import yaml
 from redis.exceptions import RedisError
 
 from bench.processes import running, wait_for
+from services.all_services import SERVICES
 from services.demo import gateway as demo_gateway
+from services.demo.ports import adjacent_ports, free_ports
 from shared import configuration
 from shared.configuration.redis import RedisSettings
 from shared.operations import certificates, embedded_redis
@@ -27,13 +29,13 @@ from shared.spool.operation import Spool
 Start = Callable[[Path, int], AbstractContextManager[int]]
 """How a system is run in a folder, given the sink's port: yields its own port."""
 
-SERVICES = ("ingress", "transform", "egress", "redis")
+PROGRAMS = (*(service.name for service in SERVICES), "redis")
 
 
 @contextmanager
 def sink(directory: Path, made: certificates.SelfSigned, *options: str) -> Iterator[tuple[int, Path]]:
     """Run the sink; yields its port and the file with its count. options: further ones of its command line."""
-    port, count = demo_gateway.free_port(), directory / "count"
+    (port,), count = free_ports(1), directory / "count"
     command = [sys.executable, "-m", "bench.sink", "--port", str(port), "--count", str(count)]
     command += ["--certificate", str(made.certificate), "--key", str(made.key), *options]
     count.unlink(missing_ok=True)
@@ -46,7 +48,7 @@ def configured(
     sink_port: int, made: certificates.SelfSigned, redis_url: str = "embedded", dead: Collection[str] = ()
 ) -> dict[str, Any]:
     """Return a configuration between two systems that both deliver to the sink. dead: systems whose host is down."""
-    port, closed_port = demo_gateway.free_port(), demo_gateway.free_port()
+    port, closed_port = free_ports(2)
 
     def system(name: str, kind: str, **more: Any) -> dict[str, Any]:
         host_port = closed_port if name in dead else sink_port
@@ -64,13 +66,13 @@ def configured(
     return {
         "hostname": "causeway.example.com",
         "redis": {"url": redis_url, "durability": "fsync"},
-        "ingress": {"listen": [f"127.0.0.1:{port}"], "tls": {"mode": "none"}},
+        "ingress": {"listen": [str(demo_gateway.loopback(port))], "tls": {"mode": "none"}},
         "systems": [
             system("notes", "domino", notes_domains=["ACME"]),
             system("exchange", "exchange", encapsulation="strip"),
         ],
-        "addresses": {"map": str(Path(local_gateway.__file__).parent / "samples" / "addresses.csv")},
-        "http": {"listen": f"127.0.0.1:{demo_gateway.free_http_port()}"},
+        "addresses": {"map": str(Path(demo_gateway.__file__).parent / "samples" / "addresses.csv")},
+        "http": {"listen": str(demo_gateway.loopback(adjacent_ports()))},
     }
 
 
@@ -92,12 +94,12 @@ def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[i
     settings = configuration.load(config)
     with running(command, _log(directory)) as process:
         try:
-            wait_for(lambda: local_gateway.is_ready(settings) or process.poll() is not None, "Causeway")
+            wait_for(lambda: local_gateway.is_ready(SERVICES, settings) or process.poll() is not None, "Causeway")
             if process.returncode is not None:
                 raise RuntimeError(f"Causeway ended with {process.returncode}")
         except RuntimeError as error:
             last = _log(directory).read_text().splitlines()[-3:]
-            raise RuntimeError("\n".join((f"{error}; its last words:", *last))) from None
+            raise RuntimeError("\n".join((f"{error}; the end of its log:", *last))) from None
         yield settings.ingress.listen[0].port
 
 

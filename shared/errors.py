@@ -7,6 +7,7 @@ CausewayError
 ├── MalformedCalendar       text that is no iCalendar object within the limits
 ├── MalformedTnef           bytes that are no TNEF stream
 ├── CannotDowngrade         a message that cannot be made seven-bit without harm
+├── BudgetExceeded          a message whose conversion would use more than one message may
 └── SpoolError
     ├── SpoolUnavailable    Redis cannot be reached, or broke off
     ├── SpoolTooWeak        Redis is less durable than the configuration declares
@@ -46,6 +47,10 @@ class MalformedTnef(CausewayError):
 
 class CannotDowngrade(CausewayError):
     """The message cannot be made seven-bit: something signed, encrypted or in a header would change."""
+
+
+class BudgetExceeded(CausewayError):
+    """The conversion of the message would use more than `shared.mail.budget` gives to one."""
 
 
 class SpoolError(CausewayError):

@@ -1,4 +1,7 @@
-"""Fixtures that every test may use: a real Redis, certificates of a CA made on the spot."""
+"""What every test may use: a real Redis, certificates of a CA made on the spot, a folder with a short path.
+
+Under pytest-xdist each worker has its own of each.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,36 @@ from hypothesis import settings
 
 from shared.configuration.redis import RedisSettings
 from shared.operations import embedded_redis
+from tests.support.optional import not_run
 
-settings.register_profile("causeway", deadline=None)  # machines are busy: nothing here is timed
-settings.load_profile("causeway")
+OWN_FOLDER = pytest.StashKey[str]()
+
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("same")  # `make test-random` chooses the other. No deadlines: machines are busy
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep temporary files in a folder with a short name: the path of a socket has at most 107 bytes."""
+    if config.option.basetemp is None:
+        config.option.basetemp = config.stash[OWN_FOLDER] = tempfile.mkdtemp(prefix="cw-", dir="/tmp")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove that folder after a run without failures."""
+    if exitstatus == pytest.ExitCode.OK and OWN_FOLDER in session.config.stash:
+        shutil.rmtree(session.config.stash[OWN_FOLDER])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """End a run of everything with a line for each thing that it left out, and what to install for it."""
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        skipped = terminalreporter.stats.get("skipped", [])
+        terminalreporter.section("not run")
+        for line in not_run(report.longrepr[2].removeprefix("Skipped: ") for report in skipped):
+            terminalreporter.line(line)
 
 
 @dataclass(frozen=True)
@@ -56,9 +86,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def redis_socket() -> Iterator[Path]:
+def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return the unix socket of a real, durable redis-server that lives as long as the test run."""
-    directory = Path(tempfile.mkdtemp(prefix="causeway-redis-"))  # short: a socket's path is limited to 107 octets
+    directory = tmp_path_factory.mktemp("redis")
     socket = directory / "redis.sock"
     process = subprocess.Popen(embedded_redis.command(embedded_redis.find_redis_server(), directory, socket))
     try:
@@ -74,7 +104,6 @@ def redis_socket() -> Iterator[Path]:
     finally:
         process.terminate()
         process.wait(10)
-        shutil.rmtree(directory)
 
 
 @pytest.fixture

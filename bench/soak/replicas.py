@@ -13,18 +13,19 @@ from typing import Any
 import redis
 import yaml
 
+from services.all_services import SERVICES
 from services.demo import gateway as demo_gateway
+from services.demo.ports import free_ports
 from shared import configuration
-from shared.configuration.endpoint import Endpoint
 from shared.operations import embedded_redis
 from shared.operations.certificates import SelfSigned
 from shared.operations.processes import Child, Program
 from shared.runtime import local_gateway
-from shared.runtime.service import Name, drain_seconds
+from shared.runtime.service import Service
 
 KEEP_SECONDS = 0.05
 READY_SECONDS = 90.0
-SERVICES: tuple[Name, ...] = ("ingress", "transform", "egress")
+BY_NAME: dict[str, Service] = {service.name: service for service in SERVICES}
 
 
 def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ class Gateway:
     def __init__(self, directory: Path, made: SelfSigned, smart_host_port: int, changes: Mapping[str, Any]) -> None:
         """Prepare. changes: to the configuration of the demonstration, as `causeway.yaml` would have them."""
         self.directory = directory
-        self.port = demo_gateway.free_port()
+        (self.port,) = free_ports(1)
         socket = directory / "redis.sock"
         self.url = f"unix://{socket}"
         hosts = dict.fromkeys(demo_gateway.CLIENTS, smart_host_port)
@@ -55,7 +56,7 @@ class Gateway:
         self.deaths: list[str] = []
         self.overdue: list[str] = []
         self._asked: set[int] = set()
-        self._numbers = dict.fromkeys(SERVICES, 0)
+        self._numbers = dict.fromkeys(BY_NAME, 0)
         self._children: list[Child] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -73,7 +74,7 @@ class Gateway:
 
     def __exit__(self, *_: object) -> None:
         try:
-            for service in SERVICES:
+            for service in BY_NAME:
                 for child in self.replicas(service):
                     self._end(child)
             self._end(self._redis)
@@ -87,7 +88,7 @@ class Gateway:
         with self._lock:
             return list(self._children)
 
-    def replicas(self, service: Name) -> list[Child]:
+    def replicas(self, service: str) -> list[Child]:
         """Return the processes of one service, oldest first."""
         return [child for child in self.children if child.program.name.startswith(f"{service}-")]
 
@@ -99,20 +100,20 @@ class Gateway:
         """Return the log of each process that ever ran."""
         return sorted(self.directory.glob("*-*.log"))
 
-    def start(self, service: Name, count: int = 1) -> list[Child]:
+    def start(self, service: str, count: int = 1) -> list[Child]:
         """Start replicas and wait until they are ready. Raises TimeoutError."""
         started = []
         for _ in range(count):
             name = f"{service}-{self._numbers[service]}"
             self._numbers[service] += 1
-            port = demo_gateway.free_port()
+            listen = demo_gateway.loopback(*free_ports(1))
             command = [sys.executable, "-m", "services.cli.main", service, "--config", str(self._config)]
             program = Program(
                 name,
                 command,
-                {"CAUSEWAY_HTTP__LISTEN": f"127.0.0.1:{port}"},
-                drain_seconds(self.settings, service),
-                partial(local_gateway.says_ready, Endpoint("127.0.0.1", port)),
+                {"CAUSEWAY_HTTP__LISTEN": str(listen)},
+                BY_NAME[service].drain_seconds(self.settings),
+                partial(local_gateway.reports_ready, listen),
                 log=self.directory / f"{name}.log",
             )
             started.append(self._child(program))

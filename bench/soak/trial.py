@@ -13,7 +13,6 @@ from bench.soak.ledger import FATES, Ledger
 from bench.soak.peers import Peers
 from bench.soak.replicas import Gateway
 from shared.operations.processes import Child
-from shared.runtime.service import Name
 
 SESSIONS = 10
 
@@ -72,7 +71,7 @@ class Trial:
         if not self.gateway.kill(child):
             self.faults.pop()
 
-    def replace(self, service: Name, child: Child) -> None:
+    def replace(self, service: str, child: Child) -> None:
         """Start a replica, and once it is ready retire the old one, as a rolling update does."""
         self.gateway.start(service)
         self.note(f"SIGTERM {child.program.name}")
@@ -96,5 +95,5 @@ class Scenario:
     fault: str
     minutes: float
     inflict: Callable[[Trial], None]
-    replicas: Mapping[Name, int] = field(default_factory=lambda: {"ingress": 2, "transform": 2, "egress": 2})
+    replicas: Mapping[str, int] = field(default_factory=lambda: {"ingress": 2, "transform": 2, "egress": 2})
     changes: Mapping[str, Any] = field(default_factory=dict)

@@ -186,7 +186,7 @@ ROWS: dict[str, list[Panel]] = {
             "Waiting for a limit",
             "Deliveries in hand while every smart host they may go to is at max_connections or messages_per_minute.",
             "short",
-            {"{{system}}": f"sum by (system) (causeway_deliveries_waiting{{{OURS}}})"},
+            {"{{system}}": f"sum by (system) (causeway_deliveries_throttled{{{OURS}}})"},
             width=6,
         ),
         Panel(

@@ -1,13 +1,14 @@
-"""`causeway check`: everything that can be known before start, one line for each fault; `--probe` asks every peer."""
+"""`causeway check`: one line for each fault of the configuration; `--probe` connects to every peer."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+from services.all_services import SERVICES
+from services.cli.check_probe import ProbeResults, print_results, probe_peers
 from services.cli.options import Commands, add_command, add_config, add_json
 from services.cli.output import print_json
-from services.cli.probe import Answers, ask, print_answers
 from shared import configuration
 from shared.diagnosis import check
 from shared.diagnosis.check import located
@@ -16,9 +17,11 @@ from shared.errors import ConfigurationError
 
 def add(commands: Commands) -> None:
     """Register the command."""
-    parser = add_command(commands, "check", "validate everything that can be known before start", run)
+    parser = add_command(
+        commands, "check", "validate the configuration and everything else that can be known before start", run
+    )
     parser.add_argument(
-        "--probe", action="store_true", help="connect to every smart host and to Redis; tell what each says"
+        "--probe", action="store_true", help="connect to Redis and every smart host, and report what each supports"
     )
     add_config(parser)
     add_json(parser)
@@ -26,27 +29,33 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print faults and warnings; fail where there is a fault."""
+    services = [service.name for service in SERVICES]
     config = configuration.find(options.config)
     faults: list[str] = []
     warnings: list[str] = []
-    answers: Answers | None = None
+    results: ProbeResults | None = None
+    pairs: int | None = None
     try:
         settings = configuration.load(config)
-        faults = check.check(settings, config)
-        warnings = [*check.warnings(settings, config), *check.surroundings(settings, config)]
+        pairs = check.address_pairs(settings)
+        faults = check.all_faults(settings, services, config)
+        warnings = [*check.warnings(settings, config), *check.environment_warnings(settings, services, config)]
         if options.probe:
-            answers = ask(settings)
-            faults += located(config, answers.faults())
-            warnings += located(config, answers.warnings(settings))
+            results = probe_peers(settings)
+            faults += located(config, results.faults())
+            warnings += located(config, results.warnings(settings))
     except ConfigurationError as error:
         faults += error.faults
     if options.json:
-        asked = {"probe": answers} if answers else {}
-        print_json({"file": config and str(config), "faults": faults, "warnings": warnings, **asked})
+        probed = {"probe": results} if results else {}
+        findings = {"faults": faults, "warnings": warnings, "address_pairs": pairs}
+        print_json({"file": config and str(config), **findings, **probed})
     else:
-        if answers:
-            print_answers(answers)
+        if results:
+            print_results(results)
         for warning in warnings:
             print(f"warning: {warning}", file=sys.stderr)
+        if pairs is not None:
+            print(f"addresses.map: {pairs} pair{'' if pairs == 1 else 's'}")
         print("\n".join(faults) if faults else "ok", file=sys.stderr if faults else sys.stdout)
     return 1 if faults else 0

@@ -1,4 +1,4 @@
-"""`causeway convert`: what the gateway would make of messages in files, without sending anything."""
+"""`causeway convert`: converts messages in files as the gateway would, without sending anything."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
     parser = add_command(
         commands,
         "convert",
-        "convert message files as between two systems, and send nothing",
+        "convert message files as the gateway would between two systems; nothing is sent",
         run,
         "example: causeway convert mail/ --from notes --to exchange --out converted",
     )
@@ -32,7 +32,9 @@ def add(commands: Commands) -> None:
         "--from", dest="source", required=True, metavar="SYSTEM", help=f"the system they come from; {without}"
     )
     parser.add_argument("--to", dest="destination", required=True, metavar="SYSTEM", help="the system they go to")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write what would leave into this folder, as new files")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write the converted messages into this folder, as new files"
+    )
     parser.add_argument(
         "--report", "--json", action="store_true", help="print a JSON line for each file instead of a table"
     )
@@ -40,7 +42,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Convert every file; fail where one of them could not be read or converted."""
+    """Convert every file; fail where one of them cannot be read or converted."""
     with needs_extra("transform"):
         from services.transform.app import dry_run
     settings = configuration.load(options.config)
@@ -99,7 +101,7 @@ def _refuse_unknown(settings: Settings, options: argparse.Namespace) -> None:
     known = known_systems(settings)
     for option, name in (("--from", options.source), ("--to", options.destination)):
         if name not in known:
-            raise UsageError(f'{option}: no system is named "{name}": name one of {", ".join(sorted(known))}')
+            raise UsageError(f'{option}: unknown system "{name}": use one of {", ".join(sorted(known))}')
 
 
 def _refuse_overwriting(files: list[tuple[Path, Path]], out: Path) -> None:
@@ -110,7 +112,9 @@ def _refuse_overwriting(files: list[tuple[Path, Path]], out: Path) -> None:
         if target in inputs:
             raise CausewayError(f"--out: {target} is one of the inputs: choose another folder")
         if target in targets:
-            raise CausewayError(f"--out: two inputs would both become {target}: convert them one after the other")
+            raise CausewayError(
+                f"--out: two inputs would both be written to {target}: convert them one after the other"
+            )
         if target.exists():
             raise CausewayError(f"--out: {target} exists already: choose another folder, or remove it")
         targets.add(target)

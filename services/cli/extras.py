@@ -1,4 +1,4 @@
-"""An installation may lack a service's libraries: then one line says which extra to install."""
+"""Reports the extra to install where the libraries of a service are missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.errors import ConfigurationError
 
 @contextmanager
 def needs_extra(name: str) -> Iterator[None]:
-    """Turn a missing library, or a missing service, into a ConfigurationError that names the extra."""
+    """Turn a missing library or service inside the block into a ConfigurationError that names the extra."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from services.cli import certificate, check, convert, dead, explain, queue, service, trace, up
-from services.cli.options import UsageError, add_command
+from services.cli import certificate, check, convert, dead, demo, explain, queue, services, trace, up
+from services.cli.options import UsageError
 from shared.errors import CausewayError, ConfigurationError
 
-COMMANDS = (up, service, check, explain, convert, queue, trace, dead, certificate)
-"""Each has `add(commands)`, which registers its parsers; a parser's `run` default is what the command does."""
+COMMANDS = (up, services, check, explain, convert, queue, trace, dead, certificate, demo)
+"""Each module has `add(commands)`, which registers its parsers; the default `run` of a parser executes it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,15 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands)
-    demo = add_command(commands, "demo", "carry sample messages both ways through a gateway of its own", _demo)
-    demo.add_argument("--stay", action="store_true", help="keep the gateway up until Ctrl-C instead")
     return parser
-
-
-def _demo(options: argparse.Namespace) -> int:
-    from services.demo import demonstration
-
-    return demonstration.main(options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What several commands take: their options, and how the text of one is read."""
+"""The options that several commands share, and how their text is parsed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared.configuration.settings import Settings
 from shared.configuration.values import parse_duration
 from shared.errors import CausewayError
+from shared.runtime.options import add_config as add_config  # noqa: PLC0414 (one of the options of commands, too)
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -22,14 +23,16 @@ Run = Callable[[argparse.Namespace], int]
 
 
 class UsageError(CausewayError):
-    """The command was called wrongly, as only its configuration can tell: exit code 2."""
+    """Wrong usage that shows only in view of the configuration: exit code 2."""
 
 
 def system_named(settings: Settings, name: str, option: str) -> str:
-    """Return the name of a system. Raises UsageError, with the names there are, where none is so called."""
+    """Return the name of a system. Raises UsageError, which lists the systems, for any other name."""
     names = [system.name for system in settings.systems]
     if name not in names:
-        raise UsageError(f'{option}: no system is named "{name}": name one of {", ".join(names) or "none yet"}')
+        raise UsageError(
+            f'{option}: unknown system "{name}": use one of {", ".join(names) or "none, systems is empty"}'
+        )
     return name
 
 
@@ -46,20 +49,13 @@ def add_command(commands: Commands, name: str, help: str, run: Run, examples: st
     return parser
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Add --config."""
-    parser.add_argument(
-        "--config", type=Path, metavar="F", help="configuration file (default: $CAUSEWAY_CONFIG, else ./causeway.yaml)"
-    )
-
-
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add --json."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def add_spool(parser: argparse.ArgumentParser) -> None:
-    """Add what finds the spool: --config, and --data for an embedded Redis."""
+    """Add the options that locate the spool: --config, and --data for an embedded Redis."""
     add_config(parser)
     add_data(parser)
 
@@ -70,19 +66,19 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="where embedded Redis keeps the mail (default: $CAUSEWAY_DATA, else ~/.local/share/causeway)",
+        help="folder of the embedded Redis (default: $CAUSEWAY_DATA, else ~/.local/share/causeway)",
     )
 
 
-def count(text: str) -> int:
-    """Read a whole number above zero."""
+def positive_number(text: str) -> int:
+    """Read a positive whole number. Raises ArgumentTypeError."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number above zero")
+        raise argparse.ArgumentTypeError(f'not a positive number: "{text}"')
     return int(text)
 
 
 def moment(text: str) -> float:
-    """Read "2h", "3d" (that long ago) or an ISO 8601 date or time as seconds since the epoch."""
+    """Read "2h", "3d" (ago) or an ISO 8601 date or time as seconds since the epoch. Raises ArgumentTypeError."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
@@ -92,5 +88,5 @@ def moment(text: str) -> float:
     except ValueError:
         ago = None
     if not isinstance(ago, timedelta):
-        raise argparse.ArgumentTypeError(f"{text} is no moment: write for example 2h, 3d or 2030-01-31T08:00")
+        raise argparse.ArgumentTypeError(f'not a valid time: "{text}": write for example 2h, 3d or 2030-01-31T08:00')
     return time.time() - ago.total_seconds()

@@ -18,9 +18,9 @@ def print_json(value: Any) -> None:
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under titles, as wide as their longest cell; columns of numbers stand to the right.
+    """Print rows under titles, each column as wide as its longest cell, numbers right-aligned.
 
-    On a terminal the last column gives way, with an ellipsis, where a line would be broken.
+    On a terminal a line that is too long is cut off with an ellipsis.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     columns = list(zip(titles, *cells, strict=True))
@@ -50,7 +50,7 @@ def _cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text without control characters but tabs: it is from a message, and the reader has a terminal."""
+    """Return the text without control characters but tabs: it may be from a message, and a terminal would obey them."""
     shown = (character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text.expandtabs(8))
     return "".join(shown)
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from services.cli.options import Commands, add_command, add_json, add_spool
 from services.cli.output import print_json, printable, when
-from shared.administration import spool
+from shared.administration.installation import open_installation
+from shared.administration.messages import message_history
 from shared.errors import CausewayError
+from shared.history.event import HistoryEvent
 
 WIDTH = 90
 INDENT = " " * 22
@@ -25,30 +27,32 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the events of a message, oldest first."""
-    with spool.opened(options.config, options.data) as causeway:
-        events = causeway.history(options.id)
+    with open_installation(options.config, options.data) as installation:
+        events = message_history(installation, options.id)
     if not events:
-        raise CausewayError(f"{options.id}: unknown; history is kept for redis.history after a message is done with")
+        raise CausewayError(
+            f"{options.id}: unknown: history is deleted when a message has been finished for longer than redis.history"
+        )
     if options.json:
-        print_json(events)
+        print_json([{"event": event.name, **event.facts()} for event in events])
         return 0
     for event in events:
         _print_event(event)
     return 0
 
 
-def _print_event(event: dict[str, Any]) -> None:
-    """Print when and what on a line, then what is known of it, a line for each recipient or delivery."""
-    facts = {key: value for key, value in event.items() if value not in (None, "", [], {})}
-    print(printable(f"{when(facts.pop('at'))}  {facts.pop('event')}"))
-    one_each = {key: facts.pop(key) for key in list(facts) if isinstance(facts[key], list)}
-    for line in (_told(facts), *(f"{key}: {_told(value)}" for key, values in one_each.items() for value in values)):
+def _print_event(event: HistoryEvent) -> None:
+    """Print time and name on one line, then the fields, with a line for each recipient or delivery."""
+    facts = {key: value for key, value in event.facts().items() if value not in (None, "", [], {})}
+    print(printable(f"{when(facts.pop('at'))}  {event.name}"))
+    lists = {key: facts.pop(key) for key in list(facts) if isinstance(facts[key], list)}
+    for line in (_text(facts), *(f"{key}: {_text(value)}" for key, values in lists.items() for value in values)):
         if line:
             for part in textwrap.wrap(printable(line), WIDTH, break_long_words=False, break_on_hyphens=False):
                 print(f"{INDENT}{part}")
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_told(part)}" for key, part in value.items())
-    return ", ".join(map(_told, value)) if isinstance(value, list) else str(value)
+        return ", ".join(f"{key.replace('_', ' ')} {_text(part)}" for key, part in value.items())
+    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from contextlib import ExitStack, suppress
 from functools import partial
 from ipaddress import ip_address
-from typing import get_args
 
+from services.all_services import SERVICES
 from services.cli.options import Commands, add_command, add_config, add_data
 from shared import configuration
 from shared.configuration.settings import Settings
-from shared.diagnosis.check import faults_to_run_all, occupied_ports, warnings
-from shared.diagnosis.ports import http_listen
+from shared.diagnosis.check import faults_before_up, unavailable_ports, warnings
+from shared.diagnosis.ports import http_endpoints
 from shared.errors import ConfigurationError
+from shared.history.configuration import ConfigurationWarning
+from shared.history.process import DrainStarted
 from shared.operations import events
 from shared.operations.processes import Supervisor
 from shared.runtime.data_folder import DataFolder
 from shared.runtime.local_gateway import groups, is_ready, redis_program, service_programs
-from shared.runtime.service import Name
+from shared.runtime.options import process_count
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +28,7 @@ def add(commands: Commands) -> None:
     parser = add_command(
         commands,
         "up",
-        "run every service on this machine; Ctrl-C drains",
+        "run every service on this machine; Ctrl-C drains and stops them",
         run,
         "example: causeway up --data /var/lib/causeway --processes egress=2",
     )
@@ -35,56 +36,59 @@ def add(commands: Commands) -> None:
     add_data(parser)
     parser.add_argument(
         "--processes",
-        type=_share,
+        type=_processes,
         action="append",
         default=[],
         metavar="SERVICE=N",
-        help="worker processes of a service",
+        help="worker processes of a service (default: 1 each)",
     )
 
 
-def _share(text: str) -> tuple[str, int]:
+def _processes(text: str) -> tuple[str, int]:
     name, _, count = text.partition("=")
-    if name not in get_args(Name) or not count.isdigit() or not 1 <= int(count) <= 1024:
-        raise argparse.ArgumentTypeError(f"{text}: write for example egress=4")
-    return name, int(count)
+    names = [service.name for service in SERVICES]
+    if name not in names:
+        raise argparse.ArgumentTypeError(
+            f'unknown service "{name}": use one of {", ".join(names)}, as in {names[-1]}=4'
+        )
+    return name, process_count(count)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM."""
     events.configure("up")
+    names = [service.name for service in SERVICES]
     config = configuration.find(options.config)
     settings = configuration.load(config)
-    if faults := faults_to_run_all(settings, config):
+    if faults := faults_before_up(settings, names, config):
         raise ConfigurationError(*faults)
     for warning in warnings(settings, config):
-        events.emit("file.doubted", level=logging.WARNING, warning=warning)
+        events.emit(ConfigurationWarning(warning))
     with ExitStack() as held:
-        data = DataFolder(options.data) if settings.redis.url == "embedded" else None
+        data = DataFolder(options.data) if settings.redis.is_embedded else None
         redis_server = redis_program(data, held.enter_context(data.locked())) if data else None
-        if faults := occupied_ports(settings, config):
+        if faults := unavailable_ports(settings, names, config):
             raise ConfigurationError(*faults)
-        services = service_programs(settings, config, data.url if data else None, dict(options.processes))
-        supervisor = Supervisor(groups(services, redis_server), on_stop=partial(events.emit, "drain.started"))
+        services = service_programs(SERVICES, settings, config, data.url if data else None, dict(options.processes))
+        supervisor = Supervisor(groups(services, redis_server), on_stop=partial(events.emit, DrainStarted()))
         supervisor.stop_on_signals()
-        supervisor.run(partial(is_ready, settings), lambda: _tell(greeting(settings, data)))
+        supervisor.run(partial(is_ready, SERVICES, settings), lambda: _print(greeting(settings, data)))
     return 0
 
 
-def _tell(text: str) -> None:
-    """Print, if anybody still listens: a terminal that was closed stops no mail."""
+def _print(text: str) -> None:
+    """Print where standard output still exists: a closed terminal must not stop mail."""
     with suppress(OSError):
         print(text, flush=True)
 
 
 def greeting(settings: Settings, data: DataFolder | None) -> str:
-    """Return what to tell when all is up: how to send to it, where to look."""
+    """Return what is printed when all services are ready: how to send mail, where to look."""
     spool = f"{data.path} (embedded Redis, append-only)" if data else "the Redis of the configuration"
     lines = ["causeway is up", f"  mail is kept in  {spool}", f"  send to it       {_how_to_send(settings)}"]
-    for offset, name in enumerate(get_args(Name)):
-        if listen := http_listen(settings, offset):
-            lines.append(f"  {name:<15}  http://{listen.local}/metrics  /readyz  /livez")
-    return "\n".join([*lines, "Ctrl-C stops it once what is in hand is done."])
+    endpoints = http_endpoints(settings, [service.name for service in SERVICES])
+    lines += [f"  {name:<15}  http://{at.local}/metrics  /readyz  /livez" for name, at in endpoints.items()]
+    return "\n".join([*lines, "Ctrl-C stops it after the work in hand is finished."])
 
 
 def _how_to_send(settings: Settings) -> str:
@@ -92,14 +96,14 @@ def _how_to_send(settings: Settings) -> str:
         return "over TLS only: " + ", ".join(map(str, settings.ingress.listen_tls))
     server = settings.ingress.listen[0].local
     here = ip_address("127.0.0.1")
-    source = next((one for one in settings.systems if any(here in network for network in one.networks)), None)
+    source = next((system for system in settings.systems if any(here in network for network in system.networks)), None)
     if source is None:
-        return f"{server}, from a network of one of the systems (127.0.0.1 is in none)"
-    others = [one for one in settings.systems if one is not source]
+        return f"{server}, from a network of one of the systems (127.0.0.1 is in none of them)"
+    others = [system for system in settings.systems if system is not source]
     sender = _some_domain(source.public_domain, source.domains)
-    recipient = next((_some_domain(one.public_domain, one.domains) for one in others), sender)
+    recipient = next((_some_domain(system.public_domain, system.domains) for system in others), sender)
     return f"swaks --server {server} --tls-optional --from someone@{sender} --to somebody@{recipient}"
 
 
 def _some_domain(public: str | None, internal: list[str]) -> str:
-    return next(iter(internal), public or "example.com")
+    return next((domain for domain in internal if not domain.startswith(("*", "["))), public or "example.com")

@@ -1,8 +1,8 @@
-"""A catcher: a smart host that keeps what it is sent, for the demonstration, for compose and for trials.
+"""A catcher: a smart host that stores what it receives, for the demonstration, for Compose and for trials.
 
 Each message becomes two files in its directory, `<n>.eml` with the bytes as they came and `<n>.json` with the envelope;
-numbers go on where an earlier catcher left off. STARTTLS is demanded, so what arrives here was never sent in the clear.
-Recipients can be refused or deferred, to see what the gateway makes of it.
+numbers continue where an earlier catcher stopped. STARTTLS is required, so nothing that arrives here was sent in the
+clear. Recipients can be refused or deferred, to see how the gateway handles it.
 
     python -m services.demo.catcher --name "Exchange" --listen 0.0.0.0:25 --directory /var/mail/caught
 """
@@ -34,7 +34,7 @@ DEFERRED = "451 4.2.1 Try again later"
 
 @dataclass
 class Catch:
-    """The handler of one catcher. answers: the reply to a recipient, by its address in lower case, where it is no 250.
+    """The handler of one catcher. answers: the reply to a recipient, by its address in lower case, where it is not 250.
 
     count: messages in the directory so far.
     """
@@ -49,7 +49,7 @@ class Catch:
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take the recipient, or answer as was asked for."""
+        """Accept the recipient, or reply as configured."""
         if answer := self.answers.get(address.lower()):
             return answer
         envelope.rcpt_tos.append(address)
@@ -57,7 +57,7 @@ class Catch:
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keep the message. The envelope's file is written last: where it is, the message is whole."""
+        """Store the message. The envelope's file is written last: once it exists, the message is complete."""
         self.count += 1
         stem = self.directory / f"{self.count:06d}"
         assert isinstance(envelope.original_content, bytes)
@@ -70,13 +70,13 @@ class Catch:
 
 
 class Catcher(SMTP):
-    """aiosmtpd's server; Notes addresses may be longer and odder than it would like."""
+    """aiosmtpd's server; Notes addresses may be longer than it allows by default."""
 
     line_length_limit = 100_000_000
 
 
 def server_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext:
-    """Return a context with the given certificate, or with one made on the spot. Raises ConfigurationError."""
+    """Return a context with the given certificate, or with one created for this run. Raises ConfigurationError."""
     if certificate or key:
         return tls.server_context(IngressTls(certificate=certificate, key=key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -87,7 +87,7 @@ def server_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext
 
 
 async def catch(name: str, listen: Endpoint, handler: Catch, context: ssl.SSLContext) -> None:
-    """Serve until SIGTERM or SIGINT. Raises OSError where the address cannot be had."""
+    """Serve until SIGTERM or SIGINT. Raises OSError where the address cannot be bound."""
 
     def serve() -> Catcher:
         return Catcher(
@@ -113,16 +113,16 @@ async def catch(name: str, listen: Endpoint, handler: Catch, context: ssl.SSLCon
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="catcher",
-        description="A smart host that keeps what it is sent.",
+        description="A smart host that stores what it receives.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--name", default="catcher", help="what it calls itself")
+    parser.add_argument("--name", default="catcher", help="its host name")
     parser.add_argument("--listen", type=_endpoint, default=Endpoint("127.0.0.1", 2526), help="host:port")
-    parser.add_argument("--directory", type=Path, default=Path("caught"), help="where the messages go")
-    parser.add_argument("--certificate", type=Path, help="PEM file; one is made on the spot where none is given")
+    parser.add_argument("--directory", type=Path, default=Path("caught"), help="folder for the messages")
+    parser.add_argument("--certificate", type=Path, help="PEM file (default: one created for this run)")
     parser.add_argument("--key", type=Path, help="the certificate's private key")
     for option, code in (("--refuse", "550"), ("--defer", "451")):
-        about = f"answer this recipient with {code}; may be repeated"
+        about = f"reply {code} to this recipient; may be repeated"
         parser.add_argument(option, action="append", default=[], metavar="ADDRESS", help=about)
     return parser
 
@@ -147,7 +147,7 @@ def main() -> int:
         print(str(error).replace("ingress.tls: ", "--certificate: "), file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"{error.filename or options.listen}: {os.strerror(error.errno or 0)}: name another", file=sys.stderr)
+        print(f"{error.filename or options.listen}: {os.strerror(error.errno or 0)}: choose another", file=sys.stderr)
         return 1
     return 0
 

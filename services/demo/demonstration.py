@@ -1,6 +1,6 @@
 """`causeway demo`: a gateway of its own between two catchers, sample messages both ways, and what changed in each.
 
-Sends as Domino and as Exchange would, and compares what the catchers got with what is expected of each sample.
+Sends as Domino and as Exchange would, and compares what the catchers received with what is expected of each sample.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from services.all_services import SERVICES
 from services.demo.difference import header_changes, part_changes
-from services.demo.gateway import CLIENTS, NAMES, OTHER, DemoFailed, Gateway, running
+from services.demo.gateway import CLIENTS, NAMES, OTHER, DemoFailed, Gateway, loopback, running
 
 PORT = 2525
 ARRIVAL_SECONDS = 30
@@ -86,12 +87,12 @@ def without_trace(content: bytes) -> bytes:
     if (header, colon) != (b"Received", b":"):
         return content
     lines = rest.split(b"\r\n")
-    end = next(place for place, line in enumerate(lines) if place and not line.startswith((b"\t", b" ")))
+    end = next(number for number, line in enumerate(lines) if number and not line.startswith((b"\t", b" ")))
     return b"\r\n".join(lines[end:])
 
 
 def faults(sample: Sample, facts: dict[str, Any], content: bytes) -> list[str]:
-    """Return what of an arrival is not as expected."""
+    """Return how an arrival differs from what is expected."""
     checks = {
         "it came in the clear": facts["tls"],
         f"sender is {facts['sender']}": facts["sender"] == sample.arrives_from,
@@ -126,24 +127,29 @@ def _command() -> str:
 
 
 def _how_to_send(gateway: Gateway) -> str:
-    lines = ["", f"The gateway listens on 127.0.0.1:{gateway.port} (STARTTLS). Send to it:"]
+    listen, services = loopback(gateway.port), enumerate(SERVICES)
+    lines = ["", f"The gateway listens on {listen} (STARTTLS). To send to it:"]
     if gateway.port != PORT:
-        lines.insert(1, f"Port {PORT} is in use by another program, so this is another one.")
+        lines.insert(1, f"Port {PORT} is in use by another program, so the gateway uses another one.")
     for system, recipient in (("notes", "john.doe@example.com"), ("exchange", "anna.schmidt@example.com")):
         sender = "anna.schmidt@notes.example.com" if system == "notes" else "john.doe@exchange.example.com"
-        command = f"swaks --server 127.0.0.1:{gateway.port} --local-interface {CLIENTS[system]} --tls"
+        command = f"swaks --server {listen} --local-interface {CLIENTS[system]} --tls"
         lines.append(f"  as {NAMES[system]:<9} {command} --from {sender} --to {recipient}")
     lines += [
         f"What arrives is in {gateway.directory / 'caught'}; the log is {gateway.directory / 'gateway.log'}.",
-        "Ask it, in another terminal:",
+        "To query it, in another terminal:",
         f"  {_command()} queue --config {gateway.directory / 'causeway.yaml'} --data {gateway.directory / 'data'}",
         "  and likewise trace ID, dead list",
-        f"Metrics: http://127.0.0.1:{gateway.http_port}/metrics (ingress), {gateway.http_port + 1} (transform), "
-        f"{gateway.http_port + 2} (egress).",
-        "Ctrl-C ends it, and removes all of this.",
+        *(
+            f"Metrics of {service.name}: http://{loopback(gateway.http_port + offset)}/metrics"
+            for offset, service in services
+        ),
+        "Ctrl-C ends it and removes its files.",
     ]
     if not shutil.which("swaks"):
-        lines.insert(-1, "swaks is not installed here: apt install swaks, or send from those addresses as you like.")
+        lines.insert(
+            -1, "swaks is not installed here: apt install swaks, or send from those addresses with another client."
+        )
     return "\n".join(lines)
 
 
@@ -193,7 +199,8 @@ def _carry_all(gateway: Gateway) -> int:
 def main(options: Namespace) -> int:
     """Carry the samples and compare, or with `--stay` keep the gateway up until Ctrl-C. Returns the exit code."""
     with _ended_by_signals(), tempfile.TemporaryDirectory(prefix="causeway-demo-") as directory:
-        print("Starting Redis (append-only, fsync always), ingress, transform, egress and two catchers …", flush=True)
+        names = ", ".join(service.name for service in SERVICES)
+        print(f"Starting Redis (append-only, fsync always), {names} and two catchers …", flush=True)
         with running(Path(directory), PORT) as gateway:
             if options.stay:
                 _stay(gateway)

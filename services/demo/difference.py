@@ -13,14 +13,14 @@ from shared.mail.mime import Entity, parse
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One leaf of the MIME tree. `octets` are those of its body as transferred."""
+    """One leaf of the MIME tree. size: bytes of its body as transferred."""
 
     name: str
-    octets: int
+    size: int
     digest: bytes
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.octets:,} octets"
+        return f"{self.name}, {self.size:,} bytes"
 
 
 def header_lines(content: bytes, root: Entity) -> list[str]:

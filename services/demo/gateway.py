@@ -1,8 +1,8 @@
-"""The gateway of the demonstration: Redis, the three services and two catchers, in a folder and on ports of their own.
+"""The gateway of the demonstration: Redis, all services and two catchers, in a folder and on ports of their own.
 
-Everything is real and on loopback: Redis with fsync on every write, the services as processes, STARTTLS with
-certificates made on the spot and verified. Domino's side is 127.0.1.1, Exchange's is 127.0.2.1: the gateway knows its
-clients by network.
+Everything is real and runs on loopback: Redis with fsync on every write, the services as processes, STARTTLS with
+certificates created for the run and verified. Domino's side is 127.0.1.1, Exchange's is 127.0.2.1: the gateway
+recognizes its clients by network.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from typing import Any
 
 import yaml
 
+from services.all_services import SERVICES
+from services.demo.ports import adjacent_ports, free_ports, is_free
 from shared import configuration
+from shared.configuration.endpoint import Endpoint
 from shared.errors import CausewayError
 from shared.operations import certificates, embedded_redis
 from shared.operations.tether import tethered
+from shared.runtime.data_folder import DataFolder
 from shared.runtime.local_gateway import is_ready
 
 CLIENTS = {"notes": "127.0.1.1", "exchange": "127.0.2.1"}
@@ -38,27 +42,12 @@ Alter = Callable[[dict[str, Any]], None]
 
 
 class DemoFailed(CausewayError):
-    """Something did not come up or did not arrive as expected."""
+    """A program did not start, or a message did not arrive as expected."""
 
 
-def free_port(preferred: int = 0) -> int:
-    """Return the preferred port where it is free on loopback, else any."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", preferred))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def free_http_port() -> int:
-    """Return the first of three adjacent free ports: `causeway up` gives one to each service."""
-    for _ in range(50):
-        first = free_port()
-        if first < 65_000 and all(free_port(first + offset) == first + offset for offset in range(3)):
-            return first
-    raise DemoFailed("no three adjacent ports are free on 127.0.0.1: end some other program")
+def loopback(port: int) -> Endpoint:
+    """Return a port of 127.0.0.1, where all of the demonstration listens."""
+    return Endpoint("127.0.0.1", port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +85,7 @@ def demo_configuration(
         "hostname": "causeway.example.com",
         "redis": {"url": "embedded", "durability": "fsync"},
         "ingress": {
-            "listen": [f"127.0.0.1:{port}"],
+            "listen": [str(loopback(port))],
             "tls": {"mode": "opportunistic", "certificate": str(made.certificate), "key": str(made.key)},
         },
         "systems": [
@@ -104,7 +93,7 @@ def demo_configuration(
             system("exchange", "exchange", encapsulation="strip"),
         ],
         "addresses": {"map": "addresses.csv"},
-        "http": {"listen": f"127.0.0.1:{http_port}"},
+        "http": {"listen": str(loopback(http_port))},
     }
 
 
@@ -126,7 +115,7 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
 
 
 def listens(port: int) -> bool:
-    """Tell whether something listens on a port of loopback."""
+    """Whether something listens on a port of loopback."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -137,20 +126,28 @@ def _wait_until_up(gateway: Gateway, catchers: dict[str, int], process: subproce
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        if is_ready(settings) and all(map(listens, (gateway.port, *catchers.values()))):
+        if is_ready(SERVICES, settings) and all(map(listens, (gateway.port, *catchers.values()))):
             return
         time.sleep(0.1)
     last = log.read_text(errors="replace").strip().splitlines()[-5:]
-    raise DemoFailed("the gateway did not come up; its last words:\n" + "\n".join(last))
+    raise DemoFailed("the gateway did not start; the end of its log:\n" + "\n".join(last))
 
 
 @contextmanager
 def running(directory: Path, preferred_port: int = 0, alter: Alter = lambda _configuration: None) -> Iterator[Gateway]:
-    """Run a gateway and its catchers in `directory` inside the block. alter: changes its configuration."""
+    """Run a gateway and its catchers in `directory` inside the block.
+
+    preferred_port: where it listens if that port is free. alter: changes its configuration. Raises ConfigurationError
+    where no Redis server is installed, or the temporary folder has too long a path.
+    """
     embedded_redis.find_redis_server()
+    data = DataFolder(directory / "data")
+    data.check_socket()
     made = certificates.self_signed(directory / "tls", ["localhost", "127.0.0.1"])
-    catchers = {name: free_port() for name in CLIENTS}
-    gateway = Gateway(free_port(preferred_port), free_http_port(), directory)
+    other_port, *catcher_ports = free_ports(1 + len(CLIENTS))
+    catchers = dict(zip(CLIENTS, catcher_ports, strict=True))
+    port = preferred_port if preferred_port and is_free(preferred_port) else other_port
+    gateway = Gateway(port, adjacent_ports(), directory)
     addresses = files("services.demo") / "samples" / "addresses.csv"
     (directory / "addresses.csv").write_text(addresses.read_text())
     config = directory / "causeway.yaml"
@@ -160,12 +157,12 @@ def running(directory: Path, preferred_port: int = 0, alter: Alter = lambda _con
     with ExitStack() as stack:
         for name, port in catchers.items():
             command = [sys.executable, "-m", "services.demo.catcher", "--name", NAMES[name].lower()]
-            command += ["--listen", f"127.0.0.1:{port}", "--directory", str(gateway.caught(name))]
+            command += ["--listen", str(loopback(port)), "--directory", str(gateway.caught(name))]
             command += ["--certificate", str(made.certificate), "--key", str(made.key)]
             stack.enter_context(_process(command, directory / f"{name}.log"))
         log = directory / "gateway.log"
         command = [sys.executable, "-m", "services.cli.main", "up", "--config", str(config)]
-        command += ["--data", str(directory / "data")]
+        command += ["--data", str(data.path)]
         process = stack.enter_context(_process(command, log))
         _wait_until_up(gateway, catchers, process, log)
         yield gateway

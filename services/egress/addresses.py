@@ -1,14 +1,13 @@
 """The addresses of smart hosts: looked up as the system does it, once for all connections, kept while look-ups fail.
 
 `getaddrinfo` honours /etc/hosts and search domains. It blocks, for seconds where a packet of DNS is lost: so each name
-is asked for in a thread of its own, once at a time, and an older answer is used where a new one does not come at once.
+is looked up in a thread of its own, once at a time, and an older answer is used where a new one does not come at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import socket
 import threading
 import time
@@ -17,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from random import Random
 
+from shared.history.host import LookupFailed
 from shared.mail.reply import Reply
 from shared.operations.events import emit
 
@@ -25,7 +25,7 @@ LookUp = Callable[[str], Addresses]
 """Blocks, and returns the addresses of a name, best first, at least one. Raises OSError or UnicodeError."""
 
 FRESH_SECONDS = 30.0
-"""`getaddrinfo` does not tell how long an answer is good for."""
+"""`getaddrinfo` does not return a TTL."""
 HESITATION_SECONDS = 0.5
 """How long a new answer is waited for where an older one is known: many times what a name server takes."""
 FAILURE_SECONDS = 5.0
@@ -71,7 +71,7 @@ class HostAddresses:
     async def of(self, name: str, patience: float) -> Addresses | NoAddress:
         """Return the addresses to try, in this order; or why there is none, after `patience` seconds at most.
 
-        An address stands for itself. An answer that is no longer fresh stands while its name cannot be looked up.
+        An address is returned as it is. An answer that is no longer fresh is used while its name cannot be looked up.
         """
         if _is_address(name):
             return (name,)
@@ -81,7 +81,7 @@ class HostAddresses:
             done, _ = await asyncio.wait([self._ask_once(name)], timeout=wait if known.addresses else patience)
             for asked in done:
                 asked.result()  # raises what is a bug of ours
-            if not done and known.addresses:  # nobody else needs to wait for this look-up
+            if not done and known.addresses:  # the next connection need not wait for this look-up
                 self._answers[name] = replace(known, good_until=time.monotonic() + FAILURE_SECONDS)
             known = self._answers.get(name, known)
         if known.addresses:
@@ -104,15 +104,15 @@ class HostAddresses:
             failed = _no_address(name, cause)
             self._answers[name] = _Answer(known.addresses, failed, time.monotonic() + FAILURE_SECONDS)
             if not known.failure:
-                emit("lookup.failed", level=logging.WARNING, host=name, cause=cause, known=list(known.addresses))
+                emit(LookupFailed(name, cause, tuple(known.addresses)))
         else:
             self._answers[name] = _Answer(addresses, None, time.monotonic() + FRESH_SECONDS)
 
     def _in_turn(self, addresses: Addresses) -> Addresses:
         """Let those of the best family take turns at being first, as name servers do with every answer."""
-        best = [one for one in addresses if (":" in one) == (":" in addresses[0])]
+        best = [address for address in addresses if (":" in address) == (":" in addresses[0])]
         turn = self._random.randrange(len(best))
-        return (*best[turn:], *best[:turn], *(one for one in addresses if one not in best))
+        return (*best[turn:], *best[:turn], *(address for address in addresses if address not in best))
 
 
 def _in_a_thread(look_up: LookUp, name: str) -> Future[Addresses]:
@@ -123,7 +123,7 @@ def _in_a_thread(look_up: LookUp, name: str) -> Future[Addresses]:
     def ask() -> None:
         try:
             answer.set_result(look_up(name))
-        except Exception as error:  # noqa: BLE001 (whoever asked is told)
+        except Exception as error:  # noqa: BLE001 (raised where the answer is awaited)
             answer.set_exception(error)
 
     threading.Thread(target=ask, name=f"look up {name}", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The egress service: builds couriers and a worker from the settings, and runs them until it is told to stop."""
+"""The egress service: builds couriers and a worker from the settings, and runs them until a signal stops them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from services.egress.addresses import HostAddresses
 from services.egress.balance import Host, Tier, tiers
 from services.egress.courier import Courier
 from services.egress.health import Backoff, HealthBoard
-from services.egress.line import Line
 from services.egress.mx import Resolver
 from services.egress.pool import Context, Pool
 from services.egress.probe import Probed as Probed  # noqa: PLC0414 (who calls `probe` names it)
 from services.egress.probe import probe_entry
 from services.egress.quota import Quota
 from services.egress.session import Timeouts
+from services.egress.throttle import Throttle
 from services.egress.worker import Worker
 from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost, System
@@ -42,7 +42,7 @@ async def _run(settings: Settings, health: Health) -> None:
     spool = open_async_spool(settings.redis)
     systems = [system for system in settings.systems if system.smart_hosts]
     if not systems:
-        raise ConfigurationError("systems: none has smart_hosts: name at least one to deliver to")
+        raise ConfigurationError("systems: at least one needs smart_hosts")
     couriers = {system.name: build_courier(settings, system, spool) for system in systems}
     worker = Worker(settings, spool, couriers, health, SystemRandom())
 
@@ -64,7 +64,7 @@ async def _run(settings: Settings, health: Health) -> None:
 def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Courier:
     """Return a courier to one system, for the running event loop. Raises ConfigurationError for unusable TLS files."""
     egress, random = settings.egress, SystemRandom()
-    quota = Quota(system.smart_hosts, spool, Line(system.name, patience=egress.lease.total_seconds()))
+    quota = Quota(system.smart_hosts, spool, Throttle(system.name, max_wait_seconds=egress.lease.total_seconds()))
     pool = Pool(
         system.name,
         hostname=settings.hostname,
@@ -84,7 +84,7 @@ def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Cour
 
 
 def _contexts(system: System) -> Context:
-    """Return where to get the TLS context of a host: one an entry, read again when its files change."""
+    """Return where to get the TLS context of a host: one for each entry, read again when its files change."""
     in_force: dict[SmartHost, Tls] = {entry: Tls.client(entry) for entry in system.smart_hosts if entry.tls != "none"}
 
     def context(host: Host) -> ssl.SSLContext | None:
@@ -95,7 +95,7 @@ def _contexts(system: System) -> Context:
 
 
 def probe(settings: Settings) -> list[Probed]:
-    """Connect to every smart host as a delivery would, without one; return what each said, in the order of the file.
+    """Connect to every smart host as a delivery would, without one; return what each offers, in the order of the file.
 
     Raises ConfigurationError for unusable TLS files.
     """
@@ -112,14 +112,14 @@ async def _probe(settings: Settings) -> list[Probed]:
         probes += [
             probe_entry(
                 system.name,
-                one,
+                entry,
                 resolver,
                 hostname=settings.hostname,
                 context=context,
                 timeouts=timeouts,
                 addresses=addresses,
             )
-            for one in system.smart_hosts
+            for entry in system.smart_hosts
         ]
     return [probed for found in await asyncio.gather(*probes) for probed in found]
 
@@ -127,7 +127,7 @@ async def _probe(settings: Settings) -> list[Probed]:
 def next_hops(settings: Settings, system: str) -> tuple[Tier, ...] | Reply:
     """Return the hosts that mail for a system is offered to, tier by tier, MX records resolved; or why there is none.
 
-    Each host has name, port, preference, weight and `settings.tls`. Raises KeyError for a name that is no system.
+    Each host has name, port, preference, weight and `settings.tls`. Raises KeyError for an unknown system.
     """
     hosts = asyncio.run(Resolver().hosts(settings.system(system).smart_hosts))
     return hosts if isinstance(hosts, Reply) else tiers(hosts)

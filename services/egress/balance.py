@@ -1,11 +1,11 @@
-"""Which smart host to try next: tiers by preference, a weighted choice inside. Pure; chance comes as an argument.
+"""Which smart host to try next: tiers by preference, a weighted choice inside each. Pure; `random` is an argument.
 
 RFC 5321 section 5.1: lower preference first, equal ones at random. RFC 2782: inside a preference, a share by weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from random import Random
@@ -46,49 +46,26 @@ def tiers(hosts: Iterable[Host]) -> tuple[Tier, ...]:
     return tuple(tuple(tier) for _, tier in groupby(unique.values(), key=lambda host: host.preference))
 
 
-def choose(tier: Tier, usable: Callable[[Host], bool], random: Random) -> Host | None:
-    """Return a usable host of the tier, each with a chance in proportion to its weight; None where none is usable."""
-    candidates = [host for host in tier if usable(host)]
-    if not candidates:
+def choose(among: Tier, has_room: Callable[[Host], bool], random: Random) -> Host | None:
+    """Return a host that has room, each with a chance in proportion to its weight; None where all are at a limit."""
+    hosts = [host for host in among if has_room(host)]
+    if not hosts:
         return None
-    return random.choices(candidates, [host.weight or _WEIGHT_OF_ZERO for host in candidates])[0]
+    return random.choices(hosts, [host.weight or _WEIGHT_OF_ZERO for host in hosts])[0]
 
 
-def order(
-    hosts: Iterable[Host],
-    usable: Callable[[Host], bool],
-    random: Random,
-    *,
-    has_room: Callable[[Host], bool] = lambda _: True,
-    tried: set[Host] | None = None,
-) -> Iterator[Host | None]:
-    """Yield the hosts to try for one message, at most MAX_HOSTS_PER_ATTEMPT, each once, asking `usable` each time.
+def candidates(ranked: Sequence[Tier], tried: Mapping[Host, bool], usable: Callable[[Host], bool]) -> Tier:
+    """Return the hosts among which to choose the next one for a message: usable ones of a single tier; () to give up.
 
-    The next tier comes only when no host of the tier is left. Where every host is marked down, the marks are ignored
-    and the best tier is tried. None instead of a host: those left of the tier are usable but have no room (a limit of
-    ours), so wait, and go on. tried: the hosts that were yielded; take one out that had no room after all.
+    tried: the hosts that were tried, at most MAX_HOSTS_PER_ATTEMPT, and whether each was usable then. The next tier
+    comes only when no usable host of the tier is left. Where every host is marked down, the marks are ignored and the
+    best tier is tried.
     """
-    ranked = tiers(hosts)
-    tried = set() if tried is None else tried
-
-    def left(host: Host) -> bool:
-        return host not in tried and usable(host)
-
-    for ignoring_marks in (False, True):
-        among = ranked[:1] if ignoring_marks else ranked
-        is_left = (lambda host: host not in tried) if ignoring_marks else left
-        while len(tried) < MAX_HOSTS_PER_ATTEMPT and (tier := _first(among, is_left)):
-            chosen = choose(tier, has_room, random)
-            if chosen:
-                tried.add(chosen)
-            yield chosen
-        if tried:
-            return
-
-
-def _first(ranked: Sequence[Tier], is_left: Callable[[Host], bool]) -> Tier:
-    """Return what is left of the best tier that has anything left."""
+    if len(tried) >= MAX_HOSTS_PER_ATTEMPT:
+        return ()
     for tier in ranked:
-        if among := [host for host in tier if is_left(host)]:
-            return among
-    return ()
+        if left := [host for host in tier if host not in tried and usable(host)]:
+            return left
+    if any(tried.values()):
+        return ()
+    return [host for tier in ranked[:1] for host in tier if host not in tried]

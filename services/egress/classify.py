@@ -1,9 +1,9 @@
-"""What a reply, or the want of one, means for a recipient, a message and a host. Pure.
+"""What a reply, or its absence, means for a recipient, a message and a host. Pure.
 
-Host trouble (no connection, no TLS, a bad greeting, 421) says nothing of the message: another host may take it, and the
-host is marked down. A session's temporary no (4yz to MAIL) sends the message to another host without a mark, as does a
-host at its limit. Whatever
-follows RCPT belongs to the recipient, whatever follows DATA to the message. Anything unknown is temporary.
+Trouble with the host (no connection, no TLS, a bad greeting, 421) says nothing about the message: another host may take
+it, and the host is marked down. A 4yz reply to MAIL sends the message to another host without a mark, as does a host at
+its limit. A reply to RCPT is about the recipient, one to DATA or the content about the message. Anything unknown is
+temporary.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Trouble(Enum):
     """What a failure that says nothing about the recipients says about the host."""
 
     HOST = "host"
-    """The host cannot be used: mark it down, go to the next."""
+    """The host cannot be used: mark it down, try the next."""
     SESSION = "session"
-    """The host does not take this message now: go to the next, no mark."""
+    """The host does not take this message now: try the next, without a mark."""
     LIMIT = "limit"
-    """The host was not asked, since it may not be given more now: it stays a choice for this message."""
+    """The host was not asked, since it is at a limit of ours: it remains a candidate for this message."""
 
 
 SHUTTING_DOWN = 421
@@ -54,19 +54,27 @@ def outcome(recipient: str, reply: Reply, host: str | None, *, takes_reports: bo
     return Deferred(recipient, reply, host)
 
 
-def failure(error: BaseException) -> Reply:
-    """Return the reply to write down for a connection that failed or broke (RFC 3463 codes); always temporary."""
+def failure_reply(error: BaseException, after: str | None = None) -> Reply:
+    """Return the reply to record for a connection that failed or broke (RFC 3463 codes); always temporary.
+
+    after: what had been sent last, in the words of Postfix' log: CONNECT, a command, or END-OF-MESSAGE; None while
+    there was no connection.
+    """
     match error:
         case ssl.SSLCertVerificationError():
             return Reply(454, f"certificate not trusted: {getattr(error, 'verify_message', error)}", "4.7.5")
         case ssl.SSLError():  # one that OpenSSL did not raise has no reason
             return Reply(454, f"TLS handshake failed: {getattr(error, 'reason', None) or error}", "4.7.0")
+        case TimeoutError() if after:
+            return Reply(451, f"timed out after {after}", "4.4.2")
         case TimeoutError():
-            return Reply(451, "timed out", "4.4.2")
+            return Reply(451, "connection timed out", "4.4.1")
         case ConnectionRefusedError():
             return Reply(451, "connection refused", "4.4.1")
-        case ConnectionError():
-            return Reply(451, "connection lost", "4.4.2")
+        case ConnectionError() | EOFError():
+            return Reply(451, f"lost connection after {after or 'CONNECT'}", "4.4.2")
+        case OSError() if after:
+            return Reply(451, f"lost connection after {after}: {error.strerror or error}", "4.4.2")
         case OSError():
             return Reply(451, f"cannot connect: {error.strerror or error}", "4.4.1")
         case _:

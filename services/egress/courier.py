@@ -8,31 +8,32 @@ from random import Random
 
 from services.egress.addresses import NoAddress
 from services.egress.attempt import Attempt
-from services.egress.balance import Host, order, tiers
+from services.egress.balance import Host, candidates, choose, tiers
 from services.egress.classify import Trouble, outcome
+from services.egress.commands import OutgoingMessage
 from services.egress.health import HealthBoard
-from services.egress.line import Place
 from services.egress.mx import Resolver
 from services.egress.pool import Pool
 from services.egress.quota import Quota
 from services.egress.session import Session
-from services.egress.transaction import Transaction
-from services.egress.verdict import Result
+from services.egress.throttle import Ticket
+from services.egress.verdict import Failure
 from shared.configuration.systems import SmartHost
-from shared.mail.delivery import Delivery, DeliveryRecipient
+from shared.mail.delivery import Delivery
 from shared.mail.edits import Edits, apply
 from shared.mail.line_ends import normalize
-from shared.mail.outcome import Deferred, Outcome
+from shared.mail.outcome import Outcome
 from shared.mail.reply import Reply
 from shared.operations.tasks import end
 
 MAX_TRANSACTIONS = 100
 """Transactions on one session for one message; each serves at least one of the recipients that are left."""
 
-AT_LIMIT = Reply(451, "every smart host that may take it is at its limit", "4.4.5")
-"""RFC 3463 section 3.5: congestion. Said by nobody but us."""
+AT_LIMIT = Reply(451, "all next hops are at their rate limit", "4.4.5")
+"""RFC 3463 section 3.5: congestion. No host replies so: the limit is ours."""
 RETRY_SECONDS = 10.0
-"""Until the next attempt of a delivery that has waited for a limit in vain."""
+"""Until the next attempt of a delivery that waited for a limit until its time was up."""
+NO_HOST_USABLE = Reply(451, "no smart host is usable", "4.4.1")
 
 
 class Courier:
@@ -59,103 +60,91 @@ class Courier:
     async def deliver(
         self, delivery: Delivery, content: bytes, edits: Edits, attempt: Attempt | None = None
     ) -> tuple[Outcome, ...]:
-        """Attempt the pending recipients; return an outcome for each. attempt: is told of each step as it is made."""
-        place = Place(self._quota.line)
-        try:
-            return await self._deliver(delivery, content, edits, attempt or Attempt(), place)
-        finally:
-            place.leave()
-
-    async def _deliver(
-        self, delivery: Delivery, content: bytes, edits: Edits, attempt: Attempt, place: Place
-    ) -> tuple[Outcome, ...]:
-        left = {recipient.address: recipient for recipient in delivery.pending}
+        """Attempt the pending recipients; return an outcome for each. attempt: the ledger, kept up to date."""
+        attempt = attempt or Attempt(delivery)
         hosts = await self._resolver.hosts(self._smart_hosts)
         if isinstance(hosts, Reply):
-            return tuple(outcome(address, hosts, None) for address in left)
-        outgoing = normalize(apply(content, edits))
-        outcomes: list[Outcome] = []
-        last: tuple[Reply, Host] | None = None
-        tried = set[Host]()
+            no_hosts = hosts
+            return attempt.completed(lambda address: outcome(address, no_hosts, None))
+        message = OutgoingMessage(delivery, normalize(apply(content, edits)))
+        ticket = Ticket(self._quota.throttle)
+        try:
+            return await self._over_hosts(hosts, message, attempt, ticket)
+        finally:
+            ticket.release()
+
+    async def _over_hosts(
+        self, hosts: Sequence[Host], message: OutgoingMessage, attempt: Attempt, ticket: Ticket
+    ) -> tuple[Outcome, ...]:
+        """Try host after host until no recipient is left, or no host."""
+        ranked, tried = tiers(hosts), dict[Host, bool]()
+        reason, reason_host = NO_HOST_USABLE, None
 
         def has_room(host: Host) -> bool:
-            return self._quota.has_room(host, connected=self._pool.is_connected(host), first=place.is_first)
+            return self._quota.has_room(host, connected=self._pool.is_connected(host), first=ticket.is_first)
 
-        for host in order(hosts, self._board.usable, self._random, has_room=has_room, tried=tried):
+        while attempt.left and (among := candidates(ranked, tried, self._board.usable)):
+            host = choose(among, has_room, self._random)
             if host is None:
-                if await place.wait(self._quota.next_chance):
+                if await ticket.wait(self._quota.next_chance):
                     continue
-                again = 0.0 if self._quota.line.is_hurried else RETRY_SECONDS
-                return (*outcomes, *(Deferred(address, AT_LIMIT, retry_seconds=again) for address in left))
-            recipients = tuple(left.values())
-            result = await self._try(host, Transaction(delivery, recipients, outgoing), attempt, place)
-            if result.trouble is Trouble.LIMIT:
-                tried.remove(host)
-            outcomes += result.outcomes
-            for one in result.outcomes:
-                left.pop(one.recipient, None)
-            if not left:
-                return tuple(outcomes)
-            if result.reply:  # what a host said is a better reason than that another was not tried
-                last = result.reply, host
-        reply, where = (last[0], last[1].key) if last else (Reply(451, "no smart host is usable", "4.4.1"), None)
-        temporary = reply if not (reply.is_permanent or reply.is_positive) else _softened(reply)
-        return (*outcomes, *(Deferred(address, temporary, where, unserved=True) for address in left))
+                seconds = 0.0 if self._quota.throttle.is_stopped else RETRY_SECONDS
+                return attempt.deferred(AT_LIMIT, retry_seconds=seconds)
+            was_usable = self._board.usable(host)
+            failure = await self._try(host, message, attempt, ticket)
+            if failure is None or failure.trouble is not Trouble.LIMIT:
+                tried[host] = was_usable
+            if failure and failure.reply:  # what a host said is a better reason than that another was not tried
+                reason, reason_host = failure.reply, host.key
+        return attempt.deferred(_temporary(reason), reason_host, unserved=True)
 
-    async def _try(self, host: Host, transaction: Transaction, attempt: Attempt, place: Place) -> Result:
-        """Carry the message to one host, over as many transactions as it wants, and note the host's health."""
-        was_usable = self._board.usable(host)
+    async def _try(self, host: Host, message: OutgoingMessage, attempt: Attempt, ticket: Ticket) -> Failure | None:
+        """Offer the message to one host, and note the host's health; None where nothing is wrong with the host."""
+        was_usable, known = self._board.usable(host), len(attempt.outcomes)
         async with self._pool.slot(host):
-            if was_usable and not self._board.usable(host):  # it went down while this message waited for its turn
-                return Result((), Trouble.SESSION)
-            result = await self._over_a_session(host, transaction, attempt, place, fresh=False)
-        if result.trouble is Trouble.HOST:
-            await self._board.note(host, "failed", cause=str(result.reply))
-        elif result.outcomes or result.trouble is None:
+            if was_usable and not self._board.usable(host):  # it went down while this message waited for a connection
+                return Failure(Trouble.SESSION)
+            failure = await self._offer(host, message, attempt, ticket)
+        if failure and failure.trouble is Trouble.HOST:
+            await self._board.note(host, "failed", cause=str(failure.reply))
+        elif failure is None or len(attempt.outcomes) > known:
             await self._board.note(host, "delivered")
-        return result
+        return failure
 
-    async def _over_a_session(
-        self, host: Host, transaction: Transaction, attempt: Attempt, place: Place, *, fresh: bool
-    ) -> Result:
-        """fresh: on a new connection, and the turn that was taken for a dead one counts."""
-        session = await self._pool.take(host, fresh=fresh)
-        if session is None:
-            return Result((), Trouble.LIMIT)
-        if isinstance(session, Reply):
-            return Result((), Trouble.SESSION if isinstance(session, NoAddress) else Trouble.HOST, session)
-        try:
-            if not fresh and not await self._quota.take_turn(host):
-                return Result((), Trouble.LIMIT)
-            place.leave()
-            result = await self._converse(session, transaction, attempt)
-        finally:
-            self._pool.give_back(session)
-        if not (session.reused and result.trouble) or session.is_open or result.trouble is Trouble.LIMIT:
-            return result
-        # It died while it was idle, or the host had enough of it: a new connection will show whether the host is well.
-        known = {one.recipient for one in result.outcomes}
-        left = tuple(one for one in transaction.recipients if one.address not in known)
-        rest = Transaction(transaction.delivery, left, transaction.content)
-        again = await self._over_a_session(host, rest, attempt, place, fresh=True)
-        return Result((*result.outcomes, *again.outcomes), again.trouble, again.reply)
+    async def _offer(self, host: Host, message: OutgoingMessage, attempt: Attempt, ticket: Ticket) -> Failure | None:
+        """Send the message over an idle connection or a new one, and over a new one where an idle one was dead.
 
-    async def _converse(self, session: Session, transaction: Transaction, attempt: Attempt) -> Result:
-        """Send the message until no recipient is left that the host took no decision about."""
-        outcomes: list[Outcome] = []
-        left: dict[str, DeliveryRecipient] = {one.address: one for one in transaction.recipients}
+        A dead one died while it was idle, or the host closed it after enough messages: a new one shows whether the host
+        is well. The turn that was taken for the dead one counts.
+        """
+        failure = None
+        for fresh in (False, True):
+            session = await self._pool.take(host, fresh=fresh)
+            if session is None:
+                return Failure(Trouble.LIMIT)
+            if isinstance(session, Reply):
+                return Failure(Trouble.SESSION if isinstance(session, NoAddress) else Trouble.HOST, session)
+            try:
+                if not fresh and not await self._quota.take_turn(host):
+                    return Failure(Trouble.LIMIT)
+                ticket.release()
+                failure = await self._converse(session, message, attempt)
+            finally:
+                self._pool.give_back(session)
+            if failure is None or failure.trouble is Trouble.LIMIT or not session.reused or session.is_open:
+                break
+        return failure
+
+    async def _converse(self, session: Session, message: OutgoingMessage, attempt: Attempt) -> Failure | None:
+        """Send the message until no recipient is left that the host has not decided about."""
         for number in range(MAX_TRANSACTIONS):
             if number and not await self._quota.take_turn(session.host):
-                return Result(tuple(outcomes), Trouble.LIMIT)
-            rest = Transaction(transaction.delivery, tuple(left.values()), transaction.content)
-            result = await session.send(rest, attempt.commit)
-            attempt.learn(result.outcomes)
-            outcomes += result.outcomes
-            for one in result.outcomes:
-                left.pop(one.recipient, None)
-            if result.trouble or not left or not result.outcomes or not session.is_open:
-                return Result(tuple(outcomes), result.trouble, result.reply)
-        return Result(tuple(outcomes))
+                return Failure(Trouble.LIMIT)
+            result = await session.send(message, attempt.left, attempt.commit)
+            attempt.record(result.outcomes)
+            if result.failure or not attempt.left or not result.outcomes or not session.is_open:
+                return result.failure
+        return None
 
     async def refresh(self) -> None:
         """Take over the other replicas' marks, close old connections, and probe hosts whose mark has run out.
@@ -177,7 +166,7 @@ class Courier:
         return () if isinstance(hosts, Reply) else tuple(host for tier in tiers(hosts) for host in tier)
 
     async def _probe(self, host: Host) -> None:
-        """Find out whether a host answers again; no message waits for it. Where nobody can tell, its mark stays."""
+        """Find out whether a host answers again; no message waits for it. Where that cannot be told, its mark stays."""
         async with self._pool.slot(host):
             session = await self._pool.take(host, fresh=True)
             if isinstance(session, Session):
@@ -189,14 +178,14 @@ class Courier:
 
     @property
     def room(self) -> int | None:
-        """How many more deliveries are worth leasing; None for as many as you like."""
+        """How many more deliveries are worth leasing; None where there is no limit."""
         return self._quota.room
 
-    def hurry(self) -> None:
-        """Let no delivery wait for a host at its limit any more: each is put off at once."""
-        self._quota.line.hurry()
+    def stop_waiting(self) -> None:
+        """Let no delivery wait for a host at its limit any more: each is deferred at once."""
+        self._quota.throttle.stop()
 
-    async def settle_probes(self) -> None:
+    async def finish_probes(self) -> None:
         """Wait for the probes under way."""
         await asyncio.gather(*self._probes)
 
@@ -207,6 +196,6 @@ class Courier:
         await self._quota.aclose()
 
 
-def _softened(reply: Reply) -> Reply:
-    """Return a host's permanent no to a whole session (554 greeting, 530) as a temporary no to the message."""
-    return Reply(450, str(reply), "4.3.0")
+def _temporary(reply: Reply) -> Reply:
+    """Return a reply to a whole session (a 554 greeting, 530) as a temporary one to the message."""
+    return Reply(450, str(reply), "4.3.0") if reply.is_permanent or reply.is_positive else reply

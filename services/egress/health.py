@@ -1,17 +1,16 @@
 """Which smart hosts are marked down, and for how long: shared by all replicas, with exponential back-off.
 
-A failed host is marked down. When its mark has run out, one replica claims the right to probe it; for everybody else
+A failed host is marked down. When its mark has run out, one replica claims the right to probe it; for all others
 it stays down until the probe succeeds. So no message waits for a dead host after the first. A probe that succeeds
 makes the host usable; only mail that it takes makes it forget its failures.
 
-Mail that no host would serve need not wait for its next try when one is back: the replica that found it out brings the
-system's waiting deliveries forward, so many a second.
+Mail that no host accepted need not wait for its next attempt when one is back: the replica whose probe succeeded brings
+the system's waiting deliveries forward, so many a second.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,12 +20,14 @@ from typing import Literal
 from services.egress.balance import Host
 from shared.configuration.egress import EgressSettings
 from shared.errors import SpoolError
+from shared.history.host import HostFailed, HostMarkedDown, HostMarkedUp
+from shared.history.worker import RetriesFlushed
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.spool import keys
 from shared.spool.host_health import read_host_health, replace_host_health
 from shared.spool.operation import AsyncSpool
-from shared.spool.waiting import hurry
+from shared.spool.retries import flush_retries
 
 JITTER = 0.2
 """A fraction of the mark, so that the hosts of a tier are not probed all at once."""
@@ -110,30 +111,30 @@ class HealthBoard:
         return is_usable(self._known.get(host.key, WELL))
 
     async def refresh(self) -> None:
-        """Take over what other replicas found out, and hurry what waits for a host that is back. Raises SpoolError."""
+        """Take over what other replicas found out, and flush the retries when a host is back. Raises SpoolError."""
         await self._read()
-        await self._hurry()
+        await self._flush_retries()
 
     async def _read(self) -> None:
         self._take_over(await self._spool.run(read_host_health(self._system)))
 
-    async def _hurry(self) -> None:
-        """Bring the unserved deliveries forward where this replica, of all, found a host to be back."""
+    async def _flush_retries(self) -> None:
+        """Bring the unserved deliveries forward where this replica, of all, found that a host is back."""
         if not self._returned:
             return
         self._returned = False
         try:
-            hurried = await self._spool.run(hurry(keys.egress(self._system), unserved=True))
+            flushed = await self._spool.run(flush_retries(keys.egress(self._system), unserved=True))
         except SpoolError:
             self._returned = True  # with the next refresh
             raise
-        if hurried:
-            emit("deliveries.hurried", system=self._system, deliveries=hurried)
+        if flushed:
+            emit(RetriesFlushed(self._system, flushed))
 
     async def note(
         self, host: Host, what: Literal["failed", "answered", "delivered"], *, probed: bool = False, cause: str = ""
     ) -> None:
-        """Write down what happened to a host; cheap while it is well. Never raises for want of Redis.
+        """Write down what happened to a host; cheap while it is well. Never raises while Redis is away.
 
         probed: what happened ended a probe. Otherwise a failure of a host that is marked down already says nothing new.
         """
@@ -141,12 +142,12 @@ class HealthBoard:
         if what == "failed" and not is_usable(before) and not probed:
             return
         if what == "failed":
-            emit("host.failed", level=logging.WARNING, system=self._system, host=host.key, cause=cause)
+            emit(HostFailed(self._system, host.key, cause))
         after = next_health(before, what, time.time(), self._backoff, self._random)
         if after != before and await self._write(host, before, after) and is_usable(after) and not is_usable(before):
             self._returned = True
             with suppress(SpoolError):
-                await self._hurry()
+                await self._flush_retries()
 
     async def claim_probe(self, host: Host) -> bool:
         """Return whether the host's mark has run out and this replica, of all, is to probe it."""
@@ -156,7 +157,7 @@ class HealthBoard:
         return await self._write(host, before, next_health(before, "probing", now, self._backoff, self._random))
 
     async def _write(self, host: Host, before: HostHealth, after: HostHealth) -> bool:
-        """Change the shared state and the copy; where another replica was first, take over its word instead."""
+        """Change the shared state and the copy; where another replica was first, take over what it wrote."""
         text = "" if after == WELL else json.dumps(asdict(after))
         try:
             written = self._written.get(host.key, "")
@@ -182,10 +183,10 @@ class HealthBoard:
         metrics.smart_host_usable.labels(self._system, key).set(is_usable(after))
         if is_usable(before) != is_usable(after):
             if is_usable(after):
-                emit("host.up", system=self._system, host=key)
+                emit(HostMarkedUp(self._system, key))
             else:
                 seconds = round(after.down_until - time.time(), 1)
-                emit("host.down", level=logging.WARNING, system=self._system, host=key, seconds=seconds)
+                emit(HostMarkedDown(self._system, key, seconds))
 
     def watch(self, host: Host) -> None:
         """Have a gauge for the host from the start."""

@@ -7,7 +7,6 @@ file that $CAUSEWAY_CONFIG names.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from contextlib import suppress
 from random import SystemRandom
@@ -16,14 +15,13 @@ import rq
 
 from services.egress.app import build_courier
 from services.egress.attempt import Attempt
-from services.egress.settlement import after_a_bug, settlement_of, tell, without_content
+from services.egress.settlement import after_a_bug, count_settlement, settlement_of, without_content
 from shared import configuration
 from shared.configuration.settings import Settings
 from shared.errors import SpoolError
-from shared.operations.events import emit
 from shared.spool.connect import open_async_spool
 from shared.spool.lease import LeasedDelivery, claim_delivery, contents
-from shared.spool.settle import Settlement
+from shared.spool.settlement import Settlement
 from shared.spool.stock_worker import StockJob, rq_answer
 
 
@@ -38,9 +36,9 @@ def deliver() -> rq.Retry | None:
         return None
     [content] = job.spool.run(contents([leased.delivery.message_id]))
     settlement = asyncio.run(_attempt(settings, leased, content))
-    if not job.settle(settlement, settings.redis, settings.egress.max_crashes):
+    if not job.write(settlement, settings.redis, settings.egress.max_crashes):
         return None
-    tell(leased.delivery, settlement)
+    count_settlement(leased.delivery, settlement)
     return rq_answer(settlement, settings.egress.max_crashes)
 
 
@@ -49,18 +47,17 @@ async def _attempt(settings: Settings, leased: LeasedDelivery, content: bytes | 
         return without_content(leased)
     async_spool = open_async_spool(settings.redis)
     courier = build_courier(settings, settings.system(leased.delivery.system), async_spool)
-    attempt, began = Attempt(), time.monotonic()
+    attempt, began = Attempt(leased.delivery), time.monotonic()
     try:
-        with suppress(SpoolError):  # what others know of the hosts is of help, not needed
+        with suppress(SpoolError):  # what other replicas know about the hosts helps, but is not needed
             await courier.refresh()
-        await courier.settle_probes()
+        await courier.finish_probes()
         outcomes = await courier.deliver(leased.delivery, content, leased.edits, attempt)
         seconds = time.monotonic() - began
         return settlement_of(
             leased, content, outcomes, settings, now=time.time(), seconds=seconds, random=SystemRandom()
         )
     except Exception as error:  # noqa: BLE001 (a bug of ours is bounded by the record, as in our own worker)
-        emit("delivery.crashed", leased.delivery.id, level=logging.ERROR, bug=True)
         return after_a_bug(leased, attempt, error, settings, now=time.time(), random=SystemRandom())
     finally:
         await courier.aclose()

@@ -1,7 +1,8 @@
 """From the configured smart hosts to hosts to connect to: MX records, cached for their TTL, beside static entries.
 
-RFC 5321 section 5.1: without MX records the name itself is the host. RFC 7505: a null MX takes no mail. A failing DNS
-is temporary; while it fails, the last answer stands. A record that names no host (an address, a blank) leads nowhere.
+RFC 5321 section 5.1: without MX records the name itself is the host. RFC 7505: a domain with a null MX accepts no mail.
+A failing DNS is temporary; while it fails, the last answer is used. A record that names no host (an address, a blank)
+is ignored.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from services.egress.balance import Host
 from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
 
-NULL_MX = Reply(556, "the domain takes no mail (null MX)", "5.1.10")
-NO_ANSWER = Reply(451, "DNS does not answer", "4.4.3")
-NO_HOST = Reply(451, "no smart host is known", "4.4.4")
+NULL_MX = Reply(556, "domain does not accept mail (null MX)", "5.1.10")
+NO_ANSWER = Reply(451, "DNS server did not respond", "4.4.3")
+NO_HOST = Reply(451, "no smart host found", "4.4.4")
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)(?![\d.]+$)(?:(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.|$))+", re.ASCII)
 
@@ -74,8 +75,8 @@ class Resolver:
             elif not any(exchange.name for exchange in exchanges):
                 failures.append(NULL_MX)
             else:
-                named = [one for one in exchanges if _HOST_NAME.fullmatch(one.name)]
-                found += [Host(one.name, entry.port, one.preference, entry.weight, entry) for one in named]
+                named = [exchange for exchange in exchanges if _HOST_NAME.fullmatch(exchange.name)]
+                found += [Host(mx.name, entry.port, mx.preference, entry.weight, entry) for mx in named]
                 failures += [] if named else [NO_ANSWER]
         if found:
             return tuple(found)
@@ -86,11 +87,11 @@ class Resolver:
         known = self._answers.get(name)
         if known and time.monotonic() < known.good_until:
             return known.exchanges or None
-        if name not in self._asking:  # one question, however many messages wait for its answer
+        if name not in self._asking:  # one query, however many messages wait for its answer
             self._asking[name] = asyncio.create_task(self._ask(name))
             self._asking[name].add_done_callback(lambda _: self._asking.pop(name))
         answer = await asyncio.shield(self._asking[name])
-        if answer is None:  # the last good answer, or the want of one, stands a while longer
+        if answer is None:  # the last good answer, or its absence, is used a while longer
             answer = _Answer(known.exchanges if known else (), time.monotonic() + FAILURE_TTL_SECONDS)
         self._answers[name] = answer
         return answer.exchanges or None

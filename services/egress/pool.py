@@ -1,7 +1,7 @@
 """Connections to the hosts of one system: at most so many to a host, kept for so long, whatever they carry.
 
 Reuse is bounded by time and not by count: otherwise a slow host, whose connections last longer, would attract more mail
-than its weight. A connection that died while idle is no fault of anybody.
+than its weight. A connection that died while idle says nothing about its host.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager
 
 from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
+from services.egress.connect import open_session
 from services.egress.quota import Quota
-from services.egress.session import Session, Timeouts, open_session
+from services.egress.session import Session, Timeouts
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.spool.host_quota import Slot
@@ -82,7 +83,7 @@ class Pool:
             if isinstance(session_or_reply, Session):
                 self._shared[session_or_reply] = shared
             else:
-                self._later(self._quota.let_go(shared))
+                self._later(self._quota.give_up_slot(shared))
         return session_or_reply
 
     async def _open(self, host: Host) -> Session | Reply:
@@ -106,14 +107,14 @@ class Pool:
         if self._may_be_used(session) and not self._is_wanted(session):
             self._idle[session.host.key].append(session)
             if session in self._shared:
-                self._quota.line.wake()
+                self._quota.throttle.wake()
         else:
             self._close(session)
 
     def close_old(self) -> None:
         """Close the idle sessions whose time is over, or that the host has closed, or another replica waits for."""
         for idle in self._idle.values():
-            for session in [one for one in idle if not self._may_be_used(one) or self._is_wanted(one)]:
+            for session in [session for session in idle if not self._may_be_used(session) or self._is_wanted(session)]:
                 idle.remove(session)
                 self._close(session)
 
@@ -141,7 +142,7 @@ class Pool:
         try:
             await session.quit()
         finally:
-            await self._quota.let_go(shared)
+            await self._quota.give_up_slot(shared)
 
     def _later(self, ending: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(ending)

@@ -1,4 +1,4 @@
-"""What a smart host says for itself when nothing is to be delivered: TLS, certificate, extensions, or why not."""
+"""What a smart host offers, without a delivery: TLS, certificate, extensions, or why it cannot be used."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
+from services.egress.connect import open_session
 from services.egress.mx import Resolver
 from services.egress.pool import Context
-from services.egress.session import Session, Timeouts, open_session
+from services.egress.session import Session, Timeouts
 from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
 from shared.operations.certificates import Certificate, shown
@@ -21,7 +22,7 @@ from shared.operations.certificates import Certificate, shown
 class Probed:
     """One smart host. fault: why no mail would go there now, or None.
 
-    host: host:port, or the MX name that led nowhere. encryption: version and cipher, None in the clear. certificate:
+    host: host:port, or the MX name that has no host. encryption: version and cipher, None in the clear. certificate:
     the host's, which only `verify` checks. extensions: keyword to parameters (RFC 5321 section 4.1.1.1), after TLS.
     """
 
@@ -68,12 +69,12 @@ async def _probe(system: str, host: Host, opening: Awaitable[Session | Reply]) -
     session = await opening
     if isinstance(session, Reply):
         return Probed(system, host.key, fault=str(session))
-    found = _told(system, session)
+    found = _probed(system, session)
     await session.quit()
     return found
 
 
-def _told(system: str, session: Session) -> Probed:
+def _probed(system: str, session: Session) -> Probed:
     extensions = tuple((name.lower(), parameters) for name, parameters in session.extensions.items())
     tls = session.tls
     if tls is None:

@@ -1,8 +1,8 @@
 """What this replica may do with a smart host that has limits, which all replicas share.
 
 A connection to a host with `max_connections` holds a slot, which is renewed here every second until it is returned. A
-message to one with `messages_per_minute` takes a turn. While Redis is away nothing new is granted, since nobody can
-tell what the others do; connections that are there carry on until their slots run out.
+message to one with `messages_per_minute` takes a turn. While Redis is away nothing new is granted, since the use by
+other replicas is unknown; existing connections continue until their slots run out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import count
 
 from services.egress.balance import Host
-from services.egress.line import Line
+from services.egress.throttle import Throttle
 from shared.configuration.systems import SmartHost
 from shared.errors import SpoolError
 from shared.operations.tasks import end
@@ -30,11 +30,11 @@ ASK_AGAIN_SECONDS = 0.25
 
 
 class Quota:
-    """The limits of the smart hosts of one system, and the line of those who wait for them."""
+    """The limits of the smart hosts of one system, and the deliveries that wait for them."""
 
-    def __init__(self, smart_hosts: Iterable[SmartHost], spool: AsyncSpool, line: Line) -> None:
-        self.line = line
-        self._always_limited = all(one.is_limited for one in smart_hosts)
+    def __init__(self, smart_hosts: Iterable[SmartHost], spool: AsyncSpool, throttle: Throttle) -> None:
+        self.throttle = throttle
+        self._always_limited = all(entry.is_limited for entry in smart_hosts)
         self._spool = spool
         self._replica = secrets.token_hex(8)
         self._numbers = count(1)
@@ -47,17 +47,17 @@ class Quota:
 
     @property
     def room(self) -> int | None:
-        """How many more deliveries are worth leasing; None for as many as you like."""
-        return self.line.room if self.line.length or self._always_limited else None
+        """How many more deliveries are worth leasing; None where there is no limit."""
+        return self.throttle.room if self.throttle.waiting or self._always_limited else None
 
     def has_room(self, host: Host, *, connected: bool, first: bool) -> bool:
-        """Return whether it is worth while to ask for room at a host now.
+        """Return whether it is worth asking for room at a host now.
 
-        connected: a connection to it is idle. first: who asks is the first in the line.
+        connected: a connection to it is idle. first: the delivery is the first of those that wait.
         """
         if not host.settings.is_limited:
             return True
-        if self.line.head.locked() and not first:
+        if self.throttle.first.locked() and not first:
             return False
         slot_at = 0.0 if connected else self._slot_at.get(host.key, 0.0)
         return asyncio.get_running_loop().time() >= max(slot_at, self._turn_at.get(host.key, 0.0))
@@ -79,7 +79,7 @@ class Quota:
         return not seconds
 
     async def take_slot(self, host: Host) -> Slot | None:
-        """Return the right to one more connection to a host with `max_connections`, or None. To be let go again."""
+        """Return the right to one more connection to a host with `max_connections`, or None. To be given up again."""
         assert host.settings.max_connections is not None
         loop = asyncio.get_running_loop()
         slot, until = Slot(host.key, self._replica, next(self._numbers)), loop.time() + SLOT_SECONDS
@@ -96,24 +96,24 @@ class Quota:
         return slot
 
     def holds(self, slot: Slot) -> bool:
-        """Return whether nobody else can have the slot."""
+        """Return whether no other replica can have the slot."""
         return asyncio.get_running_loop().time() < self._held.get(slot, -math.inf)
 
     def is_wanted(self, host: str) -> bool:
-        """Return whether to give up one connection to a host, for a replica that has fewer; tells it only once."""
+        """Return whether to give up one connection to a host, for a replica that has fewer; True only once."""
         if host not in self._wanted:
             return False
         self._wanted.remove(host)
         return True
 
-    async def let_go(self, slot: Slot) -> None:
+    async def give_up_slot(self, slot: Slot) -> None:
         """Return a slot whose connection is closed."""
         self._held.pop(slot, None)
         async with self._spooling:  # a renewal under way would count it again
             with suppress(SpoolError):  # then it runs out
                 await self._spool.run(return_slots([slot]))
         self._slot_at.pop(slot.host, None)
-        self.line.wake()
+        self.throttle.wake()
 
     async def _keep(self) -> None:
         while self._held:
@@ -130,5 +130,5 @@ class Quota:
             self._wanted = set(renewal.wanted)
 
     async def aclose(self) -> None:
-        """Renew no longer."""
+        """Stop renewing."""
         await end([self._keeper] if self._keeper else [])

@@ -32,5 +32,5 @@ def next_turn(wait: float, begun_at: float, now: float, retry: RetrySettings) ->
 
 
 def delay_is_worth_a_report(begun_at: float, now: float, retry: RetrySettings) -> bool:
-    """Return whether the sender should hear of the delay by now."""
+    """Return whether the sender is to get a delay report by now."""
     return timedelta(seconds=now - begun_at) >= retry.warn_after

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from random import Random
 
 from services.egress.attempt import Attempt
-from services.egress.settle import DeadLetter, Finish, Policy, Report, RetryAt, settle
+from services.egress.conclude import Finish, Park, Policy, Report, RetryAt, conclude
 from shared.configuration.settings import Settings
+from shared.history.attempt import attempted
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
 from shared.mail.envelope import new_message_id
 from shared.mail.outcome import Deferred, Outcome
 from shared.mail.report import build_report
 from shared.operations import metrics
-from shared.operations.events import emit
 from shared.spool.lease import LeasedDelivery
-from shared.spool.settle import Crashed, Dead, Finished, Retry, Settlement
-
-MISSING_CONTENT = "missing_content"
+from shared.spool.settlement import Crashed, Finished, Parked, Retry, Settlement
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -39,7 +36,7 @@ def settlement_of(
     random: Random,
 ) -> Settlement:
     """Return the settlement of a leased delivery after an attempt, which took so many seconds."""
-    delivery, actions = settle(leased.delivery, outcomes, now, policy_of(settings), random)
+    delivery, actions = conclude(leased.delivery, outcomes, now, policy_of(settings), random)
     wanted = [action for action in actions if isinstance(action, Report)]
     public = apply(content, leased.edits) if wanted else b""
     reports = tuple(
@@ -55,62 +52,48 @@ def settlement_of(
         )
         for report in wanted
     )
+    lease, before = leased.lease, leased.delivery
     match actions[-1]:
-        case RetryAt(at=at, reason=reason):
-            unserved = any(isinstance(one, Deferred) and one.unserved for one in outcomes)
-            return Retry(leased.lease, max(at - now, 0.0), delivery, reports, reason, seconds if unserved else None)
-        case DeadLetter(reason=parked, detail=detail):
-            return Dead(leased.lease, parked, detail, delivery, reports)
+        case RetryAt(at=at):
+            wait = max(at - now, 0.0)
+            unserved = any(isinstance(outcome, Deferred) and outcome.unserved for outcome in outcomes)
+            events = attempted(before, delivery, now, wait)
+            return Retry(lease, wait, delivery, reports, events, seconds if unserved else None)
+        case Park(reason=reason, detail=detail):
+            return Parked(lease, reason, detail, delivery, reports, attempted(before, delivery, now))
         case Finish() | Report():
-            return Finished(leased.lease, delivery, reports)
+            return Finished(lease, delivery, reports, attempted(before, delivery, now))
 
 
 def without_content(leased: LeasedDelivery) -> Settlement:
-    """Return the settlement of a delivery whose content is gone: nothing can be sent, and a person must know."""
-    return Dead(leased.lease, MISSING_CONTENT, "the original is no longer in the spool", leased.delivery)
+    """Return the settlement of a delivery whose content is gone: a dead letter, since nothing can be sent."""
+    return Parked(leased.lease, "missing_content", "the original is no longer in the spool", leased.delivery)
 
 
 def after_a_bug(
     leased: LeasedDelivery, attempt: Attempt, error: Exception, settings: Settings, *, now: float, random: Random
 ) -> Settlement:
-    """Return the settlement of an attempt that ended in a bug of ours: it is made again a bounded number of times.
+    """Return the settlement of an attempt that ended in a bug of ours: it is repeated a bounded number of times.
 
-    Where a host has decided something already, it is parked with what is known instead: to begin again would send twice
-    what was taken.
+    Where a host has decided something already, it becomes a dead letter with what is known: to begin again would send
+    twice what was accepted.
     """
     cause = f"{type(error).__name__}: {error}"
     if not attempt.has_begun:
-        return Crashed(leased.lease, cause)
-    outcomes = attempt.interrupted(leased.delivery.pending)
-    delivery, _ = settle(leased.delivery, outcomes, now, policy_of(settings), random)
-    return Dead(leased.lease, "crash", cause, delivery)
+        return Crashed(leased.lease, cause, error)
+    outcomes = attempt.interrupted()
+    delivery, _ = conclude(leased.delivery, outcomes, now, policy_of(settings), random)
+    events = attempted(leased.delivery, delivery, now)
+    return Parked(leased.lease, "crash", cause, delivery, outcomes=events, error=error)
 
 
-def tell(before: Delivery, settlement: Settlement) -> None:
-    """Write events and metrics of a settlement that was carried out."""
-    if not isinstance(settlement, Finished | Retry | Dead) or not (after := settlement.delivery):
+def count_settlement(before: Delivery, settlement: Settlement) -> None:
+    """Count in the metrics what became of a delivery, once its settlement is written."""
+    if not isinstance(settlement, Finished | Retry | Parked) or not (after := settlement.delivery):
         return
-    for earlier, one in zip(before.recipients, after.recipients, strict=True):
-        if earlier.state != "pending":
-            continue
-        happened = "deferred" if one.state == "pending" else one.state
-        level = logging.INFO if happened == "delivered" else logging.WARNING
-        metrics.recipients.labels(after.system, happened).inc()
-        emit(
-            f"delivery.{happened}",
-            after.id,
-            level=level,
-            system=after.system,
-            recipient=one.public,
-            host=one.host,
-            reply=str(one.reply) if one.reply else None,
-            remote_id=one.remote_id,
-            ambiguous=one.ambiguous,
-            retry_seconds=round(settlement.delay_seconds) if isinstance(settlement, Retry) else None,
-        )
-    for report in settlement.reports:
-        emit("report.accepted", report.envelope.id, about=after.id, recipient=report.envelope.recipients[0].address)
-    if isinstance(settlement, Dead):
-        emit("delivery.parked", after.id, level=logging.ERROR, system=after.system, reason=settlement.reason)
+    for earlier, recipient in zip(before.recipients, after.recipients, strict=True):
+        if earlier.state == "pending":
+            outcome = "deferred" if recipient.state == "pending" else recipient.state
+            metrics.recipients.labels(after.system, outcome).inc()
     if not isinstance(settlement, Retry):
         metrics.delivery_seconds.labels(after.system).observe(max(time.time() - after.received_at, 0.0))

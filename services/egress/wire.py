@@ -1,6 +1,6 @@
 """What goes on the wire after DATA: transparent dots and the final dot (RFC 5321 section 4.5.2).
 
-The content is one that `shared.mail.line_ends.normalize` has gone over: a bare CR or LF never leaves (CVE-2023-51764).
+The content is one that `shared.mail.line_ends.normalize` has processed: a bare CR or LF is never sent (CVE-2023-51764).
 """
 
 from __future__ import annotations

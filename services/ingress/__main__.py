@@ -2,8 +2,8 @@
 
 import sys
 
-from services.ingress.app import run
-from shared.runtime.service import main
+from services.ingress.service import SERVICE
+from shared.runtime.start import main
 
 if __name__ == "__main__":
-    sys.exit(main("ingress", run))
+    sys.exit(main(SERVICE))

@@ -1,8 +1,7 @@
-"""Accepting a message: the last checks of its content, the Received field, the durable write, and only then the 250."""
+"""Acceptance of a message: checks of its content, the Received field, the durable write, and only then the 250."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,8 @@ from services.ingress.replies import Refusal
 from shared.configuration.ingress import IngressSettings
 from shared.configuration.redis import RedisSettings
 from shared.errors import MalformedMessage, SpoolFull, SpoolTooWeak, SpoolUnavailable
+from shared.history.message import message_accepted
+from shared.history.spool import SpoolFailed
 from shared.mail.envelope import Envelope, Message
 from shared.mail.header import read_fields
 from shared.mail.line_ends import has_bare_newline, normalize
@@ -24,8 +25,8 @@ from shared.operations.events import emit
 from shared.spool.accept import accept_all
 from shared.spool.operation import AsyncSpool, Operation
 
-MAX_HEADER_OCTETS = DEFAULT_LIMITS.header_bytes - 4096
-"""Of what comes in: our own Received field stands before it."""
+MAX_HEADER_BYTES = DEFAULT_LIMITS.header_bytes - 4096
+"""Of what the client sends: our own Received field is added to it."""
 
 
 def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes | Refusal:
@@ -42,18 +43,18 @@ def examine(content: bytes, hostname: str, settings: IngressSettings) -> bytes |
 
 
 def has_oversized_header(content: bytes) -> bool:
-    """Whether transform could never read the header: better refused than kept where nothing can be done about it."""
-    if len(content) <= MAX_HEADER_OCTETS or content.find(b"\r\n\r\n", 0, MAX_HEADER_OCTETS) >= 0:
+    """Whether the header exceeds what transform can read: such a message is refused here, not parked later."""
+    if len(content) <= MAX_HEADER_BYTES or content.find(b"\r\n\r\n", 0, MAX_HEADER_BYTES) >= 0:
         return False
     try:
-        read_fields(content, 0, MAX_HEADER_OCTETS, lambda _offset: False)
+        read_fields(content, 0, MAX_HEADER_BYTES, lambda _offset: False)
     except MalformedMessage:
         return True
     return False
 
 
 class Acceptance:
-    """Takes responsibility for messages. `load` returns the newest reading of the spool."""
+    """Accepts messages into the spool. `load` returns the latest reading of the spool."""
 
     def __init__(
         self,
@@ -71,11 +72,11 @@ class Acceptance:
         self._commit = GroupCommit(spool, self._write)
 
     def refusal(self) -> Refusal | None:
-        """Return why no mail can be taken now, if so."""
+        """Return why no mail can be accepted now, or None."""
         return admit(self._load(), time.monotonic(), self._redis)
 
     async def accept(self, envelope: Envelope, take: Callable[[], bytes], *, extended: bool) -> Reply | Refusal:
-        """Make a message durable and return the reply; 250 means that it is ours. take: hands over its content."""
+        """Make a message durable, then return the reply: 250 makes us responsible for it. take: returns its content."""
         began = time.monotonic()
         message = self._message(envelope, take(), extended=extended)
         if isinstance(message, Refusal):
@@ -84,24 +85,15 @@ class Acceptance:
             return refusal
         try:
             if not await self._commit.write(message):
-                raise SpoolUnavailable("the id is taken: chance made it twice")
+                raise SpoolUnavailable("the random id exists already")
         except SpoolFull:
             return replies.SPOOL_FULL
         except (SpoolUnavailable, SpoolTooWeak) as error:
-            emit("spool.away", envelope.id, level=logging.ERROR, cause=str(error))
-            return replies.SPOOL_AWAY
+            emit(SpoolFailed(str(error), envelope.id))
+            return replies.SPOOL_UNAVAILABLE
         metrics.messages_accepted.labels(envelope.source).inc()
         metrics.stage_seconds.labels("ingress").observe(time.monotonic() - began)
-        emit(
-            "message.accepted",
-            envelope.id,
-            system=envelope.source,
-            client=envelope.client.address,
-            tls=envelope.client.tls,
-            bytes=len(message.content),
-            sender=envelope.sender,
-            recipients=[recipient.address for recipient in envelope.recipients],
-        )
+        emit(message_accepted(envelope, len(message.content)))
         return replies.queued(envelope.id)
 
     def _message(self, envelope: Envelope, content: bytes, *, extended: bool) -> Message | Refusal:
@@ -109,12 +101,14 @@ class Acceptance:
         examined = examine(content, self._hostname, self._settings)
         if isinstance(examined, Refusal):
             return examined
-        return Message(envelope, received(envelope, self._hostname, extended=extended) + examined)
+        # A first line that begins with a blank is of the body: behind our field it would continue it.
+        separator = b"\r\n" if examined.startswith((b" ", b"\t")) else b""
+        return Message(envelope, received(envelope, self._hostname, extended=extended) + separator + examined)
 
     def _write(self, messages: Sequence[Message]) -> Operation[list[bool]]:
-        """Ask again: Redis may have been replaced by a weaker one while the messages waited for their group."""
+        """Check the load again: a weaker Redis may have taken over while the messages waited for their group."""
         load = self._load()
-        if self.refusal() is replies.SPOOL_AWAY:
-            raise SpoolTooWeak(load.problem or "the spool was not read of late")
+        if self.refusal() is replies.SPOOL_UNAVAILABLE:
+            raise SpoolTooWeak(load.problem or "the last reading of the spool is too old")
         durability = self._redis.durability
         return accept_all(messages, server=load.server, durability=durability, replicas=self._replicas)

@@ -11,7 +11,8 @@ from datetime import timedelta
 import uvloop
 
 from services.ingress.accept import Acceptance
-from services.ingress.limits import Flight, SessionLimit
+from services.ingress.admission import client_share
+from services.ingress.limits import ByteBudget, SessionLimit
 from services.ingress.load import LoadWatch
 from services.ingress.server import Server
 from services.ingress.server_session import Ingress
@@ -33,15 +34,15 @@ def run(settings: Settings, health: Health) -> None:
 
 
 async def _run(settings: Settings, health: Health) -> None:
-    told_to_stop = asyncio.Event()
+    stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_stop.set)
+        loop.add_signal_handler(number, stop_requested.set)
     async with serving(settings):
-        while not told_to_stop.is_set():
+        while not stop_requested.is_set():
             health.beat()
             try:
-                await asyncio.wait_for(told_to_stop.wait(), BEAT_SECONDS)
+                await asyncio.wait_for(stop_requested.wait(), BEAT_SECONDS)
             except TimeoutError:
                 continue
         health.drain()
@@ -49,10 +50,10 @@ async def _run(settings: Settings, health: Health) -> None:
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Server]:
-    """Serve inside the block; drain when it is left. Raises ConfigurationError for what cannot be used."""
+    """Serve inside the block; drain at its end. Raises ConfigurationError for what cannot be used."""
     ingress = settings.ingress
     hostname = ingress.hostname or settings.hostname
-    router = CurrentRouter(settings.systems, settings.addresses.map)
+    router = CurrentRouter.configured(settings)
     tls = Tls.server(ingress.tls) if _uses_tls(settings) else None
     spool = open_async_spool(settings.redis)
     gauge_spool = open_async_spool(settings.redis.model_copy(update={"timeout": GAUGE_PATIENCE}))
@@ -67,7 +68,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
             tls=tls,
             acceptance=Acceptance(spool, watch.load, hostname, ingress, settings.redis),
             sessions=SessionLimit(ingress.max_sessions, ingress.max_sessions_per_client),
-            flight=Flight(ingress.max_bytes_in_flight),
+            byte_budget=ByteBudget(ingress.max_bytes_in_flight, client_share(ingress)),
         )
     )
     try:
@@ -84,7 +85,7 @@ async def serving(settings: Settings) -> AsyncIterator[Server]:
 
 
 def _uses_tls(settings: Settings) -> bool:
-    """Whether a certificate is needed: STARTTLS is offered where there is one, demanded under `required`."""
+    """Whether a certificate is needed: STARTTLS is offered where there is one, mandatory under `required`."""
     tls = settings.ingress.tls
     if settings.ingress.listen_tls or tls.mode == "required":
         return True

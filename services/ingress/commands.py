@@ -1,6 +1,6 @@
 """The arguments of SMTP commands as values: EHLO, MAIL, RCPT and BDAT (RFC 5321 section 4.1, RFC 3030). Pure.
 
-A function returns the value, or the refusal to answer with. Nothing that holds a control character passes.
+A function returns the value, or the refusal to answer with. Nothing that contains a control character is accepted.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from services.ingress.replies import Refusal
 from shared.errors import MalformedAddress
 from shared.mail.address import Address
 
-MAX_COMMAND_OCTETS = 2048
-MAX_MAIL_OCTETS = 12_288  # RFC 5321 section 4.5.3.1.4 asks for 512; long Notes names, SMTPUTF8 and ORCPT need more
+MAX_COMMAND_BYTES = 2048
+MAX_MAIL_BYTES = 12_288  # RFC 5321 section 4.5.3.1.4 asks for 512; long Notes names, SMTPUTF8 and ORCPT need more
 
 _HELLO = re.compile(r"[\x21-\x7e]{1,255}")
 _SOURCE_ROUTE = r"(?:@[^:,@<>\s]+(?:,@[^:,@<>\s]+)*:)?"  # RFC 5321 section 4.1.1.3: accepted and ignored
@@ -41,7 +41,7 @@ class Rcpt:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """BDAT: so many octets follow at once."""
+    """BDAT: that many octets follow the command directly."""
 
     octets: int
     last: bool
@@ -50,10 +50,10 @@ class Chunk:
 def command(line: bytes) -> tuple[str, str] | Refusal:
     """Split a line (without its CRLF) into a verb in upper case and the rest, blanks around it removed.
 
-    Octets that are no UTF-8 stay as surrogates, which no address and no parameter may hold.
+    Bytes that are not UTF-8 become surrogates, which no address and no parameter may contain.
     """
     verb, _, rest = line.partition(b" ")
-    if len(line) > (MAX_MAIL_OCTETS if verb.upper() in (b"MAIL", b"RCPT") else MAX_COMMAND_OCTETS):
+    if len(line) > (MAX_MAIL_BYTES if verb.upper() in (b"MAIL", b"RCPT") else MAX_COMMAND_BYTES):
         return replies.LINE_TOO_LONG
     if b"\r" in line or b"\n" in line:
         return replies.BARE_NEWLINE
@@ -61,7 +61,7 @@ def command(line: bytes) -> tuple[str, str] | Refusal:
 
 
 def hello(argument: str) -> str | Refusal:
-    """Return the name that the client gives itself, whatever it is worth."""
+    """Return the name that the client claims; nothing is decided by it."""
     return argument if _HELLO.fullmatch(argument) else replies.HELLO_SYNTAX
 
 
@@ -78,7 +78,7 @@ def mail(argument: str) -> Mail | Refusal:
     if isinstance(found, Refusal):
         return found
     if not path.isascii() and not found.smtputf8:
-        return replies.NEEDS_SMTPUTF8
+        return replies.NEED_SMTPUTF8
     return Mail(path or None, found)
 
 
@@ -91,7 +91,7 @@ def rcpt(argument: str, *, smtputf8: bool) -> Rcpt | Refusal:
     if path.lower() != "postmaster" and not _is_address(path):  # RFC 5321 section 4.1.1.3
         return replies.BAD_RECIPIENT
     if not path.isascii() and not smtputf8:
-        return replies.NEEDS_SMTPUTF8
+        return replies.NEED_SMTPUTF8
     given = parameters.split(rest)
     found = given if isinstance(given, Refusal) else parameters.rcpt_parameters(given, smtputf8=smtputf8)
     return found if isinstance(found, Refusal) else Rcpt(path, found)

@@ -1,7 +1,6 @@
-"""Writes together what comes in at the same time: one request, one script and one fsync for a group of messages.
+"""Group commit: messages that arrive together share one request, one script and one fsync.
 
-While one group is on its way to the disk the next one gathers, so the groups grow with the load, and nobody waits for a
-timer.
+While one group is written the next one collects, so groups grow with the load, and no message waits for a timer.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ from shared.mail.envelope import Message
 from shared.spool.operation import AsyncSpool, Operation
 
 GROUPS_AT_ONCE = 4
-"""On their way to Redis, each on a connection of its own: a large message holds up no small one."""
+"""Written at the same time, each on its own connection: a large message does not delay small ones."""
 GROUP_MESSAGES = 64
-GROUP_OCTETS = 1_048_576
-"""A message above it goes alone."""
+GROUP_BYTES = 1_048_576
+"""A larger message is a group of its own."""
 
 Write = Callable[[Sequence[Message]], Operation[list[bool]]]
 
 
 class GroupCommit:
-    """One for all sessions of a process. write: the operation that makes a group durable, or none of it."""
+    """Shared by all sessions of a process. write: the operation that makes a whole group durable, or nothing of it."""
 
     def __init__(self, spool: AsyncSpool, write: Write) -> None:
         self._spool = spool
@@ -43,7 +42,7 @@ class GroupCommit:
     async def _write_until_nothing_waits(self) -> None:
         try:
             await self._write_groups()
-        finally:  # at once: who comes before the task's end is told to the loop must not count on it
+        finally:  # at once: a message that comes before the loop learns of the task's end must not rely on it
             self._writers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _write_groups(self) -> None:
@@ -51,7 +50,7 @@ class GroupCommit:
             group = self._next_group()
             try:
                 answers = await self._spool.run(self._write([message for message, _ in group]))
-            except Exception as error:  # noqa: BLE001 (each session tells its client)
+            except Exception as error:  # noqa: BLE001 (each session replies to its client)
                 for _, written in group:
                     if not written.cancelled():
                         written.set_exception(error)
@@ -62,10 +61,10 @@ class GroupCommit:
 
     def _next_group(self) -> list[tuple[Message, asyncio.Future[bool]]]:
         group = [self._waiting.popleft()]
-        octets = len(group[0][0].content)
+        size = len(group[0][0].content)
         while self._waiting and len(group) < GROUP_MESSAGES:
-            octets += len(self._waiting[0][0].content)
-            if octets > GROUP_OCTETS:
+            size += len(self._waiting[0][0].content)
+            if size > GROUP_BYTES:
                 break
             group.append(self._waiting.popleft())
         return group

@@ -1,15 +1,15 @@
-"""What a client has sent and nobody has read yet."""
+"""The bytes that a client has sent and the session has not read yet."""
 
 from __future__ import annotations
 
 import asyncio
 
 HIGH_WATER = 256 * 1024
-"""Octets above which the client is made to wait."""
+"""Bytes above which reading from the client is paused."""
 
 
 class Input:
-    """The octets between a transport and one reader. They are read as lines or as chunks, whichever is next.
+    """The buffer between a transport and one reader, which reads lines or chunks.
 
     Bounded: above HIGH_WATER the transport is paused until the reader has caught up.
     """
@@ -22,11 +22,11 @@ class Input:
         self._paused = False
 
     def attach(self, transport: asyncio.ReadTransport) -> None:
-        """Say which transport to pause and to resume."""
+        """Set the transport to pause and to resume."""
         self._transport = transport
 
     def feed(self, data: bytes) -> None:
-        """Take what the transport has received; once the input has ended, nothing."""
+        """Add what the transport has received; ignored once the input has ended."""
         if self._ended:
             return
         self._buffer += data
@@ -36,18 +36,18 @@ class Input:
             self._transport.pause_reading()
 
     def end(self) -> None:
-        """Say that nothing more will come. What is there can still be read."""
+        """Mark the end of the input. What is buffered can still be read."""
         self._ended = True
         self._wake()
 
     def drop(self) -> None:
-        """Forget what is there, and say that nothing more will come."""
+        """Discard what is buffered, and mark the end of the input."""
         self._buffer.clear()
         self.end()
 
     @property
     def waiting(self) -> int:
-        """How many octets wait to be read."""
+        """How many bytes wait to be read."""
         return len(self._buffer)
 
     @property
@@ -56,9 +56,9 @@ class Input:
         return b"\r\n" in self._buffer
 
     async def line(self, limit: int) -> bytes | None:
-        """Return the next line without its CRLF; None at the end of the input, also amid a line.
+        """Return the next line without its CRLF; None at the end of the input, also inside a line.
 
-        A line longer than `limit` octets comes back cut to `limit` + 1; the rest of it is dropped.
+        A line longer than `limit` bytes is returned cut to `limit` + 1; the rest of it is dropped.
         """
         start, kept = 0, b""
         while (end := self._buffer.find(b"\r\n", start)) < 0:
@@ -74,7 +74,7 @@ class Input:
         return line
 
     async def chunk(self, limit: int = HIGH_WATER) -> bytes:
-        """Return what is there, up to `limit` octets, at least one; b"" at the end of the input."""
+        """Return what is buffered, 1 to `limit` bytes; b"" at the end of the input."""
         if not self._buffer and not await self._more():
             return b""
         with memoryview(self._buffer) as buffer:
@@ -84,7 +84,7 @@ class Input:
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put back what a chunk held too much."""
+        """Put back the bytes that were read too far."""
         self._buffer[:0] = data
 
     async def _more(self) -> bool:

@@ -1,4 +1,4 @@
-"""What all sessions of a process share: how many there may be, and how many octets they may hold."""
+"""The limits that all sessions of a process share: their number, and the bytes of messages they may hold."""
 
 from __future__ import annotations
 
@@ -10,67 +10,81 @@ from services.ingress.sources import ClientAddress
 
 
 class SessionLimit:
-    """Counts sessions, open or still in their handshake, in all and of each client."""
+    """Counts sessions, open or still in their handshake: all of them, and those of each client."""
 
-    def __init__(self, in_all: int, per_client: int) -> None:
-        self._in_all = in_all
+    def __init__(self, total: int, per_client: int) -> None:
+        self._total = total
         self._per_client = per_client
         self._open: Counter[ClientAddress] = Counter()
         self._count = 0
 
     def enter(self, client: ClientAddress) -> Refusal | None:
-        """Count a session in, or say why not. What entered has to leave."""
-        if self._count >= self._in_all:
-            return replies.TOO_MANY_SESSIONS
+        """Count a new session, or return why it is refused. What entered has to leave."""
+        if self._count >= self._total:
+            return replies.TOO_MANY_CONNECTIONS
         if self._open[client] >= self._per_client:
-            return replies.TOO_MANY_FROM_CLIENT
+            return replies.TOO_MANY_CONNECTIONS_FROM_CLIENT
         self._count += 1
         self._open[client] += 1
         return None
 
     def leave(self, client: ClientAddress) -> None:
-        """Count a session out."""
+        """Count the end of a session."""
         self._count -= 1
         self._open[client] -= 1
         if not self._open[client]:
             del self._open[client]
 
 
-class Flight:
-    """The octets of messages that are coming in. A `Seat` is one session's share."""
+class ByteBudget:
+    """The bytes that messages being received may hold in memory. A `Reservation` is one session's part of it.
 
-    def __init__(self, limit: int) -> None:
+    per_client: what all sessions of one client may hold together, so that a client that fills its share stops no other.
+    bytes_reserved: by all sessions together.
+    """
+
+    def __init__(self, limit: int, per_client: int) -> None:
         self._limit = limit
-        self.octets = 0
+        self._per_client = per_client
+        self._reserved: Counter[ClientAddress] = Counter()
+        self.bytes_reserved = 0
 
-    def seat(self) -> Seat:
-        """Return an empty share."""
-        return Seat(self)
+    def reservation(self, client: ClientAddress) -> Reservation:
+        """Return an empty reservation."""
+        return Reservation(self, client)
 
-    def _take(self, octets: int) -> bool:
-        if octets > 0 and self.octets + octets > self._limit:
+    def has_room(self, client: ClientAddress, size: int) -> bool:
+        """Return whether `size` bytes more of a client are within both limits."""
+        return self.bytes_reserved + size <= self._limit and self._reserved[client] + size <= self._per_client
+
+    def _add(self, client: ClientAddress, size: int) -> bool:
+        if size > 0 and not self.has_room(client, size):
             return False
-        self.octets += octets
+        self.bytes_reserved += size
+        self._reserved[client] += size
+        if not self._reserved[client]:
+            del self._reserved[client]
         return True
 
 
-class Seat:
-    """One session's share of the octets in flight."""
+class Reservation:
+    """One session's part of the byte budget: what has arrived, never what was only announced."""
 
-    def __init__(self, flight: Flight) -> None:
-        self._flight = flight
-        self._octets = 0
+    def __init__(self, budget: ByteBudget, client: ClientAddress) -> None:
+        self._budget = budget
+        self._client = client
+        self._size = 0
 
-    def hold(self, octets: int) -> bool:
-        """Hold at least so many octets from now on; False, and no change, where that is over the limit."""
-        if octets <= self._octets:
+    def extend(self, size: int) -> bool:
+        """Reserve at least `size` bytes in all; False, and no change, where that exceeds a limit."""
+        if size <= self._size:
             return True
-        if not self._flight._take(octets - self._octets):
+        if not self._budget._add(self._client, size - self._size):
             return False
-        self._octets = octets
+        self._size = size
         return True
 
     def release(self) -> None:
-        """Hold nothing."""
-        self._flight._take(-self._octets)
-        self._octets = 0
+        """Reserve nothing any more."""
+        self._budget._add(self._client, -self._size)
+        self._size = 0

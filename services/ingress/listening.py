@@ -1,4 +1,4 @@
-"""Listening sockets that several processes share, each with connections of its own (SO_REUSEPORT)."""
+"""Listening sockets that several processes share, each with its own connections (SO_REUSEPORT)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BACKLOG = 1024
 
 
 def listen(address: Endpoint, key: str) -> list[socket.socket]:
-    """Listen on an endpoint: one socket for each address that the host stands for; an empty host is all of them.
+    """Listen on an endpoint: one socket for each address of the host; an empty host means every address.
 
     key: where the address was configured. Raises ConfigurationError for an address that cannot be used.
     """
@@ -33,6 +33,6 @@ def listen(address: Endpoint, key: str) -> list[socket.socket]:
         for listener in listeners:
             listener.close()
         raise ConfigurationError(
-            f"{key}: {address} cannot be used ({error.strerror}): choose another address or port"
+            f"{key}: cannot listen on {address} ({error.strerror}): choose another address or port"
         ) from None
     return listeners

@@ -1,9 +1,8 @@
-"""Reads the spool's load all the time, on a connection of its own, so that no client waits for the answer."""
+"""Reads the spool's load periodically, on a connection of its own, so that no client waits for the answer."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from dataclasses import replace
 from services.ingress.admission import Load
 from shared.configuration.redis import RedisSettings
 from shared.errors import SpoolError
+from shared.history.spool import LoadCrashed, SpoolFailed
 from shared.operations.events import emit
 from shared.operations.tasks import end
 from shared.spool.append_only_file import AppendOnlyFile
@@ -21,7 +21,7 @@ PERIOD_SECONDS = 0.5
 
 
 class LoadWatch:
-    """Keeps the newest reading of the spool. queues: those whose ready jobs count."""
+    """Has the latest reading of the spool. queues: those whose ready jobs are counted."""
 
     def __init__(self, spool: AsyncSpool, settings: RedisSettings, queues: Sequence[str]) -> None:
         self._spool = spool
@@ -32,16 +32,16 @@ class LoadWatch:
         self._task: asyncio.Task[None] | None = None
 
     def load(self) -> Load:
-        """Return the newest reading."""
+        """Return the latest reading."""
         return self._load
 
     async def start(self) -> None:
-        """Read once, then go on reading until `stop`."""
+        """Read once, then periodically until `stop`."""
         await self.read()
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         await end([self._task] if self._task else [])
 
     async def read(self) -> None:
@@ -55,13 +55,13 @@ class LoadWatch:
         except SpoolError as error:
             self._load = replace(self._load, at=time.monotonic(), problem=str(error) or "away")
         if self._load.problem and self._load.problem != before:
-            emit("spool.away", level=logging.ERROR, cause=self._load.problem)
+            emit(SpoolFailed(self._load.problem))
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(PERIOD_SECONDS)
             try:
                 await self.read()
-            except Exception:  # noqa: BLE001 (a watch that ended unheard would refuse all mail for ever)
-                emit("load.failed", level=logging.ERROR, bug=True)
+            except Exception as error:  # noqa: BLE001 (a watch that ended unnoticed would refuse all mail for ever)
+                emit(LoadCrashed(), error)
                 self._load = replace(self._load, at=time.monotonic(), problem="cannot be read")

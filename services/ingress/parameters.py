@@ -1,6 +1,6 @@
 """The parameters of MAIL and RCPT: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531) and DSN (RFC 3461). Pure.
 
-A parameter is checked where it is read; whatever passes can be sent on as it is.
+A parameter is checked where it is read; one that passes can be relayed unchanged.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BLANKS = re.compile(r"[ \t]+")
 
 @dataclass(frozen=True, slots=True)
 class MailParameters:
-    """Of MAIL FROM. size: octets the client declared. envid: still in xtext."""
+    """Of MAIL FROM. size: bytes the client declared. envid: still in xtext."""
 
     size: int | None = None
     body: BodyType = "7BIT"
@@ -49,7 +49,7 @@ class RcptParameters:
 
 
 def split(text: str) -> dict[str, str | None] | Refusal:
-    """Read `KEYWORD[=value] …`; keywords in upper case, None where there is no value. No keyword comes twice."""
+    """Read `KEYWORD[=value] …`; keywords in upper case, None where there is no value. No keyword may be repeated."""
     found: dict[str, str | None] = {}
     for word in _BLANKS.split(text):
         if not word:

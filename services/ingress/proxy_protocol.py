@@ -1,7 +1,7 @@
-"""The PROXY protocol, versions 1 and 2: who the client of a load balancer is. Pure; HAProxy's proxy-protocol.txt.
+"""The PROXY protocol, versions 1 and 2: the real client behind a load balancer. Pure; HAProxy's proxy-protocol.txt.
 
-Strict: one octet out of place and the header is malformed, so that nobody can smuggle an address past the balancer.
-A header is read to its last octet and no further: what follows may be a TLS handshake.
+Strict: any deviation makes the header malformed, so that no client can forge an address through the load balancer.
+A header is read to its last byte and no further: a TLS handshake may follow.
 """
 
 from __future__ import annotations
@@ -12,45 +12,45 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"  # section 2.2
-MAX_V1_OCTETS = 107  # section 2.1: with CRLF
-MIN_OCTETS = len(b"PROXY UNKNOWN\r\n")  # the shortest header of either version
-V2_HEADER_OCTETS = 16  # section 2.2: before the addresses
-MAX_V2_PAYLOAD = 4096  # addresses and type-length-values; nobody sends more than a few hundred octets
+MAX_V1_BYTES = 107  # section 2.1: with CRLF
+MIN_BYTES = len(b"PROXY UNKNOWN\r\n")  # the shortest header of either version
+V2_HEADER_BYTES = 16  # section 2.2: before the addresses
+MAX_V2_PAYLOAD = 4096  # addresses and type-length-values; in practice a few hundred bytes
 
 _V1 = re.compile(r"PROXY TCP([46]) (\S{2,39}) (\S{2,39}) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})", re.ASCII)
 _LOCAL, _PROXY = 0, 1
-_ADDRESS_OCTETS = {0x11: 4, 0x21: 16}  # TCP over IPv4, TCP over IPv6
+_ADDRESS_BYTES = {0x11: 4, 0x21: 16}  # TCP over IPv4, TCP over IPv6
 
 
 class MalformedProxyHeader(ValueError):
-    """The bytes are no PROXY header."""
+    """The bytes are not a PROXY header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proxied:
-    """What a header tells. client: the address the balancer speaks for; None where it speaks for itself."""
+    """The content of a header. client: the address of the real client; None for the load balancer itself."""
 
     client: IPv4Address | IPv6Address | None
 
 
 def needed(data: bytes) -> int:
-    """Return how many more octets to read, at least; 0 when the header is whole. Raises MalformedProxyHeader."""
+    """Return how many more bytes to read, at least; 0 when the header is complete. Raises MalformedProxyHeader."""
     if not (SIGNATURE.startswith(data[: len(SIGNATURE)]) or b"PROXY ".startswith(data[:6])):
-        raise MalformedProxyHeader("neither version 1 nor version 2")
-    if len(data) < MIN_OCTETS:
-        return MIN_OCTETS - len(data)
+        raise MalformedProxyHeader("not version 1 or 2")
+    if len(data) < MIN_BYTES:
+        return MIN_BYTES - len(data)
     if data.startswith(SIGNATURE):
-        if len(data) < V2_HEADER_OCTETS:
-            return V2_HEADER_OCTETS - len(data)
+        if len(data) < V2_HEADER_BYTES:
+            return V2_HEADER_BYTES - len(data)
         payload = int.from_bytes(data[14:16], "big")
         if payload > MAX_V2_PAYLOAD:
-            raise MalformedProxyHeader(f"{payload} octets after the header")
-        return V2_HEADER_OCTETS + payload - len(data)
+            raise MalformedProxyHeader(f"{payload} bytes after the header")
+        return V2_HEADER_BYTES + payload - len(data)
     if data.endswith(b"\r\n"):
         return 0
-    if len(data) >= MAX_V1_OCTETS:
-        raise MalformedProxyHeader("a line too long")
-    return 1 if data.endswith(b"\r") else min(2, MAX_V1_OCTETS - len(data))
+    if len(data) >= MAX_V1_BYTES:
+        raise MalformedProxyHeader("line too long")
+    return 1 if data.endswith(b"\r") else min(2, MAX_V1_BYTES - len(data))
 
 
 def parse(header: bytes) -> Proxied:
@@ -59,7 +59,7 @@ def parse(header: bytes) -> Proxied:
 
 
 async def read(receive: Callable[[int], Awaitable[bytes]]) -> Proxied:
-    """Read a header off a connection. `receive` returns up to so many octets, b"" at the end of input.
+    """Read a header from a connection. `receive` returns up to that many bytes, b"" at the end of input.
 
     Raises MalformedProxyHeader, also where the input ends before the header does.
     """
@@ -77,8 +77,8 @@ def _parse_v1(header: bytes) -> Proxied:
         line = header.decode("ascii")
     except UnicodeDecodeError:
         raise MalformedProxyHeader("not ASCII") from None
-    if not line.endswith("\r\n") or len(header) > MAX_V1_OCTETS:
-        raise MalformedProxyHeader("no line")
+    if not line.endswith("\r\n") or len(header) > MAX_V1_BYTES:
+        raise MalformedProxyHeader("not a line")
     line = line[:-2]
     if re.search(r"[\x00-\x1f\x7f]", line):
         raise MalformedProxyHeader("a control character")
@@ -86,25 +86,25 @@ def _parse_v1(header: bytes) -> Proxied:
         return Proxied(None)
     found = _V1.fullmatch(line)
     if not found or int(found[4]) > 65535 or int(found[5]) > 65535:
-        raise MalformedProxyHeader("no PROXY line")
+        raise MalformedProxyHeader("not a PROXY line")
     family = IPv4Address if found[1] == "4" else IPv6Address
     try:
         client, _ = family(found[2]), family(found[3])
     except ValueError:
-        raise MalformedProxyHeader("no address") from None
+        raise MalformedProxyHeader("not an address") from None
     return Proxied(client)
 
 
 def _parse_v2(header: bytes) -> Proxied:
-    if len(header) < V2_HEADER_OCTETS or len(header) != V2_HEADER_OCTETS + int.from_bytes(header[14:16], "big"):
-        raise MalformedProxyHeader("not the length it tells")
+    if len(header) < V2_HEADER_BYTES or len(header) != V2_HEADER_BYTES + int.from_bytes(header[14:16], "big"):
+        raise MalformedProxyHeader("wrong length")
     version, command = header[12] >> 4, header[12] & 0x0F
     if version != 2 or command not in (_LOCAL, _PROXY):
-        raise MalformedProxyHeader("neither LOCAL nor PROXY of version 2")
+        raise MalformedProxyHeader("not LOCAL or PROXY of version 2")
     if command == _LOCAL:
         return Proxied(None)
-    octets = _ADDRESS_OCTETS.get(header[13])
-    if octets is None or len(header) < V2_HEADER_OCTETS + 2 * octets + 4:
-        raise MalformedProxyHeader("no TCP addresses")
-    packed = header[V2_HEADER_OCTETS : V2_HEADER_OCTETS + octets]
-    return Proxied(IPv4Address(packed) if octets == 4 else IPv6Address(packed))
+    size = _ADDRESS_BYTES.get(header[13])
+    if size is None or len(header) < V2_HEADER_BYTES + 2 * size + 4:
+        raise MalformedProxyHeader("not TCP addresses")
+    packed = header[V2_HEADER_BYTES : V2_HEADER_BYTES + size]
+    return Proxied(IPv4Address(packed) if size == 4 else IPv6Address(packed))

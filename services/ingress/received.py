@@ -1,4 +1,4 @@
-"""The Received field (RFC 5321 section 4.4): the one that ingress prepends, and those that tell of a loop. Pure."""
+"""The Received field (RFC 5321 section 4.4): the one that ingress prepends, and those that reveal a loop. Pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from email.utils import format_datetime
 
 from shared.mail.envelope import Envelope
 
-MAX_HEADER_OCTETS = 1_048_576
-"""How much of a header is looked at; every relay puts its own field at the top."""
+MAX_HEADER_BYTES = 1_048_576
+"""How much of a header is examined; every relay adds its field at the top."""
 
-MAX_FOR_CHARACTERS = 300  # a line of a header holds 998 octets (RFC 5322 section 2.1.1)
+MAX_FOR_CHARACTERS = 300  # a header line holds 998 octets (RFC 5322 section 2.1.1)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")
-_FIELD = re.compile(rb"(?:\A|\r\n)Received:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE)
+_FIELD = re.compile(rb"(?:\A|\r\n)Received[ \t]*+:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE)
 _BY = re.compile(rb"(?:\A|\s)by\s+([^\s;()]+)", re.IGNORECASE)
 
 
 def received(envelope: Envelope, hostname: str, *, extended: bool) -> bytes:
     """Return the field for a message, with its CRLF. extended: whether the client said EHLO.
 
-    It names the recipient only where there is one: the others are not his to know.
+    It names the recipient only where there is exactly one: recipients must not learn of each other.
     """
     client = envelope.client
     literal = f"[IPv6:{client.address}]" if ":" in client.address else f"[{client.address}]"
@@ -50,8 +50,8 @@ def _tls(facts: str | None) -> str:
 
 def loops(content: bytes, hostname: str) -> tuple[int, int]:
     """Return how many Received fields the header has, and how many of them are by this host."""
-    end = content.find(b"\r\n\r\n", 0, MAX_HEADER_OCTETS)
-    header = content[: MAX_HEADER_OCTETS if end < 0 else end]
+    end = content.find(b"\r\n\r\n", 0, MAX_HEADER_BYTES)
+    header = content[: MAX_HEADER_BYTES if end < 0 else end]
     fields = _FIELD.findall(header)
     own = hostname.lower().encode()
     by = [found[1].lower() for field in fields if (found := _BY.search(field))]

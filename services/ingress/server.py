@@ -1,9 +1,8 @@
-"""The server: takes connections, learns who their client is, and gives each a session until it is told to stop."""
+"""The server: accepts connections, determines the client of each, and starts a session for it."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from functools import partial
 from typing import Any
@@ -16,13 +15,15 @@ from services.ingress.server_connection import ServerConnection
 from services.ingress.server_session import HANDSHAKE_SECONDS, Ingress, ServerSession
 from services.ingress.sources import ClientAddress, client_address, is_within
 from shared.errors import ConfigurationError
+from shared.history.reasons import RefusalReason
+from shared.history.session import ConnectionLost, SessionRefused, SessionsAborted
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.tasks import end
 from shared.operations.tls import Tls
 
 PROXY_SECONDS = 10.0
-"""How long a balancer may take for its header."""
+"""How long a load balancer may take to send its header."""
 OUT_OF_FILES_SECONDS = 0.1
 
 
@@ -41,11 +42,11 @@ class Server:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """The addresses that are listened on, those of `listen` before those of `listen_tls`."""
+        """The addresses it listens on, those of `listen` before those of `listen_tls`."""
         return [listener.getsockname()[:2] for listener, _ in self._listeners]
 
     async def start(self) -> None:
-        """Listen. Raises ConfigurationError for an address that cannot be used, with nothing left open."""
+        """Listen. Raises ConfigurationError for an address that cannot be used; nothing stays open then."""
         settings = self._ingress.settings
         try:
             for address in settings.listen:
@@ -58,14 +59,14 @@ class Server:
         self._acceptors = [asyncio.create_task(self._accept(*listener)) for listener in self._listeners]
 
     async def stop(self) -> None:
-        """Listen no more, end idle sessions with 421, let open messages come in, for `shutdown_timeout` at most."""
+        """Stop listening, end idle sessions with 421, receive messages that have begun, within `shutdown_timeout`."""
         await end(self._acceptors)
         self._close_listeners()
         await end(self._arrivals)
         for session in list(self._sessions):
             session.drain()
         if not await self._ended_within(self._ingress.settings.shutdown_timeout.total_seconds()):
-            emit("sessions.aborted", level=logging.WARNING, sessions=len(self._sessions))
+            emit(SessionsAborted(len(self._sessions)))
             for session in list(self._sessions):
                 session.abort()
             await self._ended_within(HANDSHAKE_SECONDS)
@@ -90,7 +91,7 @@ class Server:
             try:
                 connection, peer = await loop.sock_accept(listener)
             except OSError as error:  # no file descriptor left, or the client has gone already
-                emit("session.lost", level=logging.ERROR, cause=str(error))
+                emit(ConnectionLost(str(error)))
                 await asyncio.sleep(OUT_OF_FILES_SECONDS)
                 continue
             if len(self._arrivals) >= self._ingress.settings.max_sessions:
@@ -101,17 +102,19 @@ class Server:
             arrival.add_done_callback(self._arrivals.discard)
 
     async def _welcome(self, connection: socket.socket, peer: str, implicit_tls: bool) -> None:
-        """Learn who the client is, shake hands on TLS where it is implicit, and begin the session."""
+        """Determine the client, do the TLS handshake where it is implicit, and begin the session."""
         try:
             client = await self._client(connection, client_address(peer))
             if implicit_tls:
-                assert self._ingress.tls, "listen_tls goes with a certificate"
+                assert self._ingress.tls, "listen_tls requires a certificate"
                 await self._begin_tls(connection, client, self._ingress.tls)
             else:
                 await self._begin(connection, client)
         except (MalformedProxyHeader, OSError) as error:  # TimeoutError and SSLError are kinds of OSError
-            reason = "proxy_header" if isinstance(error, MalformedProxyHeader | TimeoutError) else "handshake"
-            emit("session.refused", level=logging.WARNING, reason=reason, client=peer, cause=str(error))
+            reason: RefusalReason = (
+                "proxy_header" if isinstance(error, MalformedProxyHeader | TimeoutError) else "handshake"
+            )
+            emit(SessionRefused(reason, peer, cause=str(error)))
             metrics.messages_refused.labels(reason).inc()
             connection.close()
         except asyncio.CancelledError:
@@ -131,7 +134,7 @@ class Server:
         await loop.connect_accepted_socket(partial(self._session, client), connection, **tls)
 
     async def _client(self, connection: socket.socket, peer: ClientAddress) -> ClientAddress:
-        """Return whose session this is: from a listed balancer the header must say, from nobody else it may."""
+        """Return the real client: for a listed load balancer the one in its PROXY header, else the peer."""
         if not is_within(peer, self._ingress.settings.proxy_protocol_from):
             return peer
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
-"""The connection under an SMTP session: aiosmtpd's protocol, with reading, writing, time limits and ends of our own.
+"""The connection under an SMTP session: aiosmtpd's protocol, with our own reading, writing, time limits and closing.
 
-What aiosmtpd 1.4.6 does otherwise, and why it is replaced here: it ends a command at a bare LF; keeps what was
-pipelined past EHLO, DATA and STARTTLS; drops what is left of a session, a write under way included, when the connection
+What aiosmtpd 1.4.6 does differently, and why it is replaced here: it ends a command at a bare LF; keeps what was
+pipelined past EHLO, DATA and STARTTLS; cancels the rest of a session, a running write included, when the connection
 is lost or the client has closed its side; says nothing when it times out; and answers each pipelined command in a
 packet of its own.
 """
@@ -16,27 +16,28 @@ from typing import Any, cast
 from aiosmtpd.smtp import SMTP
 
 from services.ingress import commands, replies
-from services.ingress.commands import MAX_MAIL_OCTETS
+from services.ingress.commands import MAX_MAIL_BYTES
 from services.ingress.input import Input
 from services.ingress.limits import SessionLimit
 from services.ingress.replies import Refusal
 from services.ingress.sources import ClientAddress, certificate_names
 from shared.configuration.ingress import IngressSettings
+from shared.history.session import MessageRefused, SessionCrashed, SessionRefused
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
 
 LINGER_SECONDS = 5.0
-"""How long a peer that does not read may keep a connection that we have closed."""
+"""How long a peer that does not read may delay the closing of a connection."""
 
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's own: one line a command
 
 
 class ServerConnection(SMTP):
-    """A connection on which lines come in and replies go out, in order.
+    """A connection that reads command lines and writes replies, in order.
 
-    client: whose address counts, behind a balancer too. on_begin, on_end: called once each; after on_end nothing of it
-    runs. It never outlives its connection, but for a message that is being written.
+    client: the real client's address, also behind a load balancer. on_begin, on_end: called once each; after on_end
+    nothing of it runs. It outlives its connection only while a message is being written.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class ServerConnection(SMTP):
         self._tls_facts: str | None = None
         self._certificate_names: tuple[str, ...] = ()
         self._errors = 0
-        self._last_word: Refusal | None = None
+        self._final_reply: Refusal | None = None
         self._is_idle = self._is_writing = self._is_done = self._is_lost = False
         self._session_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
@@ -68,26 +69,26 @@ class ServerConnection(SMTP):
 
     @property
     def is_receiving(self) -> bool:
-        """Whether the next command may carry a part of a message that is coming in."""
+        """Whether a message has been received in part, so that the next command may continue it."""
         return False
 
     def facts(self) -> dict[str, Any]:
-        """Return what an event should tell of the session."""
+        """Return the fields of an event about the session."""
         return {"client": str(self._client)}
 
     def reset(self) -> None:
-        """Forget the message that is coming in, and give back what it holds."""
+        """Drop the message that is being received, and release what it has reserved."""
 
     # The server's side -------------------------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Let an open message come in, then end with 421; at once where there is none (RFC 5321 section 3.8)."""
-        self._last_word = replies.SHUTTING_DOWN
+        """Receive the message that has begun, then end with 421; at once where there is none (RFC 5321 section 3.8)."""
+        self._final_reply = replies.SHUTTING_DOWN
         if self._is_idle and not self.is_receiving:
             self._hang_up(replies.SHUTTING_DOWN)
 
     def abort(self) -> None:
-        """End without a word."""
+        """Close without a reply."""
         self._wire.abort()
 
     # The transport's side ----------------------------------------------------------------------------------------
@@ -101,7 +102,7 @@ class ServerConnection(SMTP):
         self._session_timer = self.loop.call_later(seconds, self._timeout_cb)
 
     def data_received(self, data: bytes) -> None:
-        """Keep what the client sends until the session reads it."""
+        """Buffer what the client sends until the session reads it."""
         self._input.feed(data)
 
     def eof_received(self) -> bool:
@@ -110,7 +111,7 @@ class ServerConnection(SMTP):
         return self._tls_facts is None
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """End the input, and with it the session, as soon as it has nothing under way."""
+        """End the input, and with it the session, once nothing of it runs."""
         if self._is_lost:
             return
         self._input.drop()
@@ -150,15 +151,15 @@ class ServerConnection(SMTP):
             self._timeout_handle.cancel()
 
     def _timeout_cb(self) -> None:
-        if self._is_writing:  # the client is told what became of its message first
-            self._last_word = replies.TIMED_OUT
+        if self._is_writing:  # the reply to its message comes first
+            self._final_reply = replies.TIMEOUT_EXCEEDED
         else:
-            self._hang_up(replies.TIMED_OUT)
+            self._hang_up(replies.TIMEOUT_EXCEEDED)
 
     def _hang_up(self, reply: Refusal) -> None:
         """Send a last reply and close; the session finds its input ended."""
         if not self._wire.is_closing():
-            self._say(reply)
+            self._queue_reply(reply)
         self._close()
 
     def _close(self) -> None:
@@ -168,7 +169,7 @@ class ServerConnection(SMTP):
             self._wire.close()
             self._linger_timer = self.loop.call_later(LINGER_SECONDS, self._wire.abort)
 
-    # The conversation --------------------------------------------------------------------------------------------
+    # Commands and replies --------------------------------------------------------------------------------------------
 
     async def _handle_client(self) -> None:
         refusal = self._limit.enter(self._client)
@@ -177,10 +178,10 @@ class ServerConnection(SMTP):
                 self._hang_up(refusal)
             else:
                 await self._converse()
-        except Exception as error:  # noqa: BLE001 (a fault of ours in one session ends no other)
+        except Exception as error:  # noqa: BLE001 (a bug in one session must not end the others)
             if not (self._is_lost and isinstance(error, OSError)):
-                emit("session.failed", level=logging.ERROR, bug=True, **self.facts())
-                self._hang_up(replies.FAULT)
+                emit(SessionCrashed(**self.facts()), error)
+                self._hang_up(replies.LOCAL_ERROR)
         finally:
             self.reset()
             self._close()
@@ -194,14 +195,14 @@ class ServerConnection(SMTP):
                 self._on_end(self)
 
     async def _converse(self) -> None:
-        self._say(Reply(220, f"{self.hostname} ESMTP Causeway"))
-        obeyed = 0
+        self._queue_reply(Reply(220, f"{self.hostname} ESMTP Causeway"))
+        executed = 0
         while (line := await self._next_line()) is not None:
-            obeyed += 1
-            if obeyed > self._settings.max_commands:
+            executed += 1
+            if executed > self._settings.max_commands:
                 return self._hang_up(replies.TOO_MANY_COMMANDS)
-            if reply := await self._obey(line):
-                self._say(reply)
+            if reply := await self._execute(line):
+                self._queue_reply(reply)
                 if reply.code == replies.BYE.code or (isinstance(reply, Refusal) and reply.closes):
                     return None
             if self._errors >= self._settings.max_errors:
@@ -209,19 +210,19 @@ class ServerConnection(SMTP):
         return None
 
     async def _next_line(self) -> bytes | None:
-        if self._last_word and not self.is_receiving:
-            self._hang_up(self._last_word)
+        if self._final_reply and not self.is_receiving:
+            self._hang_up(self._final_reply)
         self._reset_timeout()
         self._is_idle = True
         try:
             if not self._input.has_line:  # replies to what was pipelined leave together (RFC 2920 section 3.2)
                 await self._flush()
-            return await self._input.line(MAX_MAIL_OCTETS)
+            return await self._input.line(MAX_MAIL_BYTES)
         finally:
             self._is_idle = False
 
-    async def _obey(self, line: bytes) -> Reply | None:
-        """Carry out a command and return the reply; None where there is nothing more to say."""
+    async def _execute(self, line: bytes) -> Reply | None:
+        """Execute a command and return the reply; None where none is due."""
         split = commands.command(line)
         if isinstance(split, Refusal):
             return split
@@ -229,12 +230,12 @@ class ServerConnection(SMTP):
         method = self._smtp_methods.get(verb)
         return cast("Reply | None", await method(argument)) if method else replies.UNKNOWN_COMMAND
 
-    def _say(self, reply: Reply) -> None:
+    def _queue_reply(self, reply: Reply) -> None:
         if isinstance(reply, Refusal):
             self._errors += reply.is_permanent
             metrics.messages_refused.labels(reply.reason).inc()
-            event = "session.refused" if reply.closes else "message.refused"
-            emit(event, level=logging.WARNING, reason=reply.reason, reply=str(reply), **self.facts())
+            refused = SessionRefused if reply.closes else MessageRefused
+            emit(refused(reason=reply.reason, reply=str(reply), **self.facts()))
         self._unsent += f"{reply}\r\n".encode()
 
     def _write_out(self) -> None:

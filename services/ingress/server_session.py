@@ -1,6 +1,6 @@
 """One SMTP session: each command of RFC 5321 and its extensions, and the reply to it.
 
-What aiosmtpd 1.4.6 does otherwise, and why its commands are replaced: it reads DATA line by line and refuses long
+What aiosmtpd 1.4.6 does differently, and why its commands are replaced: it reads DATA line by line and refuses long
 lines; knows no BDAT and no DSN; parses addresses by header rules; and its STARTTLS reaches into asyncio's own loop.
 """
 
@@ -8,7 +8,6 @@ lines; knows no BDAT and no DSN; parses addresses by header rules; and its START
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,22 +15,22 @@ from typing import Any
 
 from services.ingress import commands, replies
 from services.ingress.accept import Acceptance
-from services.ingress.admission import admit_size
+from services.ingress.admission import admit_recipient, admit_size
 from services.ingress.content import Data
 from services.ingress.input import HIGH_WATER
-from services.ingress.limits import Flight, SessionLimit
-from services.ingress.pace import Pace
+from services.ingress.limits import ByteBudget, SessionLimit
+from services.ingress.receive_budget import ReceiveBudget
 from services.ingress.replies import Refusal
 from services.ingress.server_connection import ServerConnection
 from services.ingress.sources import ClientAddress, Sources
 from services.ingress.transaction import Transaction
 from shared.configuration.ingress import IngressSettings
+from shared.history.session import RecipientRefused, SessionRefused
 from shared.mail.envelope import Client
 from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.operations.tls import Tls
-from shared.routing.route import NoRoute
 from shared.routing.router import CurrentRouter
 
 HANDSHAKE_SECONDS = 30.0
@@ -48,7 +47,7 @@ class Ingress:
     tls: Tls | None
     acceptance: Acceptance
     sessions: SessionLimit
-    flight: Flight
+    byte_budget: ByteBudget
 
 
 class ServerSession(ServerConnection):
@@ -79,7 +78,7 @@ class ServerSession(ServerConnection):
         return {**super().facts(), "helo": self._helo, **sender}
 
     def reset(self) -> None:
-        """End the transaction, if one is open."""
+        """End the transaction, if there is one."""
         if self._transaction:
             self._transaction.end()
             self._transaction = None
@@ -90,7 +89,7 @@ class ServerSession(ServerConnection):
         if isinstance(helo, Refusal):
             return helo
         if self._input.waiting:
-            return replies.INPUT_TOO_EARLY
+            return replies.IMPROPER_PIPELINING
         self.reset()
         self._helo, self._is_extended = helo, False
         return Reply(250, self.hostname)
@@ -121,23 +120,21 @@ class ServerSession(ServerConnection):
         if tls is None or self._settings.tls.mode == "none":
             return replies.NOT_IMPLEMENTED
         if argument:
-            return replies.NO_ARGUMENTS
+            return replies.NO_PARAMETERS_ALLOWED
         if self._tls_facts:
-            return replies.TLS_IN_USE
+            return replies.TLS_ALREADY_ACTIVE
         await self._flush()
         if self._input.waiting:
-            return replies.INPUT_TOO_EARLY
+            return replies.IMPROPER_PIPELINING
         self._stop_timer()
-        self._say(replies.START_TLS)
+        self._queue_reply(replies.START_TLS)
         self._write_out()  # and no wait from here on: what comes next goes to the handshake, not to our input
         try:
             transport = await self.loop.start_tls(
                 self._wire, self, tls.context(), server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
         except OSError as error:
-            emit(
-                "session.refused", level=logging.WARNING, reason="handshake", client=str(self._client), cause=str(error)
-            )
+            emit(SessionRefused("handshake", str(self._client), cause=str(error)))
             metrics.messages_refused.labels("handshake").inc()
             self._break_off()
             return None
@@ -150,9 +147,9 @@ class ServerSession(ServerConnection):
         return None
 
     async def smtp_MAIL(self, argument: str) -> Reply:
-        """RFC 5321 section 4.1.1.2. The client's system, the spool and the room for the message are settled here."""
+        """RFC 5321 section 4.1.1.2. Decides on the client, the spool, and the bytes for the message."""
         if self._helo is None:
-            return replies.HELLO_FIRST
+            return replies.NEED_EHLO
         if self._settings.tls.mode == "required" and not self._tls_facts:
             return replies.TLS_REQUIRED
         if self._transaction:
@@ -162,83 +159,84 @@ class ServerSession(ServerConnection):
             return mail
         source = self._ingress.sources.system_of(self._client, self._certificate_names)
         if source is None:
-            return replies.CLIENT_UNKNOWN
+            return replies.CLIENT_NOT_AUTHORIZED
         size = mail.parameters.size or 0
         if refusal := admit_size(size, self._settings) or self._ingress.acceptance.refusal():
             return refusal
-        seat = self._ingress.flight.seat()
-        if not seat.hold(size):
-            return replies.TOO_MUCH_IN_FLIGHT
+        if not self._ingress.byte_budget.has_room(self._client, size):
+            return replies.INSUFFICIENT_RESOURCES
+        reservation = self._ingress.byte_budget.reservation(self._client)
         system, proved_by = source
         client = Client(str(self._client), self._helo, self._tls_facts, proved_by)
-        pace = Pace(self._settings.data_timeout.total_seconds())
-        self._transaction = Transaction(mail, system, client, seat, pace)
+        budget = ReceiveBudget(self._settings.data_timeout.total_seconds())
+        self._transaction = Transaction(mail, system, client, reservation, budget)
         return replies.SENDER_OK
 
     async def smtp_RCPT(self, argument: str) -> Reply:
-        """RFC 5321 section 4.1.1.3. Without a route there is no relaying."""
+        """RFC 5321 section 4.1.1.3. A recipient without a route, or unknown to its system, is refused."""
         transaction = self._transaction
         if transaction is None:
-            return replies.MAIL_FIRST
+            return replies.NEED_MAIL
         if transaction.chunks is not None:
-            return replies.NOT_AMID_CHUNKS
+            return replies.BDAT_IN_PROGRESS
         rcpt = commands.rcpt(argument, smtputf8=transaction.mail.parameters.smtputf8)
         if isinstance(rcpt, Refusal):
             return rcpt
         route = self._ingress.router.current().route(rcpt.address, transaction.source)
-        if isinstance(route, NoRoute):
-            emit("recipient.unroutable", recipient=rcpt.address, system=transaction.source, cause=route.reason)
-            return replies.NO_ROUTE
+        if refused := admit_recipient(route):
+            refusal, cause = refused
+            emit(RecipientRefused(rcpt.address, transaction.source, cause))
+            return refusal
         return transaction.add(rcpt, self._settings.max_recipients)
 
     async def smtp_DATA(self, argument: str) -> Reply | None:
         """RFC 5321 section 4.1.1.4. Nothing may be pipelined past it (RFC 2920 section 3.1)."""
         transaction = self._transaction
         if argument:
-            return replies.NO_ARGUMENTS
+            return replies.NO_PARAMETERS_ALLOWED
         if transaction is None:
-            return replies.MAIL_FIRST
+            return replies.NEED_MAIL
         if transaction.chunks is not None:
-            return replies.NOT_AMID_CHUNKS
+            return replies.BDAT_IN_PROGRESS
         if not transaction.has_recipients:
             return replies.NO_RECIPIENTS
         if self._input.waiting:
-            return replies.INPUT_TOO_EARLY
-        self._say(replies.SEND_DATA)
+            return replies.IMPROPER_PIPELINING
+        self._queue_reply(replies.SEND_DATA)
         await self._flush()
         data, refusal, rest = Data(), None, None
         while rest is None:
             if refusal is None:
                 piece = await self._content(transaction)
-            else:  # the rest may take as long as was left, all in all
+            else:  # the rest has the time that was left, in total
                 piece = await self._input.chunk()
             if not piece:
                 return None
             rest = data.feed(piece)
-            if refusal is None and (refusal := self._make_room(transaction, data.size)):
+            if refusal is None and (refusal := self._reserve(transaction, data.size)):
                 data.stop()
         self._input.unread(rest)
-        if data.has_doubtful_end:
-            refusal = replies.DOUBTFUL_END
+        if data.has_ambiguous_end:
+            refusal = replies.AMBIGUOUS_END
         if refusal:
             self.reset()
             return refusal
         return await self._accept(transaction, data.content)
 
     async def smtp_BDAT(self, argument: str) -> Reply | None:
-        """RFC 3030. The octets follow at once, so they are read whatever becomes of the message."""
+        """RFC 3030. The octets follow without waiting for a reply, so they are read even if the message is refused."""
         chunk = commands.chunk(argument)
         if isinstance(chunk, Refusal):
             return chunk
         transaction = self._transaction
         refusal: Refusal | None = None
         if transaction is None:
-            refusal = replies.MAIL_FIRST
+            refusal = replies.NEED_MAIL
         elif not transaction.has_recipients:
             refusal = replies.NO_RECIPIENTS
         else:
             transaction.chunks = bytearray() if transaction.chunks is None else transaction.chunks
-            refusal = self._make_room(transaction, len(transaction.chunks) + chunk.octets)
+            refusal = admit_size(len(transaction.chunks) + chunk.octets, self._settings)
         if refusal:
             self.reset()
             transaction = None
@@ -256,16 +254,19 @@ class ServerSession(ServerConnection):
             left -= len(piece)
             if transaction is not None and transaction.chunks is not None:
                 transaction.chunks += piece
+                if refusal := self._reserve(transaction, len(transaction.chunks)):
+                    self.reset()
+                    transaction = None
         if transaction is None or transaction.chunks is None:
             return refusal
         if not chunk.last:
-            return replies.chunk_taken(chunk.octets)
+            return replies.chunk_received(chunk.octets)
         return await self._accept(transaction, transaction.take_chunks)
 
     async def smtp_RSET(self, argument: str) -> Reply:
         """RFC 5321 section 4.1.1.5."""
         if argument:
-            return replies.NO_ARGUMENTS
+            return replies.NO_PARAMETERS_ALLOWED
         self.reset()
         return replies.OK
 
@@ -275,10 +276,10 @@ class ServerSession(ServerConnection):
 
     async def smtp_QUIT(self, argument: str) -> Reply:
         """RFC 5321 section 4.1.1.10."""
-        return replies.NO_ARGUMENTS if argument else replies.BYE
+        return replies.NO_PARAMETERS_ALLOWED if argument else replies.BYE
 
     async def smtp_VRFY(self, _argument: str) -> Reply:
-        """Who is here is told to nobody (RFC 5321 section 7.3)."""
+        """Never reveals whether a user exists (RFC 5321 section 7.3)."""
         return replies.CANNOT_VERIFY
 
     async def smtp_HELP(self, _argument: str) -> Reply:
@@ -286,30 +287,30 @@ class ServerSession(ServerConnection):
         return replies.HELP
 
     async def smtp_EXPN(self, _argument: str) -> Reply:
-        """Tell nobody of lists (RFC 5321 section 7.3)."""
+        """Never reveals the members of a list (RFC 5321 section 7.3)."""
         return replies.NOT_IMPLEMENTED
 
     async def smtp_AUTH(self, _argument: str) -> Reply:
-        """Refuse: a client is known by its network or its certificate, never by a password."""
+        """Not implemented: a client is identified by its network or its certificate, never by a password."""
         return replies.NOT_IMPLEMENTED
 
     async def _content(self, transaction: Transaction, limit: int = HIGH_WATER) -> bytes:
-        """Return the next octets of a message, as far as they come in time; else b""."""
-        self._reset_timeout(transaction.pace.seconds_left)
+        """Return the next bytes of a message; b"" at the end of the input, also where time has run out."""
+        self._reset_timeout(transaction.budget.seconds_left)
         began = self.loop.time()
-        octets = await self._input.chunk(limit)
-        transaction.pace.note(len(octets), self.loop.time() - began)
-        return octets
+        piece = await self._input.chunk(limit)
+        transaction.budget.record(len(piece), self.loop.time() - began)
+        return piece
 
-    def _make_room(self, transaction: Transaction, octets: int) -> Refusal | None:
-        if refusal := admit_size(octets, self._settings):
+    def _reserve(self, transaction: Transaction, size: int) -> Refusal | None:
+        if refusal := admit_size(size, self._settings):
             return refusal
-        return None if transaction.seat.hold(octets) else replies.TOO_MUCH_IN_FLIGHT
+        return None if transaction.reservation.extend(size) else replies.INSUFFICIENT_RESOURCES
 
     async def _accept(self, transaction: Transaction, take: Callable[[], bytes]) -> Reply:
-        """Return the reply once the message is durable or refused. No timer interrupts a write.
+        """Return the reply once the message is durable or refused. No timer interrupts the write.
 
-        take: hands over the content, which nobody keeps here: one copy is enough while Redis writes.
+        take: returns the content and keeps no copy: one copy is enough while Redis writes.
         """
         self._stop_timer()
         self._is_writing = True

@@ -1,4 +1,4 @@
-"""Which mail system a client speaks for: by the names its certificate proves, else by its network. Pure."""
+"""Which mail system a client belongs to: by the names in its certificate, else by its network. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def client_address(text: str) -> ClientAddress:
 
 
 def is_within(address: ClientAddress, networks: Iterable[Network]) -> bool:
-    """Whether one of the networks holds the address."""
+    """Whether one of the networks contains the address."""
     return any(address in network for network in networks)
 
 
@@ -31,7 +31,7 @@ def certificate_names(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def name_matches(name: str, pattern: str) -> bool:
-    """Whether a certificate's name is the configured one. `*.example.com` stands for one label, never for more."""
+    """Whether a certificate's name matches the configured one. `*.example.com` matches exactly one label."""
     name, pattern = name.lower(), pattern.lower()
     if pattern.startswith("*."):
         label, _, domain = name.partition(".")
@@ -40,7 +40,7 @@ def name_matches(name: str, pattern: str) -> bool:
 
 
 class Sources:
-    """The systems as their clients are known by."""
+    """How the clients of each system are identified."""
 
     def __init__(self, systems: Iterable[System]) -> None:
         self._names = [(pattern, system.name) for system in systems for pattern in system.client_names]
@@ -50,7 +50,7 @@ class Sources:
     def system_of(self, address: ClientAddress, names: Sequence[str] = ()) -> tuple[str, str | None] | None:
         """Return the name of the client's system, and the certificate name that proved it, if one did; None: unknown.
 
-        names: those of a verified certificate. They go before the network: a name is proved, an address only shown.
+        names: those of a verified certificate, which take precedence over the network.
         """
         for name in names:
             for pattern, system in self._names:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.ingress import replies
 from services.ingress.commands import Mail, Rcpt
-from services.ingress.limits import Seat
-from services.ingress.pace import Pace
+from services.ingress.limits import Reservation
+from services.ingress.receive_budget import ReceiveBudget
 from services.ingress.replies import Refusal
 from shared.mail.envelope import Client, Envelope, Recipient, new_message_id
 from shared.mail.reply import Reply
@@ -14,16 +14,18 @@ from shared.mail.reply import Reply
 class Transaction:
     """One message on its way in.
 
-    source: the system the client speaks for. seat: its share of the octets in flight. pace: how slow its content may
-    come. chunks: what BDAT has brought, None before the first.
+    source: the name of the client's system. reservation: of bytes, for its content. budget: of time, to receive it.
+    chunks: what BDAT has brought, None before the first.
     """
 
-    def __init__(self, mail: Mail, source: str, client: Client, seat: Seat, pace: Pace) -> None:
+    def __init__(
+        self, mail: Mail, source: str, client: Client, reservation: Reservation, budget: ReceiveBudget
+    ) -> None:
         self.mail = mail
         self.source = source
         self.client = client
-        self.seat = seat
-        self.pace = pace
+        self.reservation = reservation
+        self.budget = budget
         self.chunks: bytearray | None = None
         self._recipients: dict[str, Recipient] = {}
 
@@ -33,7 +35,7 @@ class Transaction:
         return bool(self._recipients)
 
     def add(self, rcpt: Rcpt, max_recipients: int) -> Reply | Refusal:
-        """Add a recipient. One who is there already is kept as he was first given."""
+        """Add a recipient. A repeated one keeps the parameters of its first RCPT."""
         if rcpt.address not in self._recipients:
             if len(self._recipients) >= max_recipients:
                 return replies.TOO_MANY_RECIPIENTS
@@ -58,13 +60,13 @@ class Transaction:
         )
 
     def take_chunks(self) -> bytes:
-        """Hand over what BDAT has brought; the message stays open."""
+        """Return what BDAT has brought and keep no copy; the transaction stays open."""
         assert self.chunks is not None
         content = bytes(self.chunks)
         self.chunks.clear()
         return content
 
     def end(self) -> None:
-        """Give back what was held."""
+        """Release what was reserved."""
         self.chunks = None
-        self.seat.release()
+        self.reservation.release()

@@ -2,8 +2,8 @@
 
 import sys
 
-from services.transform.app import run
-from shared.runtime.service import main
+from services.transform.service import SERVICE
+from shared.runtime.start import main
 
 if __name__ == "__main__":
-    sys.exit(main("transform", run))
+    sys.exit(main(SERVICE))

@@ -18,7 +18,7 @@ __all__ = ["dry_run", "known_systems", "run"]
 
 def run(settings: Settings, health: Health) -> None:
     """Convert messages until SIGTERM or SIGINT. For the main thread. Raises ConfigurationError for an unusable map."""
-    router = CurrentRouter(settings.systems, settings.addresses.map)
+    router = CurrentRouter.configured(settings)
     with closing(open_spool(settings.redis)) as spool, closing(open_spool(settings.redis)) as renewal_spool:
         worker = Worker(settings, spool, renewal_spool, router, health)
 
@@ -39,5 +39,5 @@ def dry_run(settings: Settings, source: str, destination: str, content: bytes) -
 
     Raises ConfigurationError for a name that is no system and for an address map that cannot be used.
     """
-    router = CurrentRouter(settings.systems, settings.addresses.map).current()
+    router = CurrentRouter.configured(settings).current()
     return try_out(content, system_named(settings, source), system_named(settings, destination), router, settings)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from services.transform.budget import budget_for
 from services.transform.deadline import DeadlineExceeded, deadline
 from services.transform.pipeline import Context, convert
 from services.transform.steps import ORDER
@@ -64,7 +65,16 @@ def try_out(content: bytes, source: System, destination: System, router: Router,
     envelope = Envelope(new_message_id(now), None, (), source.name, Client("127.0.0.1", "localhost"), now)
     try:
         with deadline(limit_seconds):
-            context = Context(envelope, source, destination, router, settings.transform, settings.hostname, now)
+            context = Context(
+                envelope,
+                source,
+                destination,
+                router,
+                settings.transform,
+                settings.hostname,
+                now,
+                budget=budget_for(len(content), settings.transform),
+            )
             conversion = convert(content, context, ORDER)
     except MalformedMessage as error:
         return DryRun(content, content, error=f"malformed: {error}")

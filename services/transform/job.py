@@ -26,11 +26,11 @@ def convert() -> rq.Retry | None:
     leased = job.spool.run(claim_message(job.id, job.execution))
     if leased is None:
         return None
-    router = CurrentRouter(settings.systems, settings.addresses.map).current()
+    router = CurrentRouter.configured(settings).current()
     [content] = job.spool.run(contents([job.id]))
     settlement = settlement_of(
         leased, content, router, settings, now=time.time(), recall=lambda key: job.spool.run(recall(key))
     )
-    if not job.settle(settlement, settings.redis, settings.transform.max_crashes):
+    if not job.write(settlement, settings.redis, settings.transform.max_crashes):
         return None
     return rq_answer(settlement, settings.transform.max_crashes)

@@ -7,12 +7,15 @@ edits over the original. To add a step, write a file in `steps/` and put it into
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal
 
+from services.transform.step_clock import StepClock, StepTimeExceeded, step_clock
 from shared.configuration.systems import System
 from shared.configuration.transform import TransformSettings
-from shared.errors import SpoolError
+from shared.errors import BudgetExceeded, SpoolError
+from shared.mail.budget import Budget
 from shared.mail.edits import Edit, Edits, apply, compose
 from shared.mail.envelope import Envelope
 from shared.mail.mime import Entity, parse
@@ -32,6 +35,14 @@ class StepMessage:
 
 Recall = Callable[[str], Memory]
 
+_RECORD_BYTES = 3072
+_RECIPIENT_BYTES = 384
+
+
+def spooled_size(content: bytes, recipients: int) -> int:
+    """Return about how many bytes a message takes in the spool: content, record, job, history and delivery."""
+    return len(content) + _RECORD_BYTES + recipients * _RECIPIENT_BYTES
+
 
 def nothing_remembered(_key: str) -> Memory:
     """Remember nothing, as a dry run does."""
@@ -43,7 +54,8 @@ class Context:
     """What a step may know beside the text.
 
     envelope: as accepted. recall: what an earlier conversion remembered under a key (one read from the spool, so asked
-    only by a step that needs it). now: seconds since the epoch.
+    only by a step that needs it). now: seconds since the epoch. budget: what the message may still use; a step that
+    multiplies charges what it makes, and lets BudgetExceeded fail it where it has nothing smaller to make.
     """
 
     envelope: Envelope
@@ -54,11 +66,26 @@ class Context:
     hostname: str = "localhost"
     now: float = 0.0
     recall: Recall = nothing_remembered
+    budget: Budget = field(default_factory=Budget)
+
+    def extra_message(
+        self, content: bytes, recipients: tuple[str, ...] | None = None, *, is_notice: bool = False
+    ) -> Further:
+        """Return a message to be sent beside, charged to the budget, as `Further`. Raises BudgetExceeded."""
+        addressed = len(self.envelope.recipients) if recipients is None else len(recipients)
+        self.budget.spend("extra_messages")
+        self.budget.spend("extra_bytes", spooled_size(content, addressed))
+        return Further(content, recipients, is_notice)
+
+    def affords(self, contents: Sequence[bytes], times: int) -> bool:
+        """Whether so many messages like these, to the recipients of the converted one, could be sent beside it."""
+        size = max(spooled_size(content, len(self.envelope.recipients)) for content in contents)
+        return self.budget.affords("extra_messages", times) and self.budget.affords("extra_bytes", times * size)
 
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """A message that a step sends beside the one it converts.
+    """A message that a step sends beside the one it converts; made by `Context.extra_message`, which charges it.
 
     recipients: None for those of the converted message at this destination; else addresses, as in RCPT TO. is_notice:
     from the gateway itself, with the null sender; otherwise from the sender of the converted message.
@@ -71,11 +98,15 @@ class Further:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a step makes of a message: edits over its text, further messages, and what is to be remembered."""
+    """What a step makes of a message: edits over its text, further messages, and what is to be remembered.
+
+    failure: why a part of the message could not be converted, where the step went on without it.
+    """
 
     edits: Edits = ()
     further: tuple[Further, ...] = ()
     memories: tuple[Remember, ...] = ()
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +129,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What one step did: how many edits it made, or the exception it raised."""
+    """What one step did: how many edits it made, and the exception that it raised or met."""
 
     step: Step
     edits: int
@@ -116,7 +147,8 @@ class StepReport:
 class Conversion:
     """A message converted for one destination: edits over the original, and a report from each step that applied.
 
-    `stopped` is the report of the step that failed and must not be passed over; the edits are then of no use.
+    `stopped` is the report of the step that failed and must not be passed over; the edits are then of no use. root: the
+    tree of the text that the last step saw.
     """
 
     edits: tuple[Edit, ...]
@@ -124,6 +156,7 @@ class Conversion:
     stopped: StepReport | None = None
     further: tuple[Further, ...] = ()
     memories: tuple[Remember, ...] = ()
+    root: Entity | None = None
 
 
 def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversion:
@@ -133,6 +166,11 @@ def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversi
     step cannot recall; nothing else for any text. The text is parsed once, and again only when a step follows one that
     changed it; a step that leaves no such message has failed.
     """
+    with nullcontext(StepClock()) if context.budget.step_seconds is None else step_clock() as clock:
+        return _convert(content, context, steps, clock)
+
+
+def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: StepClock) -> Conversion:
     message = StepMessage(content, parse(content)) if steps else None
     edits: tuple[Edit, ...] = ()
     further: list[Further] = []
@@ -140,26 +178,45 @@ def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversi
     reports: list[StepReport] = []
     for step in steps:
         assert message
+        seconds = context.budget.step_seconds if step.on_failure == "pass" else None
+        failure: Exception | None = None
         try:
+            if seconds is not None:
+                clock.start(seconds)
             if not step.applies(message, context):
                 continue
             change = step.change(message, context)
             made = tuple(change.edits if isinstance(change, Change) else change)
+            after, composed = message, edits
             if made:
+                _charge(made, context.budget)
                 text = apply(message.content, made)
                 if step is not steps[-1]:  # nobody reads what the last one leaves
-                    message = StepMessage(text, parse(text))
-                edits = tuple(compose(edits, made))
-            if isinstance(change, Change):
-                further += change.further
-                memories += change.memories
+                    after = StepMessage(text, parse(text))
+                composed = tuple(compose(edits, made))
         except SpoolError:
             raise
-        except Exception as failure:  # noqa: BLE001 a step is a plug-in: whatever it raises is its own failure
-            report = StepReport(step, 0, failure)
-            reports.append(report)
+        except StepTimeExceeded:
+            failure = BudgetExceeded(f"the step takes more than {seconds:.2g} s of processor time")
+        except Exception as error:  # noqa: BLE001 a step is a plug-in: whatever it raises is its own failure
+            failure = error
+        finally:
+            if seconds is not None:
+                context.budget.spend_seconds(clock.stop())
+        if failure:
+            reports.append(StepReport(step, 0, failure))
             if step.on_failure != "pass":
-                return Conversion(edits, tuple(reports), stopped=report)
-        else:
-            reports.append(StepReport(step, len(made)))
-    return Conversion(edits, tuple(reports), further=tuple(further), memories=tuple(memories))
+                return Conversion(edits, tuple(reports), stopped=reports[-1])
+            continue
+        message, edits = after, composed
+        if isinstance(change, Change):
+            further += change.further
+            memories += change.memories
+        reports.append(StepReport(step, len(made), change.failure if isinstance(change, Change) else None))
+    root = message.root if message else None
+    return Conversion(edits, tuple(reports), further=tuple(further), memories=tuple(memories), root=root)
+
+
+def _charge(made: Sequence[Edit], budget: Budget) -> None:
+    budget.spend("edits", len(made))
+    budget.spend("text_bytes", sum(len(edit.replacement) for edit in made))

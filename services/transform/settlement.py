@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from traceback import format_exception
 
+from services.transform.budget import budget_for
 from services.transform.deadline import DeadlineExceeded, deadline
 from services.transform.further import further_message
 from services.transform.pipeline import Context, Conversion, Recall, Step, StepReport, convert, nothing_remembered
-from services.transform.plan import plan
+from services.transform.split import split_by_system
 from services.transform.steps import ORDER
 from services.transform.steps.addresses import leaks_after
 from shared.configuration.settings import Settings
 from shared.errors import MalformedMessage, SpoolError
+from shared.history.conversion import AddressLeaked, StepFailed
+from shared.mail.budget import Budget
 from shared.mail.delivery import Delivery
 from shared.mail.edits import apply
 from shared.mail.envelope import Message, new_message_id
@@ -22,8 +24,8 @@ from shared.mail.report import build_report
 from shared.operations import metrics
 from shared.operations.events import emit
 from shared.routing.router import Router
-from shared.spool.lease import Lease, LeasedMessage
-from shared.spool.settle import Crashed, Dead, NewDelivery, Settlement, Transformed
+from shared.spool.lease import LeasedMessage
+from shared.spool.settlement import Crashed, NewDelivery, Parked, Settlement, Transformed
 
 
 def settlement_of(
@@ -40,33 +42,30 @@ def settlement_of(
 
     recall: reads what earlier conversions remembered; a SpoolError of it is raised, nothing else.
 
-    A dead letter's reason is one of: `malformed` (beyond the limits of the MIME reader), `no_route` (an address leads
-    nowhere and nobody can be told), `conversion` (a step failed), `no_system`, `no_content`.
+    Reasons of a dead letter: `malformed`, `no_route`, `conversion`, `no_system`, `missing_content`
+    (shared.history.reasons).
     """
     lease, limit = leased.lease, settings.transform.message_timeout.total_seconds()
     if content is None:
-        return _dead(lease, "no_content", "its content is no longer in the spool")
+        return Parked(lease, "missing_content", "the original is no longer in the spool")
     if leased.envelope.source not in router.topology.systems:
-        return _dead(
-            lease, "no_system", f"it came from {leased.envelope.source}, which is none of the `systems` any more"
-        )
+        return Parked(lease, "no_system", f"it came from {leased.envelope.source}, which is not in `systems` any more")
     try:
         with deadline(limit), metrics.stage_seconds.labels("transform").time():
-            return _Conversions(leased, content, router, settings, now, steps, recall).settlement()
+            budget = budget_for(len(content), settings.transform)
+            return _Conversions(leased, content, router, settings, now, steps, recall, budget).settlement()
     except DeadlineExceeded:
-        emit("message.timed_out", lease.id, level=logging.ERROR, limit_seconds=limit, crashes=lease.crashes + 1)
         return Crashed(lease, f"timeout: not converted within {limit:g} s")
     except MalformedMessage as error:
-        return _dead(lease, "malformed", str(error))
+        return Parked(lease, "malformed", str(error))
     except _StoppedError as stopped:
         if stopped.report.step.on_failure == "defer" and lease.crashes + 1 < settings.transform.max_crashes:
             return Crashed(lease, str(stopped))
-        return _dead(lease, "conversion", str(stopped))
+        return Parked(lease, "conversion", str(stopped))
     except SpoolError:
         raise
     except Exception as error:  # noqa: BLE001 a bug of ours: the spool bounds how often it is met
-        emit("message.crashed", lease.id, level=logging.ERROR, bug=True, crashes=lease.crashes + 1)
-        return Crashed(lease, _line(error))
+        return Crashed(lease, _line(error), error)
 
 
 class _StoppedError(Exception):
@@ -88,13 +87,14 @@ class _Conversions:
     now: float
     steps: Sequence[Step]
     recall: Recall
+    budget: Budget
 
     def settlement(self) -> Settlement:
         envelope, lease = self.leased.envelope, self.leased.lease
-        planned = plan(envelope, len(self.content), self.router, self.now)
-        if planned.unrouted and envelope.sender is None:
-            return _dead(lease, "no_route", "; ".join(one.public for one in planned.unrouted.recipients))
-        converted = [(delivery, self._conversion(delivery.system)) for delivery in planned.deliveries]
+        split = split_by_system(envelope, len(self.content), self.router, self.now)
+        if split.unrouted and envelope.sender is None:
+            return Parked(lease, "no_route", "; ".join(one.public for one in split.unrouted.recipients))
+        converted = [(delivery, self._conversion(delivery.system)) for delivery in split.deliveries]
         further = [
             further_message(one, envelope, delivery, self.now)
             for delivery, conversion in converted
@@ -103,8 +103,9 @@ class _Conversions:
         return Transformed(
             lease,
             tuple(NewDelivery(delivery, conversion.edits) for delivery, conversion in converted),
-            (*self._failure_reports(planned.unrouted), *further),
+            (*self._failure_reports(split.unrouted), *further),
             tuple(memory for _, conversion in converted for memory in conversion.memories),
+            tuple(recipient.public for recipient in split.unrouted.recipients) if split.unrouted else (),
         )
 
     def _failure_reports(self, unrouted: Delivery | None) -> Iterator[Message]:
@@ -126,43 +127,25 @@ class _Conversions:
             self.settings.hostname,
             self.now,
             self.recall,
+            self.budget,
         )
         conversion = convert(self.content, context, self.steps)
         for report in conversion.reports:
-            _tell(envelope.id, system, report)
+            _log_step(envelope.id, system, report)
         if conversion.stopped:
             raise _StoppedError(conversion.stopped, system)
-        if leaks := leaks_after(self.content, conversion.edits, self.router):
+        if leaks := leaks_after(self.content, conversion, self.router):
             metrics.internal_address_leaks.inc(leaks)
-            emit("address.leaked", envelope.id, level=logging.WARNING, system=system, addresses=leaks)
+            emit(AddressLeaked(envelope.id, system, leaks))
         return conversion
 
 
-def tell(settlement: Settlement) -> None:
-    """Write the event of a settlement that was carried out; failures were told where they happened."""
-    if isinstance(settlement, Transformed):
-        deliveries = {new.delivery.id: len(new.edits) for new in settlement.deliveries}
-        further = [report.envelope.id for report in settlement.reports]
-        emit("message.converted", settlement.lease.id, edits=deliveries, further=further)
-
-
-def _tell(id: str, system: str, report: StepReport) -> None:
+def _log_step(id: str, system: str, report: StepReport) -> None:
+    """Count what a step did, and write the event of its failure."""
     metrics.conversions.labels(report.step.name, report.outcome).inc()
     if report.failure:
-        emit(
-            "step.failed",
-            id,
-            level=logging.ERROR,
-            step=report.step.name,
-            system=system,
-            on_failure=report.step.on_failure,
-            traceback="".join(format_exception(report.failure)),
-        )
-
-
-def _dead(lease: Lease, reason: str, detail: str) -> Dead:
-    emit("message.parked", lease.id, level=logging.ERROR, reason=reason, detail=detail)
-    return Dead(lease, reason, detail)
+        traceback = "".join(format_exception(report.failure))
+        emit(StepFailed(id, report.step.name, system, report.step.on_failure, traceback))
 
 
 def _line(error: BaseException | None) -> str:

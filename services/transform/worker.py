@@ -7,16 +7,16 @@ loses nothing: its leases run out and another worker takes over.
 
 from __future__ import annotations
 
-import logging
-import secrets
-import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from services.transform.renewal import Renewal
-from services.transform.settlement import settlement_of, tell
+from services.transform.settlement import settlement_of
 from shared.configuration.settings import Settings
 from shared.errors import SpoolError
+from shared.history.spool import SpoolFailed, SpoolRecovered
+from shared.history.worker import WorkerStarted, WorkerStopped
 from shared.operations.events import emit
 from shared.routing.router import CurrentRouter
 from shared.runtime.health import Health
@@ -24,35 +24,32 @@ from shared.spool import keys
 from shared.spool.lease import LeasedMessage, contents, lease_messages, release, wait_for_work
 from shared.spool.memory import recall
 from shared.spool.operation import Operation, Spool
-from shared.spool.presence import announce, retire
-from shared.spool.settle import Settlement, settle
-from shared.spool.upkeep import promote, reclaim, reconcile
+from shared.spool.presence import retire, worker_name
+from shared.spool.schedule import UpkeepSchedule, waits_while_unavailable
+from shared.spool.settlement import Settlement, spooled_bytes
+from shared.spool.write_settlements import log_settlement, write_settlements
 
 QUEUES = (keys.TRANSFORM,)
 
 IDLE_SECONDS = 1.0
-UPKEEP_SECONDS = 1.0
-ANNOUNCE_SECONDS = 20.0
-RECONCILE_SECONDS = 60.0
+"""How long one request for work may wait in Redis."""
 
-FIRST_WAIT_SECONDS = 0.05
-LONGEST_WAIT_SECONDS = 1.0
-"""Between two tries while Redis is away; short, since a stop is noticed only after it."""
+SETTLE_SECONDS = 0.5
+SETTLE_BYTES = 16 * 1024 * 1024
+"""What of a batch is settled before the rest is converted: neighbours of a slow message wait no longer for it, and one
+script has bounded arguments."""
 
 
-class Every:
-    """Whether something that is done every so many seconds is due; asking says that it is done now."""
+@dataclass(slots=True)
+class Converted:
+    """What of a batch is converted and not settled yet. since: monotonic seconds of its start."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._last = float("-inf")
+    since: float
+    settlements: list[Settlement] = field(default_factory=list)
 
-    def due(self, now: float) -> bool:
-        """Return whether it is due at `now`, monotonic seconds."""
-        if now - self._last < self._seconds:
-            return False
-        self._last = now
-        return True
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be settled before the batch is done: it is large, or a slow message made the rest wait."""
+        return now - self.since > SETTLE_SECONDS or sum(map(spooled_bytes, self.settlements)) > SETTLE_BYTES
 
 
 class Worker:
@@ -61,7 +58,7 @@ class Worker:
     def __init__(
         self, settings: Settings, spool: Spool, renewal_spool: Spool, router: CurrentRouter, health: Health
     ) -> None:
-        self.name = f"transform-{socket.gethostname()}-{secrets.token_hex(4)}"
+        self.name = worker_name("transform")
         self.stopping = False
         self._settings = settings
         self._spool = spool
@@ -69,9 +66,12 @@ class Worker:
         self._router = router
         self._health = health
         self._is_busy = False
-        self._upkeep = Every(UPKEEP_SECONDS)
-        self._announcement = Every(ANNOUNCE_SECONDS)
-        self._reconciliation = Every(RECONCILE_SECONDS)
+        self._upkeep = UpkeepSchedule(
+            self.name,
+            QUEUES,
+            max_crashes=settings.transform.max_crashes,
+            lease_seconds=self._lease_seconds,
+        )
 
     def stop(self) -> None:
         """Finish the message at hand, settle what is done, give back the rest. May be called from a signal handler."""
@@ -79,15 +79,15 @@ class Worker:
 
     def run(self) -> None:
         """Work until stopped."""
-        emit("worker.started", worker=self.name)
+        emit(WorkerStarted(self.name))
         while not self.stopping:
             self._health.beat()
             self._outlast(self._turn)
-        self._last_word(retire(self.name, QUEUES))
-        emit("worker.stopped", worker=self.name)
+        self._try_once(retire(self.name, QUEUES))
+        emit(WorkerStopped(self.name))
 
     def _turn(self) -> None:
-        self._look_after(time.monotonic())
+        self._do_upkeep()
         batch = self._spool.run(
             lease_messages(
                 self.name,
@@ -108,18 +108,26 @@ class Worker:
         leases = [leased.lease for leased in batch]
         with Renewal(self._renewal_spool, leases, self._lease_seconds, self._health.live) as renewal:
             originals: list[bytes | None] = []
-            self._outlast(lambda: originals.extend(self._spool.run(contents([one.lease.id for one in batch]))))
-            settlements: list[Settlement] = []
+            self._outlast(lambda: originals.extend(self._spool.run(contents([leased.lease.id for leased in batch]))))
             undone = [leased.lease for leased in batch[len(originals) :]]
+            converted = Converted(time.monotonic())
             for leased, content in zip(batch, originals, strict=False):
                 if leased.lease.id not in renewal.lost:
                     made = [] if self.stopping else self._settlement_of(leased, content)
-                    settlements += made
+                    converted.settlements += made
                     undone += [] if made else [leased.lease]
                 self._health.beat()
-            kept = [settlement for settlement in settlements if settlement.lease.id not in renewal.lost]
-            self._outlast(lambda: self._settle(kept))
-        self._last_word(release(undone))
+                if converted.is_due(time.monotonic()):
+                    self._settle_kept(converted.settlements, renewal)
+                    converted = Converted(time.monotonic())
+            self._settle_kept(converted.settlements, renewal)
+        self._try_once(release(undone))
+
+    def _settle_kept(self, settlements: Sequence[Settlement], renewal: Renewal) -> None:
+        """Settle what is still leased to this worker."""
+        kept = [settlement for settlement in settlements if settlement.lease.id not in renewal.lost]
+        renewal.settling([settlement.lease for settlement in kept])
+        self._outlast(lambda: self._settle(kept))
 
     def _settlement_of(self, leased: LeasedMessage, content: bytes | None) -> list[Settlement]:
         """Return the settlement, or nothing where a stop came while Redis, asked for a memory, was away."""
@@ -142,59 +150,45 @@ class Worker:
         return made
 
     def _settle(self, settlements: Sequence[Settlement]) -> None:
-        stale = self._spool.run(
-            settle(
+        written = self._spool.run(
+            write_settlements(
                 settlements,
                 max_crashes=self._settings.transform.max_crashes,
                 history_seconds=self._settings.redis.history.total_seconds(),
             )
         )
         for settlement in settlements:
-            if settlement.lease.id in stale:
-                emit("message.stale", settlement.lease.id, level=logging.WARNING)
-            else:
-                tell(settlement)
+            log_settlement(settlement, written.get(settlement.lease.id))
 
-    def _look_after(self, now: float) -> None:
-        """Do what any worker does for all of them: due retries, expired leases, messages without a job."""
-        transform = self._settings.transform
-        if self._announcement.due(now):
-            self._spool.run(announce(self.name, QUEUES, "busy" if self._is_busy else "idle"))
-        if self._upkeep.due(now):
-            self._spool.run(promote(keys.TRANSFORM))
-            for id in self._spool.run(
-                reclaim(keys.TRANSFORM, max_crashes=transform.max_crashes, lease_seconds=self._lease_seconds)
-            ):
-                emit("message.interrupted", id, level=logging.WARNING)
-        if self._reconciliation.due(now) and (adopted := self._spool.run(reconcile(keys.TRANSFORM))):
-            emit("queue.reconciled", level=logging.WARNING, queue=keys.TRANSFORM, messages=adopted)
+    def _do_upkeep(self) -> None:
+        for operation in self._upkeep.due(time.monotonic(), is_busy=self._is_busy):
+            self._spool.run(operation)
 
     def _outlast(self, action: Callable[[], None]) -> None:
         """Try until Redis takes it, or a stop comes. To try twice is safe: the record decides."""
-        wait, failures = FIRST_WAIT_SECONDS, 0
-        while True:
+        failures = 0
+        for seconds in waits_while_unavailable():
             try:
                 action()
             except SpoolError as error:
                 failures += 1
                 if failures == 1:
-                    emit("spool.failed", level=logging.ERROR, cause=str(error))
+                    emit(SpoolFailed(str(error)))
                 if self.stopping:
                     return
                 self._health.beat()
-                time.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                time.sleep(seconds)
             else:
                 if failures:
-                    emit("spool.recovered", failures=failures)
+                    emit(SpoolRecovered(failures))
                 return
 
-    def _last_word(self, operation: Operation[None]) -> None:
-        """Tell Redis what only spares others a wait; without it leases and registrations run out by themselves."""
+    def _try_once(self, operation: Operation[None]) -> None:
+        """Run what only saves other workers a wait; without it leases and registrations run out by themselves."""
         try:
             self._spool.run(operation)
         except SpoolError as error:
-            emit("spool.failed", level=logging.WARNING, cause=str(error))
+            emit(SpoolFailed(str(error)))
 
     @property
     def _lease_seconds(self) -> float:

@@ -1,1 +1,1 @@
-"""What the command line and the web console both do with a gateway, in values."""
+"""What the command line and the web console both do with a gateway, in values and functions."""

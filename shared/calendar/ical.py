@@ -81,15 +81,13 @@ def decode_calendar(octets: bytes, charset: str | None) -> str:
     believed. A fold may stand inside a character (RFC 5545 section 3.1): what cannot be decoded is tried unfolded.
     """
     written = _LOTUS_CHARSET.search(octets, 0, 4096)
-    names = (charset, written[1].decode("ascii") if written else None, "utf-8")
-    codecs = [codec for name in names if name and (codec := charsets.codec(name)) and codec != "ascii"]
     unfolded = _BYTE_FOLD.sub(b"", octets)
-    for codec in dict.fromkeys(codecs):
-        for text in (octets, unfolded):
-            try:
-                return text.decode(codec).removeprefix("\ufeff")
-            except UnicodeDecodeError:
-                continue
+    for name in dict.fromkeys((charset, written[1].decode("ascii") if written else None, "utf-8")):
+        if name and not charsets.is_ascii(name):
+            for form in (octets, unfolded):
+                text = charsets.decode(form, name)
+                if text is not None:
+                    return text.removeprefix("\ufeff")
     return charsets.guess(octets).removeprefix("\ufeff")
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from shared.configuration.section import Section
 from shared.configuration.values import File
 
 
 class AddressSettings(Section):
-    """map: a CSV file with the columns public, internal, notes_name; read again when it changes."""
+    """map: a CSV file with the columns public, internal, notes_name, aliases; read again when it changes.
+
+    max_shrink: the share of its pairs (0 to 1) that a new version of the map may lack; one that lacks more is not taken
+    until the service is reloaded or restarted. 1 takes every version.
+    """
 
     map: File | None = None
+    max_shrink: Annotated[float, Field(ge=0, le=1)] = 0.1

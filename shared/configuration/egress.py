@@ -24,11 +24,11 @@ class RetrySettings(Section):
     @model_validator(mode="after")
     def _grows(self) -> RetrySettings:
         if self.first <= timedelta(0):
-            raise ValueError("`first` is no wait at all: write for example 5m")
+            raise ValueError("`first` must be greater than zero: write for example 5m")
         if self.first > self.longest:
-            raise ValueError("`first` is longer than `longest`: shorten it, or raise `longest`")
+            raise ValueError("`first` is longer than `longest`: lower it, or raise `longest`")
         if self.give_up <= timedelta(0):
-            raise ValueError("`give_up` leaves no time to deliver: write for example 5d")
+            raise ValueError("`give_up` must be greater than zero: write for example 5d")
         return self
 
 

@@ -7,22 +7,23 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
 
+MAX_PORT = 65535
 ALL_ADDRESSES = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 (compared with, not bound to)
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A host, "" for every address of the machine, and a port from 0 (any free one) to 65535."""
+    """A host, "" for every address of the machine, and a port from 0 (any free port) to MAX_PORT."""
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Read "host:port" or "[v6]:port". Raises ValueError that names the form."""
+        """Read "host:port" or "[v6]:port". Raises ValueError, which says how to write one."""
         host, colon, port = text.rpartition(":")
-        if not colon or not port.isdecimal() or int(port) > 65535:
+        if not colon or not port.isdecimal() or int(port) > MAX_PORT:
             raise ValueError(f'not a valid endpoint: "{text}": write host:port, for example 0.0.0.0:2525')
         return cls(host.strip("[]"), int(port))
 
@@ -32,20 +33,20 @@ class Endpoint:
 
     @property
     def is_every_address(self) -> bool:
-        """Whether it stands for every address of this machine."""
+        """Whether it means every address of this machine."""
         return self.host in ALL_ADDRESSES
 
     @property
     def local(self) -> Endpoint:
-        """Where this machine itself reaches what listens here."""
+        """The endpoint at which this machine reaches what listens here."""
         return replace(self, host=_LOOPBACK.get(self.host, self.host))
 
     def next(self, offset: int) -> Endpoint:
-        """Return the endpoint `offset` ports higher; any free port stays any free port."""
+        """Return the endpoint `offset` ports higher; 0, any free port, stays 0."""
         return replace(self, port=self.port and self.port + offset)
 
     def clashes_with(self, other: Endpoint) -> bool:
-        """Return whether two listeners cannot both have their address."""
+        """Whether two listeners cannot both bind their address."""
         same_host = self.host == other.host or self.is_every_address or other.is_every_address
         return same_host and self.port == other.port != 0
 

@@ -1,4 +1,4 @@
-"""Reads `causeway.yaml` and the environment into `Settings`, or says in one line a fault what is wrong and what to do.
+"""Reads `causeway.yaml` and the environment into `Settings`, or reports faults: one line each, with the remedy.
 
 The file is the argument, else $CAUSEWAY_CONFIG, else ./causeway.yaml where there is one, else none: defaults and the
 environment alone. The environment wins over the file, key by key. Relative paths are relative to the file's folder,
@@ -28,18 +28,18 @@ DEFAULT_FILE = Path("causeway.yaml")
 _PREFIX = "CAUSEWAY_"
 _SECRET_KEYS = frozenset({"url"})
 _REMEDIES = {
-    "model_type": "should be a section: write its keys, indented, below it",
-    "list_type": "should be a list: write [a, b], or one `- a` a line",
-    "string_type": "should be text: put it in quotes",
-    "path_type": "should be the path of a file",
-    "bool_parsing": "should be true or false",
-    "int_parsing": "should be a whole number",
-    "float_parsing": "should be a number",
+    "model_type": "must be a section: write its keys, indented, below it",
+    "list_type": "must be a list: write [a, b], or one `- a` a line",
+    "string_type": "must be text: put it in quotes",
+    "path_type": "must be the path of a file",
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
 }
 
 
 def find(path: Path | None = None) -> Path | None:
-    """Return the configuration file to read, or None where neither argument, environment nor folder names one."""
+    """Return the configuration file to read, or None where argument, environment and folder have none."""
     if path is not None:
         return path
     if named := os.environ.get(VARIABLE):
@@ -59,8 +59,7 @@ def load(path: Path | None = None) -> Settings:
         raise ConfigurationError(*dict.fromkeys(_fault(detail, file) for detail in error.errors())) from None
     except SettingsError as error:
         raise ConfigurationError(
-            f"environment: {_whose_value_is_no_json(error)}: lists and sections that come from the environment are "
-            "written as JSON"
+            f"environment: {_variable_without_json(error)}: write lists and sections in the environment as JSON"
         ) from None
 
 
@@ -79,12 +78,12 @@ def read(file: Path) -> dict[str, Any]:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ConfigurationError(f"{file}: {where}{error.problem or error.context}: correct the YAML there") from None
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{file}: is no YAML: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(f"{file}: is not valid YAML: {' '.join(str(error).split())}") from None
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise ConfigurationError(
-            f"{file}: is no mapping of keys to values: begin with for example `hostname: mx.example.com`"
+            f"{file}: must be a mapping of keys to values: begin for example with `hostname: mx.example.com`"
         )
     return data
 
@@ -98,7 +97,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in seen:
-                fault = f'the key "{key.value}" is given twice'
+                fault = f'duplicate key "{key.value}"'
                 raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -130,7 +129,7 @@ def _unknown_variables() -> Iterator[str]:
             yield f"environment: {name}: unknown section: {_suggestion(section, Settings.model_fields)}"
 
 
-def _whose_value_is_no_json(error: SettingsError) -> str:
+def _variable_without_json(error: SettingsError) -> str:
     """Return the variable that could not be read, found by its text: the error itself names only the section."""
     if isinstance(error.__cause__, json.JSONDecodeError):
         text = error.__cause__.doc
@@ -168,7 +167,7 @@ def _what(detail: ErrorDetails, location: tuple[int | str, ...]) -> str:
         case "extra_forbidden":
             return f"unknown key: {_suggestion(str(location[-1]), _known_keys(location[:-1]))}"
         case "missing":
-            return "is missing: add it"
+            return "is required: add it"
         case "literal_error" if isinstance(value, bool):
             words = ", ".join(_allowed(detail))
             return f"is {str(value).lower()} to YAML, as on, off, yes and no are unless quoted: write one of {words}"

@@ -7,6 +7,9 @@ from shared.configuration.section import Section
 
 
 class HttpSettings(Section):
-    """/livez, /readyz and /metrics of a service; null for none."""
+    """listen: where a service answers /livez, /readyz and /metrics; null for nowhere.
+
+    `causeway up` gives each further service the next port.
+    """
 
     listen: Listen | None = Endpoint("0.0.0.0", 9100)  # noqa: S104 (behind a firewall, as metrics are)

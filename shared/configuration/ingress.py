@@ -13,7 +13,7 @@ from shared.configuration.values import Cidr, Duration, File, Hostname, Positive
 
 
 class IngressTls(Section):
-    """TLS as a server. client_ca: accept client certificates signed by it (asked for, never demanded by TLS itself)."""
+    """TLS as a server. client_ca: accept client certificates signed by it (requested, not required by TLS itself)."""
 
     mode: Literal["none", "opportunistic", "required"] = "opportunistic"
     certificate: File | None = None

@@ -15,17 +15,18 @@ from shared.configuration.ingress import IngressSettings
 from shared.configuration.redis import RedisSettings
 from shared.configuration.systems import System
 from shared.configuration.transform import TransformSettings
-from shared.configuration.values import Hostname
+from shared.configuration.values import Hostname, MailAddress
 
 
 class Settings(BaseSettings):
-    """The whole of `causeway.yaml`."""
+    """The whole of `causeway.yaml`. postmaster: who gets mail for the gateway itself; see `shared.routing.route`."""
 
     model_config = SettingsConfigDict(
         env_prefix="CAUSEWAY_", env_nested_delimiter="__", env_parse_none_str="null", extra="forbid", frozen=True
     )
 
     hostname: Hostname = "localhost"
+    postmaster: MailAddress | None = None
     redis: RedisSettings = RedisSettings()
     ingress: IngressSettings = IngressSettings()
     systems: list[System] = []

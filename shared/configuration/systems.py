@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.configuration.section import Section
-from shared.configuration.values import Cidr, Domain, File, Name
+from shared.configuration.values import Charset, Cidr, Domain, File, MailDomain, Name
 
 TlsLevel = Literal["none", "opportunistic", "required", "verify"]
+"""In the clear; encrypted if offered; encrypted, any certificate; encrypted, CA and name verified."""
 
 
 class SmartHost(Section):
@@ -17,9 +18,9 @@ class SmartHost(Section):
 
     preference: lower is tried first (RFC 5321 section 5.1). weight: share within a preference (RFC 2782). tls: see
     `TlsLevel`; under `required` and `verify` nothing of a message is sent in the clear. implicit: TLS from the first
-    byte (465). ca: trust anchors for `verify`, the system's where not given. name: the name the certificate must bear,
-    the host's where not given. certificate and key: shown to the smart host. max_connections, messages_per_minute: what
-    all replicas of egress together may do with the host, or with each host of the MX name.
+    byte (465). ca: trust anchors for `verify`, by default the machine's. name: the name that the certificate must
+    have, by default the host's. certificate and key: our client certificate. max_connections, messages_per_minute:
+    limits of all replicas of egress together, for the host, or for each host of the MX name.
     """
 
     host: str | None = None
@@ -38,7 +39,7 @@ class SmartHost(Section):
 
     @property
     def is_limited(self) -> bool:
-        """Whether the replicas have to agree about what they do with it."""
+        """Whether it has limits that the replicas share."""
         return self.max_connections is not None or self.messages_per_minute is not None
 
     @model_validator(mode="after")
@@ -48,23 +49,36 @@ class SmartHost(Section):
         if not self.host and not self.mx:
             raise ValueError("a smart host has neither `host` nor `mx`: add one of them")
         if self.implicit and self.tls in ("none", "opportunistic"):
-            raise ValueError("`implicit: true` goes with tls `required` or `verify`: set one of them")
+            raise ValueError("`implicit: true` needs tls `required` or `verify`: set one of them")
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("`certificate` and `key` go together: name both")
+            raise ValueError("`certificate` and `key` go together: set both")
         return self
 
 
 class System(Section):
-    """A mail system on one side of the gateway. See ARCHITECTURE.md for each key."""
+    """A mail system on one side of the gateway. `causeway.example.yaml` shows every key at work.
+
+    kind: chooses the conversions. networks: addresses of the clients that belong to the system. client_names: DNS names
+    in client certificates that identify it too, `*.` for one label; needs ingress.tls.client_ca. domains: internal
+    domains whose mailboxes are here; `*.notes.example.com` for every host below a domain (not the domain itself), and
+    an address literal such as `[10.1.2.3]` for itself. notes_domains: Notes domains, as in John Doe/Sales/Acme@ACME.
+    public_domain: the domain that everyone else sees instead of the internal ones. envelope_domain: replaces the domain
+    of recipients in RCPT TO, null to keep it. default_route: the system that gets its mail for all other domains, null
+    to refuse it. encapsulation: whether Notes rich text is kept in mail delivered to the system. recipients: `mapped`
+    refuses recipients in our domains that the address map does not know. default_charset: of its mail that declares
+    none and whose bytes do not show it, null to leave such text as it is. smart_hosts: the next hops.
+    """
 
     name: Name
     kind: Literal["domino", "exchange", "internet"]
     networks: list[Cidr] = []
     client_names: list[str] = []
-    domains: list[Domain] = []
+    domains: list[MailDomain] = []
     notes_domains: list[str] = []
     public_domain: Domain | None = None
     envelope_domain: Domain | None = None
     default_route: str | None = None
     encapsulation: Literal["keep", "strip"] = "keep"
+    recipients: Literal["any", "mapped"] = "any"
+    default_charset: Charset | None = None
     smart_hosts: list[SmartHost] = []

@@ -12,9 +12,9 @@ from shared.configuration.values import PositiveDuration, at_most_ten_years
 
 
 class WebLinks(Section):
-    """How a browser reaches what a Domino server holds.
+    """The URLs of a Domino server's documents, views and databases.
 
-    host: of the URL, perhaps with a port; `{server}` in it is the server's name in lower case. document, view,
+    host: of the URL, with a port if needed; `{server}` in it is the server's name in lower case. document, view,
     database: the URL of a link that goes so far; {host}, {server}, {replica} (16 hex digits), {view} and {note} (32)
     are filled in.
     """
@@ -33,16 +33,18 @@ class WebLinks(Section):
                 for template in (self.document, self.view, self.database)
             ]
         except (KeyError, IndexError, ValueError, AttributeError):
-            raise ValueError("a template holds only {host}, {server}, {replica}, {view} and {note} in braces") from None
+            raise ValueError(
+                "a template may have only {host}, {server}, {replica}, {view} and {note} in braces"
+            ) from None
         if not all(url.startswith(("https://", "http://")) for url in urls):
-            raise ValueError("the URL of a web link starts with https:// or http://")
+            raise ValueError("the URL of a web link must start with https:// or http://")
         return self
 
 
 class RecurrenceNotice(Section):
-    """What the organizer of a meeting is told whose recurrence the other side cannot hold.
+    """The notice to the organizer of a meeting whose recurrence the other system cannot represent.
 
-    also: addresses that get the notice too. The meeting's name and dates follow the text.
+    also: addresses that get the notice as well. The meeting's name and dates follow the text.
     """
 
     subject: str = "Recurring meeting not carried over as a series"
@@ -56,17 +58,19 @@ class RecurrenceNotice(Section):
 class TransformSettings(Section):
     """How messages are converted. message_timeout bounds one message; max_crashes, after which it is a dead letter.
 
-    links: what a Notes document link becomes outside Notes; each chosen form that cannot be made becomes `attachment`.
-    link_server: where a link names no server. web_links: by the server's common name, in any case; "*" for all others.
+    links: the forms of a Notes document link outside Notes; a form that cannot be made becomes `attachment`.
+    link_server: for links that name no server. web_links: by the server's common name, in any case; "*" for all others.
     friendly_names: whether mail from outside shows display names in recipient fields to Notes, or bare addresses.
     max_recipient_header_bytes: a recipient field above it is shortened for Notes, visibly; the envelope never is.
-    outlook_html: what becomes of the HTML that Outlook writes, on its way to Notes.
-    unsupported_recurrence: what becomes of a Notes series that no rule of Outlook says: single meetings, a notice to
-    its organizer, or nothing; the last two leave it as it is.
-    series_memory: how long after the last date of a meeting is known what each side was told of it.
-    endless_series: how far from now a series without an end goes on in Notes, which takes none without.
-    forward_notice: what people outside Notes are told when they forward a Notes meeting to Notes, null for nothing;
-    {summary} and {organizer} are of the meeting.
+    outlook_html: whether the HTML of Outlook is reduced to what Notes renders.
+    unsupported_recurrence: for a Notes series that no rule of Outlook can express: single meetings, a notice to its
+    organizer, or nothing; the last two leave it as it is.
+    max_extra_messages: how many single meetings and notices are sent beside one message; a series that needs more is
+    left as it is, as an unsupported one.
+    series_memory: how long after the last date of a meeting is stored what each side was sent of it.
+    endless_series: how far from now a series without an end is continued in Notes, which requires an end.
+    forward_notice: the text sent to people outside Notes who forward a Notes meeting to Notes, null for none;
+    {summary} and {organizer} are those of the meeting.
     """
 
     links: list[Literal["notes_url", "web_url", "attachment"]] = ["notes_url"]
@@ -77,6 +81,7 @@ class TransformSettings(Section):
     outlook_html: Literal["reduce", "keep"] = "reduce"
     unsupported_recurrence: Literal["explode", "notice", "pass"] = "explode"
     unsupported_recurrence_notice: RecurrenceNotice = RecurrenceNotice()
+    max_extra_messages: Annotated[int, Field(ge=0)] = 500
     series_memory: PositiveDuration = timedelta(days=180)
     endless_series: Annotated[PositiveDuration, AfterValidator(at_most_ten_years)] = timedelta(days=730)
     forward_notice: str | None = (
@@ -93,5 +98,5 @@ class TransformSettings(Section):
     @model_validator(mode="after")
     def _check_links(self) -> TransformSettings:
         if "web_url" in self.links and not self.web_links:
-            raise ValueError("`links` has web_url, so `web_links` must name a host")
+            raise ValueError("`links` has web_url: add a host to `web_links`")
         return self

@@ -1,1 +1,1 @@
-"""What `causeway check` finds: faults, warnings, what is different around us. One line each."""
+"""What `causeway check` finds: faults, warnings, and what does not match in the environment. One line each."""

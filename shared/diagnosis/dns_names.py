@@ -1,4 +1,4 @@
-"""Whether the names of smart hosts stand for anything. Asks the resolver of this machine."""
+"""Whether the names of smart hosts have an address. Asks the resolver of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONA
 
 
 def unknown(settings: Settings) -> list[str]:
-    """Return a line for each smart host that has no address. Silence within two seconds is no such answer."""
+    """Return a line for each smart host that has no address. No answer within two seconds is ignored."""
     keys = {
         host.host: f"systems[{i}].smart_hosts[{j}].host"
         for i, system in enumerate(settings.systems)
@@ -21,16 +21,16 @@ def unknown(settings: Settings) -> list[str]:
         if host.host
     }
     missing: set[str] = set()
-    askers = [threading.Thread(target=_ask, args=(name, missing), daemon=True) for name in keys]
-    for asker in askers:
-        asker.start()
+    queries = [threading.Thread(target=_query, args=(name, missing), daemon=True) for name in keys]
+    for query in queries:
+        query.start()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    for asker in askers:
-        asker.join(max(0, deadline - time.monotonic()))
+    for query in queries:
+        query.join(max(0, deadline - time.monotonic()))
     return [f"{key}: {name} has no address: correct the name, or DNS" for name, key in keys.items() if name in missing]
 
 
-def _ask(name: str, missing: set[str]) -> None:
+def _query(name: str, missing: set[str]) -> None:
     try:
         socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except socket.gaierror as error:

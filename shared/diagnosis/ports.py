@@ -1,54 +1,75 @@
-"""The addresses that a gateway listens on: which they are, whether two of them clash, whether they can be had."""
+"""The addresses that a gateway listens on: which they are, whether two clash, whether they can be bound."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from shared.configuration.endpoint import Endpoint
+from shared.configuration.endpoint import MAX_PORT, Endpoint
 from shared.configuration.settings import Settings
 
-SERVICES_OF_UP = 3
+
+def http_endpoints(settings: Settings, services: Sequence[str]) -> dict[str, Endpoint]:
+    """Return where each service answers HTTP on a machine that runs all of them; {} where HTTP is switched off.
+
+    services: names. The first has `http.listen` itself, each other the port after the one before it.
+    """
+    listen = settings.http.listen
+    return {name: listen.next(offset) for offset, name in enumerate(services)} if listen else {}
 
 
-def http_listen(settings: Settings, offset: int) -> Endpoint | None:
-    """Return where one service's HTTP is on a machine that runs all: the port of the file, one more, two more."""
-    return settings.http.listen and settings.http.listen.next(offset)
-
-
-def listening(settings: Settings, services: int) -> list[tuple[str, Endpoint]]:
-    """Return the key and the address of each listener where so many services, each with its HTTP, share a machine."""
+def listening(settings: Settings, services: Sequence[str]) -> list[tuple[str, Endpoint]]:
+    """Return the key and the address of each listener on a machine that runs these services."""
     ingress = settings.ingress
-    keys = ["http.listen", *(f"http.listen+{offset}" for offset in range(1, services))]
-    http = ((key, http_listen(settings, offset)) for offset, key in enumerate(keys))
+    http = enumerate(http_endpoints(settings, services).items())
     return [
-        *(("ingress.listen", one) for one in ingress.listen),
-        *(("ingress.listen_tls", one) for one in ingress.listen_tls),
-        *((key, one) for key, one in http if one),
+        *(("ingress.listen", endpoint) for endpoint in ingress.listen),
+        *(("ingress.listen_tls", endpoint) for endpoint in ingress.listen_tls),
+        *((f"http.listen+{offset} ({name})" if offset else "http.listen", at) for offset, (name, at) in http),
     ]
 
 
-def clashes(settings: Settings, services: int) -> Iterator[str]:
+def clashes(settings: Settings, services: Sequence[str]) -> Iterator[str]:
     """Yield a fault for each two listeners that want the same port, and one where there are not enough ports."""
-    if settings.http.listen and settings.http.listen.port + services - 1 > 65535:
-        yield f"http.listen: {settings.http.listen} leaves no port for every service: choose a lower one"
+    listen = settings.http.listen
+    if listen and listen.port + len(services) - 1 > MAX_PORT:
+        yield f"http.listen: {listen} leaves no port for every service: choose a lower one"
         return
-    for (key, one), (other_key, other) in combinations(listening(settings, services), 2):
-        if one.clashes_with(other):
-            yield f"{other_key}: {other} clashes with {one} of {key}: give each a port of its own"
+    for (key, endpoint), (other_key, other) in combinations(listening(settings, services), 2):
+        if endpoint.clashes_with(other):
+            yield f"{other_key}: {other} clashes with {endpoint} of {key}: choose another port"
 
 
-def unavailable(settings: Settings, services: int) -> list[str]:
-    """Return a line for each listener whose address cannot be had now."""
-    found = ((key, one, _obstacle(one)) for key, one in listening(settings, services))
-    return [f"{key}: {one} {obstacle}" for key, one, obstacle in found if obstacle]
+def loops(settings: Settings) -> Iterator[str]:
+    """Yield a fault for each smart host that is one of our own listeners: its mail would come back for ever."""
+    own = [*settings.ingress.listen, *settings.ingress.listen_tls]
+    for i, system in enumerate(settings.systems):
+        for j, host in enumerate(system.smart_hosts):
+            if host.host is None:
+                continue
+            next_hop = Endpoint(host.host, host.port)
+            if any(_is_ours(next_hop, listen, settings) for listen in own):
+                yield f"systems[{i}].smart_hosts[{j}].host: {next_hop} is this gateway itself: name the mail server"
+
+
+def unavailable(settings: Settings, services: Sequence[str]) -> list[str]:
+    """Return a line for each listener whose address cannot be bound now."""
+    found = ((key, endpoint, _obstacle(endpoint)) for key, endpoint in listening(settings, services))
+    return [f"{key}: {endpoint} {obstacle}" for key, endpoint, obstacle in found if obstacle]
+
+
+def _is_ours(next_hop: Endpoint, listen: Endpoint, settings: Settings) -> bool:
+    """Whether a next hop is a host that we listen on, or this machine where we listen on every address."""
+    host = "127.0.0.1" if next_hop.host == "localhost" else next_hop.host
+    ours = {"127.0.0.1", "::1", settings.hostname, settings.ingress.hostname}
+    return next_hop.port == listen.port and (host == listen.host or (listen.is_every_address and host in ours))
 
 
 def _obstacle(listen: Endpoint) -> str | None:
-    """Return why nobody can listen there now, and what to do, or None.
+    """Return why it cannot be bound now, and what to do, or None.
 
     Ingress binds with SO_REUSEPORT for the sake of its processes: without this, two gateways would share a port.
     """
@@ -63,17 +84,17 @@ def _obstacle(listen: Endpoint) -> str | None:
                 probe.bind(address)
                 probe.listen(1)
     except OSError as error:
-        return _told(error)
+        return _reason(error)
     return None
 
 
-def _told(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return "is in use, by this gateway already or by another program: stop it, or choose another port"
+            return "is in use, by a running gateway or by another program: stop it, or choose another port"
         case errno.EADDRNOTAVAIL:
-            return "is no address of this machine: choose one that `ip address` shows"
+            return "is not an address of this machine: choose one that `ip address` shows"
         case errno.EACCES:
-            return "is not for this user: choose a port above 1023, or grant CAP_NET_BIND_SERVICE"
+            return "requires privileges: choose a port above 1023, or grant CAP_NET_BIND_SERVICE"
     reason = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
     return f"cannot be used ({reason}): choose another address or port"

@@ -1,7 +1,7 @@
 """An Internet mail address as a value: a mailbox of RFC 5321 section 4.1.2, with the characters of RFC 6531.
 
 Stricter than what people type in one point: no control character passes, so an address can never end an SMTP command or
-a header line. Laxer in two, for what is in daily use: dots may stand anywhere in a local part, and the 64 octets of
+a header line. Laxer in two, for what is in daily use: dots may stand anywhere in a local part, and the 64 bytes of
 RFC 5321 section 4.5.3.1.1 are not enforced (Exchange's IMCEAEX addresses are longer).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 
 from shared.errors import MalformedAddress
 
@@ -31,14 +32,26 @@ def unquote(local: str) -> str:
 
 
 def domain_key(domain: str) -> str:
-    """Return the form of a domain to compare by: lower case, A-labels (RFC 5890), no final dot."""
+    """Return the form of a domain to compare by: lower case, A-labels (RFC 5890), no final dot.
+
+    Of an IPv6 literal, the canonical form of its address (RFC 5952).
+    """
     domain = domain.strip().lower().removesuffix(".")
+    if domain.startswith("[ipv6:"):
+        return _literal_key(domain)
     if domain.isascii() or len(domain) > MAX_DOMAIN_OCTETS:
         return domain
     try:
         return domain.encode("idna").decode("ascii")
     except UnicodeError:
         return domain
+
+
+def _literal_key(literal: str) -> str:
+    try:
+        return f"[ipv6:{IPv6Address(literal[6:].removesuffix(']'))}]"
+    except ValueError:
+        return literal
 
 
 def address_key(text: str) -> str:
@@ -60,15 +73,15 @@ class Address:
         if _UNSAFE.search(text):
             raise MalformedAddress(f"{text[:80]!a} holds a control character")
         if len(text.encode()) > MAX_OCTETS:
-            raise MalformedAddress(f"{text[:40]}… is longer than {MAX_OCTETS} octets")
+            raise MalformedAddress(f"{text[:40]}… is longer than {MAX_OCTETS} bytes")
         written, at, domain = text.rpartition("@")
         if not at:
             raise MalformedAddress(f'"{text}" has no @')
         if not _QUOTED.fullmatch(written) and not _DOT_STRING.fullmatch(written):
-            raise MalformedAddress(f'"{written}" is no local part')
+            raise MalformedAddress(f'"{written}" is not a valid local part')
         literal = _LITERAL.fullmatch(domain)
         if (not literal and not _DOMAIN.fullmatch(domain)) or len(domain.encode()) > MAX_DOMAIN_OCTETS:
-            raise MalformedAddress(f'"{domain}" is no domain')
+            raise MalformedAddress(f'"{domain}" is not a valid domain')
         return cls(unquote(written), domain.lower())
 
     @classmethod

@@ -1,6 +1,6 @@
 """Address header fields (RFC 5322 section 3.4) as spans: where each display name and each address stands.
 
-Reading is lenient and linear in time: any octets are some list. What stands between the spans (folding, comments,
+Reading is lenient and linear in time: any bytes are some list. What stands between the spans (folding, comments,
 groups, routes) belongs to nobody and so is never changed.
 
 Quirks, each of them read as an address:
@@ -9,7 +9,7 @@ Quirks, each of them read as an address:
   in angle brackets, the whole of it perhaps in encoded words;
 - a comma inside an encoded word;
 - `;` between addresses (Outlook), `mailto:` before them, an angle bracket or quote that is never closed;
-- octets above 127 that are no UTF-8: kept as surrogate escapes.
+- bytes above 127 that are no UTF-8: kept as surrogate escapes.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _COMMENT_SIGN = re.compile(r"\\.|[()]", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _BLANKS = re.compile(r"[ \t\r\n]+")
+_RAW = re.compile("[\udc80-\udcff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _PHRASE = re.compile(rf"[{ATEXT}]+(?: [{ATEXT}]+)*")
 _SILENT = ("blank", "comment")
@@ -60,7 +61,7 @@ _PLAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """One address of a list; spans are octets of the content that was read.
+    """One address of a list; spans are bytes of the content that was read.
 
     address: the addr-spec without folding and comments, as written otherwise; perhaps no valid one, never empty.
     domain_span: what follows its last @, None without one. name: the display name, decoded, "" without one (name_span
@@ -110,7 +111,7 @@ def _plain_mailbox(found: re.Match[bytes]) -> Mailbox:
 
 def _read_any(content: bytes, start: int, end: int) -> tuple[Mailbox, ...]:
     """Return the mailboxes of a list in any form, token by token."""
-    tokens = list(_tokens(content[start:end].decode("latin-1"), start))  # an octet a character: offsets stay true
+    tokens = list(_tokens(content[start:end].decode("latin-1"), start))  # a byte a character: offsets stay true
     found: list[Mailbox | None] = []
     group: str | None = None
     phrase: list[_Token] = []
@@ -134,7 +135,13 @@ def _read_any(content: bytes, start: int, end: int) -> tuple[Mailbox, ...]:
 
 
 def write_name(name: str, quoted: bool = False) -> bytes:
-    """Return a display name as it may stand before an angle bracket; `quoted` asks for quotes."""
+    """Return a display name as it may stand before an angle bracket; `quoted` asks for quotes.
+
+    Bytes of no known charset, which a name has as surrogate escapes, are written as they are, in quotes.
+    """
+    if _RAW.search(name) and _CONTROL.search(name) is None:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'.encode("utf-8", "surrogateescape")
     if not name.isascii() or not name.isprintable() or "=?" in name:
         return encode_words(name).encode("ascii")
     if _PHRASE.fullmatch(name) and not quoted:

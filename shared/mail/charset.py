@@ -1,100 +1,242 @@
-"""Character sets as mail names them, decoded by Python's own codecs: none that a stranger can make slow."""
+"""Character sets of mail: reading them exactly, and finding the bytes that each character stands for.
+
+Python's codecs are the base. What they lack is added: the vendor characters of ISO-2022-JP, EUC-JP and Big5, and the
+controls that WHATWG Encoding puts into the gaps of the Windows code pages. A charset reads all of some bytes or fails;
+`show` never fails, for text that is only looked at.
+"""
 
 from __future__ import annotations
 
+import codecs
 import re
-from encodings.aliases import aliases
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple, Protocol
 
-# Names that mail uses and Python does not, and narrow names that senders use for the wider set (WHATWG Encoding,
-# section 4.2).
-_MAIL_NAMES = {
-    "cp_850": "cp850",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "iso_8859_8_i": "iso8859_8",
-    "iso_8859_8_e": "iso8859_8",
-    "koi8_u": "koi8_u",
-    "ks_c_5601": "cp949",
-    "ks_c_5601_1987": "cp949",
-    "euc_kr": "cp949",
-    "shift_jis": "cp932",
-    "x_sjis": "cp932",
-    "x_gbk": "gb18030",
-    "x_euc_jp": "euc_jp",
-    "windows_874": "cp874",
-    "cp874": "cp874",
-    "windows_1252": "cp1252",
-    "unicode_1_1_utf_7": "utf_7",
-}
+from shared.mail import charset_names, multibyte
+from shared.mail.iso2022jp import Iso2022Jp
 
-# In Python's list, but no character sets of mail: transformations of octets, and codecs that are slow or depend on the
-# system.
-_NOT_TEXT = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"} | {
-    *("idna", "mbcs", "oem", "punycode", "raw_unicode_escape", "undefined", "unicode_escape")
-}
-# Only names known beforehand reach the codec registry: it imports modules by name and remembers every miss for ever.
-_CODECS = {
-    **{codec: codec for codec in aliases.values() if codec not in _NOT_TEXT},
-    **{name: codec for name, codec in aliases.items() if codec not in _NOT_TEXT},
-    **_MAIL_NAMES,
-}
-_PUNCTUATION = re.compile(r"[^A-Za-z0-9]+")
-_JIS_ESCAPE = re.compile(rb"\x1b\$[@B]")
-# Four octets above 127 together are no Western text, but Cyrillic, Greek, Japanese or Chinese; nor do letters follow
-# the signs ƒ † ‡ ˆ ‰ ˜ ™, as they seem to do in Shift_JIS.
-_NOT_WESTERN = re.compile(rb"[\x80-\xff]{4}|[\x83\x86-\x89\x98\x99][\x80-\xff]|\x1b|\0")
-_TOLD_BY_OCTETS = frozenset({"iso2022_jp", "utf_8", "cp1252", "latin_1", "ascii"})  # better than by any label
+_GAP = "\ufffe"  # what `codecs.charmap_decode` takes for a byte without a character
+_C1 = range(0x80, 0xA0)
+_SINGLE = {"cp1255": {0xCA: "\u05ba"}, "koi8_ru": {0xAE: "\u045e", 0xBE: "\u040e"}}
+_UNREAD = re.compile("[\udc00-\udcff]")
+_STATEFUL = frozenset({"hz", "iso2022_kr", "utf_7", "utf_8_sig"})
 
 
-def codec(charset: str) -> str | None:
-    """Return the name of Python's codec for a charset of mail, or None where there is none."""
-    return _CODECS.get(_PUNCTUATION.sub("_", charset).strip("_").lower())
+class Cut(NamedTuple):
+    """A place between two characters. Bytes from `before` to `after` belong to neither: they switch the state.
+
+    leave: bytes that bring the state before the place to ASCII. enter: those that bring ASCII to the state after it.
+    switch: those that bring the one to the other.
+    """
+
+    before: int
+    after: int
+    leave: bytes = b""
+    enter: bytes = b""
 
 
-def decode(octets: bytes, charset: str) -> str | None:
-    """Return the octets as text, undecodable ones as U+FFFD; None for a charset that is not known."""
-    name = codec(charset)
-    return None if name is None else octets.decode(name, "replace")
+class Charset(Protocol):
+    """One way to read text."""
+
+    @property
+    def is_ascii_based(self) -> bool:
+        """Whether each byte below 128 that is not part of a longer character or an escape is ASCII."""
+        ...
+
+    def decode(self, octets: bytes) -> str:
+        """Return the bytes as text. Raises UnicodeError where one of them stands for no character."""
+        ...
+
+    def keep(self, octets: bytes) -> str:
+        """Return the bytes as text, in which U+DC00 + n is a byte n that stands for no character."""
+        ...
+
+    def cuts(self, octets: bytes, positions: Sequence[int], /) -> Iterator[Cut]:
+        """Yield the cut at each position of `keep(octets)`; the positions are sorted. Linear in the bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _SingleByte:
+    table: str  # 256 characters
+    codec: str
+
+    @property
+    def is_ascii_based(self) -> bool:
+        return self.table[:128] == bytes(range(128)).decode("ascii")
+
+    def decode(self, octets: bytes) -> str:
+        return codecs.charmap_decode(octets, "strict", self.table)[0]
+
+    def keep(self, octets: bytes) -> str:
+        return codecs.charmap_decode(octets, multibyte.KEEP, self.table)[0]
+
+    def cuts(self, _octets: bytes, positions: Sequence[int], /) -> Iterator[Cut]:
+        return (Cut(position, position) for position in positions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Utf8:
+    is_ascii_based: bool = True
+
+    def decode(self, octets: bytes) -> str:
+        return octets.decode()
+
+    def keep(self, octets: bytes) -> str:
+        return octets.decode("utf-8", "surrogateescape")
+
+    def cuts(self, octets: bytes, positions: Sequence[int], /) -> Iterator[Cut]:
+        text, at, done = self.keep(octets), 0, 0
+        for position in positions:
+            at += len(text[done:position].encode("utf-8", "surrogateescape"))
+            done = position
+            yield Cut(at, at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Multibyte:
+    coding: multibyte.Multibyte
+    is_ascii_based: bool = True
+
+    def decode(self, octets: bytes) -> str:
+        return self.coding.decode(octets)
+
+    def keep(self, octets: bytes) -> str:
+        return self.coding.keep(octets)
+
+    def cuts(self, octets: bytes, positions: Sequence[int], /) -> Iterator[Cut]:
+        return (Cut(at, at) for at in self.coding.offsets(octets, positions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Japanese:
+    is_ascii_based: bool = True
+
+    def decode(self, octets: bytes) -> str:
+        text = Iso2022Jp(octets).text()
+        if _UNREAD.search(text):
+            raise UnicodeDecodeError("iso2022_jp", octets[:64], 0, 1, "no such character")
+        return text
+
+    def keep(self, octets: bytes) -> str:
+        return Iso2022Jp(octets).text()
+
+    def cuts(self, octets: bytes, positions: Sequence[int], /) -> Iterator[Cut]:
+        return (Cut(*cut) for cut in Iso2022Jp(octets).cuts(positions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A codec in which no character can be changed without the others: UTF-7, UTF-16, HZ and their like."""
+
+    codec: str
+    is_ascii_based: bool = False
+
+    def decode(self, octets: bytes) -> str:
+        return octets.decode(self.codec)
+
+    def keep(self, octets: bytes) -> str:
+        return octets.decode(self.codec)
+
+    def cuts(self, _octets: bytes, _positions: Sequence[int], /) -> Iterator[Cut]:
+        raise NotImplementedError(f"{self.codec} is written as a whole")
+
+
+def find(label: str) -> Charset | None:
+    """Return the charset that a label stands for, or None for a label that is not known. See `charset_names`."""
+    codec = charset_names.codec(label)
+    return None if codec is None else _charset(codec)
+
+
+def find_code_page(number: int) -> Charset | None:
+    """Return the charset of a code page of Windows, or None for one that is not known."""
+    codec = charset_names.code_page(number)
+    return None if codec is None else _charset(codec)
+
+
+@cache
+def _charset(codec: str) -> Charset:
+    if codec == "utf_8":
+        return _Utf8()
+    if codec in multibyte.CODINGS:
+        return _Multibyte(multibyte.CODINGS[codec])
+    if codec == "iso2022_jp":
+        return _Japanese()
+    return _single_byte(codec) or _Whole(codec)
+
+
+def _single_byte(codec: str) -> _SingleByte | None:
+    if codec == "x_user_defined":
+        return _SingleByte(bytes(range(128)).decode("ascii") + "".join(map(chr, range(0xF780, 0xF800))), codec)
+    if codec in _STATEFUL:
+        return None
+    base = {"ascii": "cp1252", "latin_1": "cp1252", "koi8_ru": "koi8_u"}.get(codec, codec)
+    table = []
+    for octet in range(256):
+        try:
+            character = bytes((octet,)).decode(base)
+        except UnicodeError:
+            character = chr(octet) if octet in _C1 and base.startswith(("cp125", "cp874")) else _GAP
+        if len(character) != 1:
+            return None
+        table.append(_SINGLE.get(codec, {}).get(octet, character))
+    return _SingleByte("".join(table), codec) if table.count(_GAP) < 128 else None
+
+
+def decode(octets: bytes, label: str) -> str | None:
+    """Return the bytes as text; None where the charset is not known, or a byte stands for no character in it."""
+    charset = find(label)
+    try:
+        return charset.decode(octets) if charset else None
+    except UnicodeError:
+        return None
+
+
+def encode(text: str, label: str) -> bytes:
+    """Return new text as bytes of a charset, by the narrowest reading of its label.
+
+    Raises UnicodeError where the charset is not known, lacks a character, or is read as another one.
+    """
+    octets = text.encode(charset_names.narrow(label) or "ascii")
+    if decode(octets, label) != text:
+        raise UnicodeError(f"{label} is read as other characters")
+    return octets
+
+
+def is_ascii(label: str) -> bool:
+    """Whether the label is US-ASCII by one of its names."""
+    return charset_names.codec(label) == "ascii"
+
+
+def is_latin_1(label: str) -> bool:
+    """Whether the label is ISO-8859-1 by one of its names."""
+    return charset_names.codec(label) == "latin_1"
 
 
 def guess(octets: bytes) -> str:
-    """Return text whose charset is not told or not known: UTF-8 where it is valid, else Windows-1252, never failing."""
+    """Return text to look at, whose charset is not declared: UTF-8 where valid, else Windows-1252. Never fails."""
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
+        return BYTES.decode(octets)
 
 
-def recognise(octets: bytes) -> str | None:
-    """Return the charset that unlabelled octets can only be in: ISO-2022-JP, UTF-8 or Windows-1252.
-
-    None where nothing tells: plain ASCII, octets that none of them decodes strictly, and octets above 127 in an
-    order that no Western text has.
-    """
-    if octets.isascii():
-        is_japanese = b"\x1b" in octets and _JIS_ESCAPE.search(octets) and _decodes(octets, "iso2022_jp")
-        return "iso-2022-jp" if is_japanese else None
-    if _decodes(octets, "utf_8"):
-        return "utf-8"
-    return "windows-1252" if not _NOT_WESTERN.search(octets) and _decodes(octets, "cp1252") else None
-
-
-def read_unlabelled(octets: bytes, nearby: str | None = None) -> str | None:
-    """Return octets as text by the charset they show, else by the one that text nearby declares; None where neither."""
-    found = recognise(octets)
-    if found in ("iso-2022-jp", "utf-8"):
-        return octets.decode(found)
-    name = codec(nearby) if nearby else None
-    if name and name not in _TOLD_BY_OCTETS and _decodes(octets, name):
-        return octets.decode(name)
-    if found:
-        return octets.decode("cp1252")
-    return octets.decode("ascii") if octets.isascii() else None
-
-
-def _decodes(octets: bytes, name: str) -> bool:
+def show(octets: bytes, charset: Charset | None) -> str:
+    """Return text to look at. Never fails: bytes that stand for no character are shown as Windows-1252."""
+    if charset is None:
+        return guess(octets)
     try:
-        octets.decode(name)
+        return charset.decode(octets)
     except UnicodeError:
-        return False
-    return True
+        pass
+    try:
+        kept = charset.keep(octets)
+    except UnicodeError:
+        return guess(octets)
+    return kept.translate(_SHOWN)
+
+
+BYTES = _charset("cp1252")  # a character a byte, whatever they stand for
+_SHOWN = {0xDC00 + octet: BYTES.decode(bytes((octet,))) for octet in range(256)}

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.mail.compact_json import told, write_json
+from shared.mail.compact_json import without_defaults, write_json
 from shared.mail.envelope import BodyType, Notify
 from shared.mail.reply import Reply
 
@@ -18,7 +18,7 @@ class DeliveryRecipient:
     """One recipient of a delivery.
 
     original: the address as the client gave it in RCPT TO. public: the same as everybody may see it (for reports).
-    address: what the destination is told. reply, host, remote_id: of the last attempt; remote_id once delivered.
+    address: for RCPT TO at the destination. reply, host, remote_id: of the last attempt; remote_id once delivered.
     """
 
     original: str
@@ -37,9 +37,9 @@ class DeliveryRecipient:
 class Delivery:
     """One delivery of one message to one system.
 
-    id: `<message id>-<system>`. sender: the public envelope sender, None the null sender. size: octets of the original.
+    id: `<message id>-<system>`. sender: the public envelope sender, None the null sender. size: bytes of the original.
     attempts: finished attempts. created_at, received_at, next_attempt_at: seconds since the epoch. delay_reported:
-    whether the sender was told of the delay.
+    whether the sender got a delay report.
     """
 
     id: str
@@ -66,19 +66,20 @@ class Delivery:
 
     def to_json(self) -> str:
         """Return the delivery as JSON; `from_json` restores an equal value."""
-        return write_json({**told(self), "recipients": [_recipient_told(one) for one in self.recipients]})
+        recipients = [_recipient_json(recipient) for recipient in self.recipients]
+        return write_json({**without_defaults(self), "recipients": recipients})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Delivery:
         """Restore a delivery written by `to_json`."""
         data = json.loads(text)
-        return cls(**{**data, "recipients": tuple(_recipient(one) for one in data["recipients"])})
+        return cls(**{**data, "recipients": tuple(_recipient(recipient) for recipient in data["recipients"])})
 
 
-def _recipient_told(recipient: DeliveryRecipient) -> dict[str, Any]:
-    data = told(recipient)
+def _recipient_json(recipient: DeliveryRecipient) -> dict[str, Any]:
+    data = without_defaults(recipient)
     if recipient.reply:
-        data["reply"] = told(recipient.reply)
+        data["reply"] = without_defaults(recipient.reply)
     return data
 
 

@@ -1,4 +1,4 @@
-"""Mail with octets above 127, made fit for a host that offers no 8BITMIME (RFC 6152 section 3)."""
+"""Mail with bytes above 127, made fit for a host that does not offer 8BITMIME (RFC 6152 section 3)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _CAN_ENCODE = IDENTITIES | {"quoted-printable", "base64"}
 
 
 def to_seven_bit(content: bytes) -> Edits:
-    """Return the edits after which every octet is below 128 and every part decodes to the octets it had before.
+    """Return the edits after which every byte is below 128 and every part decodes to the bytes it had before.
 
-    A part that holds octets above 127 becomes quoted-printable or base64; what encloses it no longer claims 8bit or
-    binary. Nothing else is touched, so a message without such octets gets no edits. In a preamble or epilogue, which
-    nobody reads, the octets become "?". Raises CannotDowngrade for such octets in a header, in a signed or encrypted
+    A part that holds bytes above 127 becomes quoted-printable or base64; what encloses it no longer claims 8bit or
+    binary. Nothing else is touched, so a message without such bytes gets no edits. In a preamble or epilogue, which
+    no client shows, the bytes become "?". Raises CannotDowngrade for such bytes in a header, in a signed or encrypted
     part, or in a part whose type or unknown transfer encoding forbids to encode it; MalformedMessage as `parse` does.
     """
     if content.isascii():
@@ -33,7 +33,7 @@ def to_seven_bit(content: bytes) -> Edits:
 
 
 class _Downgrade:
-    """Visits entities in the order of the content, so that one scan finds all octets above 127 at any nesting."""
+    """Visits entities in the order of the content, so that one scan finds all bytes above 127 at any nesting."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -43,9 +43,9 @@ class _Downgrade:
         if not self._holds_high(entity.start, entity.end):
             return
         if self._holds_high(entity.start, entity.body_start):
-            raise CannotDowngrade("a header field holds octets above 127")
+            raise CannotDowngrade("a header field holds bytes above 127")
         if entity.is_protected:
-            raise CannotDowngrade(f"a signed or encrypted part ({entity.content_type}) holds octets above 127")
+            raise CannotDowngrade(f"a signed or encrypted part ({entity.content_type}) holds bytes above 127")
         if entity.children:
             yield from self._container(entity)
         else:
@@ -59,7 +59,7 @@ class _Downgrade:
 
     def _container(self, entity: Entity) -> Iterator[Edit]:
         if not entity.parameters.get("boundary", "").isascii():
-            raise CannotDowngrade("a boundary holds octets above 127")
+            raise CannotDowngrade("a boundary holds bytes above 127")
         is_multipart = entity.content_type.startswith("multipart/")
         if not is_multipart and not _EMPTY_LINE.search(self._content[entity.start : entity.body_start]):
             raise CannotDowngrade("no empty line parts a header from the message it encloses")
@@ -81,9 +81,9 @@ class _Downgrade:
 def _leaf(content: bytes, entity: Entity, is_message: bool) -> Iterator[Edit]:
     main, _, sub = entity.content_type.partition("/")
     if main == "multipart" or (main == "message" and not sub.startswith("global")):
-        raise CannotDowngrade(f"{entity.content_type} holds octets above 127 and may not be encoded (RFC 2046)")
+        raise CannotDowngrade(f"{entity.content_type} holds bytes above 127 and may not be encoded (RFC 2046)")
     if entity.transfer_encoding not in _CAN_ENCODE:
-        raise CannotDowngrade(f"octets above 127 in the unknown encoding {entity.transfer_encoding}")
+        raise CannotDowngrade(f"bytes above 127 in the unknown encoding {entity.transfer_encoding}")
     octets = decode_body(content, entity)
     encoding, body = _encode(octets, is_text=main == "text")
 

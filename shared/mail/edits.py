@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
-    """Replace content[start:end] with `replacement`. Offsets are octets into the text the edit was made for."""
+    """Replace content[start:end] with `replacement`. Offsets are bytes into the text the edit was made for."""
 
     start: int
     end: int
@@ -86,13 +86,13 @@ def compose(first: Edits, second: Edits) -> tuple[Edit, ...]:
 class _Composition:
     """Reads the text between, which `first` makes of an original of unknown length, and writes edits of that original.
 
-    What was dropped or inserted since octets of the original were last kept becomes one edit from `_start` on.
+    What was dropped or inserted since bytes of the original were last kept becomes one edit from `_start` on.
     """
 
     def __init__(self, first: Edits) -> None:
         self._first = first
         self._index = 0  # of the edit of `first` that is read next, or is being read
-        self._read: int | None = None  # octets read of its replacement, once it is being read
+        self._read: int | None = None  # bytes read of its replacement, once it is being read
         self._position = 0  # in the text between
         self._original = 0  # in the original
         self._start = 0
@@ -148,8 +148,8 @@ _FORMAT = 1
 def encode(edits: Edits) -> bytes:
     """Return the edits in a compact form for storage; `decode` restores equal ones.
 
-    One octet of format number, then for each edit three LEB128 numbers (octets since the end of the edit before, octets
-    replaced, octets of replacement) and the replacement. Raises ValueError when edits overlap or are out of order.
+    One byte of format number, then for each edit three LEB128 numbers (bytes since the end of the edit before, bytes
+    replaced, bytes of replacement) and the replacement. Raises ValueError when edits overlap or are out of order.
     """
     _check(edits)
     encoded, position = bytearray((_FORMAT,)), 0

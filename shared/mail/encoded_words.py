@@ -1,7 +1,7 @@
 """Encoded words: text of any script in header fields (RFC 2047).
 
-Quirks: some senders split a character between two words, so the octets of neighbouring words of one charset are joined
-before they are decoded; some leave blanks inside a word.
+Quirks: some senders split a character between two words, so the bytes of neighbouring words of one charset are joined
+before they are decoded; where they are no text so, each word is decoded alone; some leave blanks inside a word.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ _Q_SAFE = frozenset(
 
 
 def decode_words(text: str) -> str:
-    """Return header text with its encoded words decoded; words of unknown charsets stay as they are. Never fails."""
+    """Return header text with its encoded words decoded. Never fails.
+
+    Words of a charset that is not known, and those that hold a byte that is no character in it, stay as they are.
+    """
     out: list[str] = []
     position = 0
     run: list[re.Match[str]] = []
@@ -49,7 +52,12 @@ def _charset(word: re.Match[str]) -> str:
 def _decode_run(text: str, run: list[re.Match[str]]) -> str:
     if not run:
         return ""
-    decoded = charsets.decode(b"".join(map(_octets, run)), _charset(run[0]))
+    charset = _charset(run[0])
+    words = list(map(_octets, run))
+    decoded = charsets.decode(b"".join(words), charset)
+    if decoded is None and len(words) > 1:
+        each = [charsets.decode(word, charset) for word in words]
+        decoded = None if None in each else "".join(one for one in each if one)
     return text[run[0].start() : run[-1].end()] if decoded is None else decoded
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.mail.compact_json import told, write_json
+from shared.mail.compact_json import without_defaults, write_json
 
 BodyType = Literal["7BIT", "8BITMIME", "BINARYMIME"]
 Notify = Literal["NEVER", "SUCCESS", "FAILURE", "DELAY"]
@@ -60,8 +60,8 @@ class Envelope:
 
     def to_json(self) -> str:
         """Return the envelope as JSON; `from_json` restores an equal value."""
-        recipients = [told(recipient) for recipient in self.recipients]
-        return write_json({**told(self), "recipients": recipients, "client": told(self.client)})
+        recipients = [without_defaults(recipient) for recipient in self.recipients]
+        return write_json({**without_defaults(self), "recipients": recipients, "client": without_defaults(self.client)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Envelope:

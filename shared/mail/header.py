@@ -44,15 +44,15 @@ class Field(NamedTuple):
     end: int
 
     def raw(self, content: bytes) -> bytes:
-        """Return the octets of the value, folded as in the original, without the last line end."""
+        """Return the bytes of the value, folded as in the original, without the last line end."""
         octets = content[self.value_start : self.end]
         return octets.removesuffix(b"\n").removesuffix(b"\r") if octets.endswith(b"\n") else octets
 
     def value(self, content: bytes) -> str:
         """Return the value unfolded and stripped, its encoded words as they are.
 
-        UTF-8 (RFC 6532) is decoded; other octets above 127 are kept as surrogate escapes, so that encoding with
-        `("utf-8", "surrogateescape")` gives the same octets back.
+        UTF-8 (RFC 6532) is decoded; other bytes above 127 are kept as surrogate escapes, so that encoding with
+        `("utf-8", "surrogateescape")` gives the same bytes back.
         """
         return _FOLD.sub(b"", self.raw(content)).decode("utf-8", "surrogateescape").strip(" \t\r\n")
 
@@ -64,7 +64,7 @@ def read_fields(
 
     The header ends with an empty line, at a line that is no field (which then is the body's first), at a line for which
     `is_delimiter(its offset)` is true, or with the content. An mbox line, lone continuation lines at the start, and
-    fields without a name are passed over. Raises MalformedMessage for a header of more than `max_bytes` octets.
+    fields without a name are passed over. Raises MalformedMessage for a header of more than `max_bytes` bytes.
     """
     limit = min(len(content), start + max_bytes + 1)
     position = start
@@ -87,12 +87,12 @@ def read_fields(
             fields.append(Field(name.decode().lower(), position, found.end(2), end_of_field))
         position = end_of_field
     if position - start > max_bytes:
-        raise MalformedMessage(f"the header at offset {start} is longer than {max_bytes} octets")
+        raise MalformedMessage(f"the header at offset {start} is longer than {max_bytes} bytes")
     return tuple(fields), position
 
 
 def fold(name: str, value: str) -> bytes:
-    """Return a whole new field with CRLF; its lines are at most 78 octets where blanks allow, and never above 998.
+    """Return a whole new field with CRLF; its lines are at most 78 bytes where blanks allow, and never above 998.
 
     Line ends inside the value become blanks, so a value can never add a field. Text beyond ASCII is written as UTF-8:
     pass it through `encode_words` first, unless the destination takes RFC 6532.

@@ -1,6 +1,6 @@
 """Line ends: CRLF and nothing else (RFC 5321 section 2.3.8). A bare CR or LF is how one message is smuggled in another.
 
-The octets are read once, by the reader of line ends that Python's text files use: counting each kind takes four times
+The bytes are read once, by the reader of line ends that Python's text files use: counting each kind takes four times
 as long.
 """
 
@@ -14,7 +14,7 @@ CRLF = "\r\n"
 def has_bare_newline(content: bytes) -> bool:
     """Whether a CR stands without an LF, or an LF without a CR."""
     reader = io.IncrementalNewlineDecoder(None, translate=False)
-    reader.decode(content.decode("latin-1"), final=True)  # an octet a character: any octets are text
+    reader.decode(content.decode("latin-1"), final=True)  # a byte a character: any bytes are text
     return reader.newlines not in (None, CRLF)
 
 

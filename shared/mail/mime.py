@@ -1,6 +1,6 @@
-"""The MIME tree of a message as spans into its octets (RFC 2045, RFC 2046): nothing is copied, nothing is changed.
+"""The MIME tree of a message as spans into its bytes (RFC 2045, RFC 2046): nothing is copied, nothing is changed.
 
-Reading is lenient: any octets are some message, and only a broken limit raises. Line ends are CRLF; LF alone is taken
+Reading is lenient: any bytes are some message, and only a broken limit raises. Line ends are CRLF; LF alone is taken
 too. One pass over the content, whatever its nesting: a line that delimits any open multipart ends all that is inside
 it, as RFC 2046 section 5.1.2 asks.
 
@@ -33,7 +33,7 @@ _PROTECTED = frozenset(
 )
 _PGP_ARMOUR = b"-----BEGIN PGP "
 _PGP_MESSAGES = (_PGP_ARMOUR + b"SIGNED MESSAGE-----", _PGP_ARMOUR + b"MESSAGE-----")
-_MAX_BOUNDARY = 70  # octets (RFC 2046 section 5.1.1); longer ones are taken too
+_MAX_BOUNDARY = 70  # bytes (RFC 2046 section 5.1.1); longer ones are taken too
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -41,7 +41,7 @@ _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 class Limits:
     """What a message may ask of its reader.
 
-    depth: levels below the message. parts: entities, itself included. header_bytes: octets of one header.
+    depth: levels below the message. parts: entities, itself included. header_bytes: bytes of one header.
     """
 
     depth: int = 100
@@ -54,12 +54,12 @@ class Entity:
     """A message or a part of one (RFC 2045 section 2.4): header and body as spans.
 
     start, end: the entity; the CRLF before the next delimiter line is not in it, unless that CRLF also ends the header.
-    body_start: after the empty line. content_type: lower case, the default where none is told. transfer_encoding: lower
-    case, "7bit" where none is told. disposition: "inline", "attachment", another word, or "". filename: decoded; of the
+    body_start: after the empty line. content_type: lower case, the default if none is given. transfer_encoding: lower
+    case, "7bit" if none is given. disposition: "inline", "attachment", another word, or "". filename: decoded; of the
     disposition, else the type's name. content_id: without angle brackets. children: of a multipart, or the one message
     of a message/rfc822 that is not encoded. part_start, part_end: of a multipart's child, from its delimiter line up to
     the next one, so that to delete them is to delete the part; of any other entity the same as start and end.
-    is_protected: signed or encrypted, or inside something that is: nobody may edit in it, save the header fields of the
+    is_protected: signed or encrypted, or inside something that is: never edited, save the header fields of the
     message itself.
     """
 

@@ -14,7 +14,7 @@ from shared.mail.reply import Reply
 class Delivered:
     """The smart host took responsibility. `remote_id` is its queue id, where its reply names one.
 
-    takes_reports: it supports DSN (RFC 3461), so whatever the sender wants to be told, the host will tell.
+    takes_reports: it supports DSN (RFC 3461), so it is the host that sends the reports that the sender asked for.
     """
 
     recipient: str

@@ -26,7 +26,8 @@ MAX_RETURNED_OCTETS = 1_048_576
 _HEADER_END = re.compile(rb"\r\n\r\n|\A\r\n")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _TOLD_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]+@[\w-]+(?:\.[\w-]+)*")
-_LINE_LENGTH = 900  # octets; RFC 5322 section 2.1.1 allows 998
+_LINE_LENGTH = 900  # bytes; RFC 5322 section 2.1.1 allows 998
+_MAX_LINE_LENGTH = 998
 
 _SUBJECTS: dict[Kind, str] = {
     "failed": "Undelivered Mail Returned to Sender",
@@ -61,7 +62,8 @@ def build_report(
     """
     if delivery.sender is None:
         raise ValueError("the null sender is never answered")
-    full = kind == "failed" and delivery.ret == "FULL" and len(content) <= MAX_RETURNED_OCTETS
+    wants_all = kind == "failed" and delivery.ret == "FULL" and len(content) <= MAX_RETURNED_OCTETS
+    full = wants_all and _has_short_lines(content)  # RFC 2046 section 5.2.1 allows no base64 around a message
     fields = _fields(kind, delivery, recipients, hostname, retry_until)
     text = _text(kind, delivery, recipients, hostname, retry_until)
     international = not (fields + delivery.sender).isascii()
@@ -106,15 +108,20 @@ def _whole(content: bytes, delivery: Delivery) -> bytes:
 
 
 def _headers(content: bytes) -> bytes:
-    """Return the part with the original's headers; base64 where they are not ASCII, whatever their charset."""
+    """Return the part with the original's headers; base64 where they are not ASCII, or too long for a line."""
     header = _header(content)
     if len(header) > MAX_RETURNED_OCTETS:
         header = b""
-    if header.isascii():
+    if header.isascii() and _has_short_lines(header):
         return _part("text/rfc822-headers", header, "Original headers")
     encoded = b"\r\n".join(encodebytes(header).splitlines())
     kind = "text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: base64"
     return _part(kind, encoded, "Original headers")
+
+
+def _has_short_lines(text: bytes) -> bool:
+    """Whether every line keeps RFC 5322 section 2.1.1: strict hosts refuse a message with a longer one."""
+    return max(map(len, text.splitlines()), default=0) <= _MAX_LINE_LENGTH
 
 
 def _header(content: bytes) -> bytes:
@@ -200,16 +207,16 @@ def _status(kind: Kind, recipient: DeliveryRecipient) -> str:
 
 
 def _diagnostic(recipient: DeliveryRecipient, reply: Reply, shown: Mapping[str, str]) -> str:
-    """Return the host's answer on one line, with the public addresses for those that the host was told.
+    """Return the host's answer on one line, with public addresses in place of those sent to the host.
 
-    shown: public addresses by what the host was told, in lower case; it may name any recipient of the message.
+    shown: public addresses by the addresses sent to the host, in lower case; it may name any recipient of the message.
     """
     text = re.sub(re.escape(recipient.address), lambda _: recipient.public, str(reply), flags=re.IGNORECASE)
     return _one_line(_TOLD_ADDRESS.sub(lambda found: shown.get(found[0].lower(), found[0]), text))
 
 
 def _shown(delivery: Delivery) -> dict[str, str]:
-    return {one.address.lower(): one.public for one in delivery.recipients}
+    return {recipient.address.lower(): recipient.public for recipient in delivery.recipients}
 
 
 def _typed(address: str) -> str:

@@ -9,14 +9,14 @@ IDENTITIES = frozenset(("", "7bit", "8bit", "binary"))
 _UUENCODINGS = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
 
 _BASE64_LINE = 76  # characters (RFC 2045 section 6.8)
-_MAX_LINE = 998  # octets without CRLF (RFC 5322 section 2.1.1)
+_MAX_LINE = 998  # bytes without CRLF (RFC 5322 section 2.1.1)
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE)
 
 
 def decode(octets: bytes, encoding: str) -> bytes:
-    """Return octets in a transfer encoding decoded; unknown encodings are taken as none."""
+    """Return bytes in a transfer encoding decoded; an unknown encoding counts as none."""
     if encoding == "base64":
         return decode_base64(octets)
     if encoding == "quoted-printable":
@@ -56,7 +56,7 @@ def _decode_uu(octets: bytes) -> bytes:
 
 
 def encode_base64(octets: bytes) -> bytes:
-    """Return the octets in base64, in lines of 76 characters that each end with CRLF."""
+    """Return the bytes in base64, in lines of 76 characters that each end with CRLF."""
     text = binascii.b2a_base64(octets, newline=False)
     lines = [text[at : at + _BASE64_LINE] for at in range(0, len(text), _BASE64_LINE)]
     return b"\r\n".join((*lines, b""))
@@ -69,7 +69,7 @@ def encode_quoted_printable(octets: bytes) -> bytes:
 
 
 def is_seven_bit(octets: bytes) -> bool:
-    """Whether the octets are RFC 2045's 7bit: CRLF lines of at most 998 octets, none of them NUL or above 127."""
+    """Whether the bytes are RFC 2045's 7bit: CRLF lines of at most 998 bytes, none of them NUL or above 127."""
     return (
         octets.isascii()
         and b"\0" not in octets
@@ -86,10 +86,11 @@ def has_crlf_only(octets: bytes) -> bool:
 def encode_text(text: str) -> tuple[str, str, bytes]:
     """Return charset, transfer encoding and the encoded body, with CRLF lines, for new text.
 
-    us-ascii in 7bit where it fits, else utf-8 in quoted-printable or base64, whichever is shorter.
+    us-ascii in 7bit where it fits and has no escapes, which readers could take for those of ISO-2022-JP; else utf-8 in
+    quoted-printable or base64, whichever is shorter.
     """
     octets = _LINE_END.sub("\r\n", text).encode("utf-8", "replace")
-    if is_seven_bit(octets):
+    if is_seven_bit(octets) and b"\x1b" not in octets:
         return "us-ascii", "7bit", octets
     quoted, based = encode_quoted_printable(octets), encode_base64(octets)
     if len(quoted) <= len(based):

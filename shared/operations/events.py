@@ -1,7 +1,7 @@
-"""Events: one JSON line each on standard error, with the message's id where there is one.
+"""The log: one JSON line per event on standard error, with the message's id where there is one.
 
-Event names are `noun.verb` in the past tense: `message.accepted`, `delivery.deferred`, `host.down`. Addresses may stand
-in events (they are the administrator's log), never in metric labels.
+The events are those of `shared.history`. Addresses may be part of them (it is the administrator's log), but never of
+metric labels. `at` is when the event happened, in UTC.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 from typing import Any
+
+from shared.history.event import Event
 
 _log = logging.getLogger("causeway")
 
@@ -22,12 +24,13 @@ class _JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "event_fields", {})
+        at = fields.get("at", record.created)
         line = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "at": datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "service": self._service,
             "event": record.getMessage(),
-            **fields,
+            **{key: value for key, value in fields.items() if key != "at"},
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
@@ -36,17 +39,17 @@ class _JsonLines(logging.Formatter):
 
 def configure(service: str, level: str = "info") -> None:
     """Send every log record of this process to standard error as JSON lines, named after `service`."""
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells of them
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line mentions them
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
-def emit(event: str, id: str | None = None, *, level: int = logging.INFO, bug: bool = False, **fields: Any) -> None:
-    """Write one event. `id` is the message or delivery id. `bug`: add the traceback of the exception being handled."""
-    if not _log.isEnabledFor(level):
+def emit(event: Event, error: BaseException | None = None) -> None:
+    """Write one event of the vocabulary. `error`: one whose traceback is added."""
+    if not _log.isEnabledFor(event.level):
         return
-    data = {"id": id, **fields} if id else fields
-    error = sys.exc_info() if bug else None
-    # As `_log.log` would, without looking for the line of code that called: no line tells of that either.
-    _log.handle(_log.makeRecord(_log.name, level, "", 0, event, (), error, extra={"event_fields": data}))
+    trouble = (type(error), error, error.__traceback__) if error else None
+    # As `_log.log` would, without looking for the line of code that called, which no line mentions.
+    extra = {"event_fields": event.facts()}
+    _log.handle(_log.makeRecord(_log.name, event.level, "", 0, event.name, (), trouble, extra=extra))

@@ -41,8 +41,8 @@ smart_host_usable = Gauge(
 connections = Gauge(
     "causeway_connections", "Open connections to a smart host.", ["system", "host"], multiprocess_mode="livesum"
 )
-deliveries_waiting = Gauge(
-    "causeway_deliveries_waiting",
+deliveries_throttled = Gauge(
+    "causeway_deliveries_throttled",
     "Deliveries in hand that wait because every smart host they may go to is at its limit.",
     ["system"],
     multiprocess_mode="livesum",
@@ -68,5 +68,5 @@ certificate_expiry = Gauge(
     multiprocess_mode="mostrecent",
 )
 internal_address_leaks = Counter(
-    "causeway_internal_address_leaks", "Internal addresses left in headers after rewriting."
+    "causeway_internal_address_leaks", "Internal addresses left in messages after rewriting."
 )

@@ -5,7 +5,6 @@ One child that dies changes nothing for the others. A supervisor that is killed 
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from shared.history.process import ProcessDied, ProcessKilled, ProcessStarted
 from shared.operations.events import emit
 from shared.operations.tether import tethered
 
@@ -122,13 +122,14 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    umask=0o077,  # what it writes holds mail
                     pass_fds=program.inherited,
                     process_group=0 if program.apart else None,
                 )
         except OSError as error:  # no memory, no process left
             self._start_later(now, f"cannot be started ({error.strerror})")
             return
-        emit("process.started", process=program.name, pid=self._process.pid)
+        emit(ProcessStarted(program.name, self._process.pid))
 
     def _start_later(self, now: float, status: str) -> None:
         self._failures = 1 if now - self._started_at >= STEADY_SECONDS else self._failures + 1
@@ -136,7 +137,7 @@ class Child:
         self._start_at = now + wait
         name, log = self.program.name, self.program.log
         status += f", see {log}" if log else ""
-        emit("process.died", level=logging.ERROR, process=name, status=status, restart_in_seconds=wait)
+        emit(ProcessDied(name, status, wait))
 
 
 def _status(status: int) -> str:
@@ -216,7 +217,7 @@ def _drain_group(group: Sequence[Child], below: Sequence[Child]) -> None:
         now = time.monotonic()
         for child in waiting:
             if now - began > child.program.drain_seconds:
-                emit("process.killed", level=logging.ERROR, process=child.program.name)
+                emit(ProcessKilled(child.program.name))
                 child.kill()
         for child in below:
             child.keep(now)

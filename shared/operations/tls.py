@@ -7,7 +7,6 @@ and are tried again at every handshake.
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from shared.configuration.ingress import IngressTls
 from shared.configuration.systems import SmartHost
 from shared.errors import ConfigurationError
+from shared.history.configuration import CertificateRejected, CertificateReloaded
 from shared.operations.events import emit
 
 Signature = tuple[tuple[int, int, int] | None, ...]
@@ -90,10 +90,10 @@ class Tls:
                 self._context = self._build()
             except ConfigurationError as error:
                 if signature != self._told:
-                    emit("certificate.rejected", level=logging.ERROR, use=self.use, reason=str(error))
+                    emit(CertificateRejected(self.use, str(error)))
             else:
                 self._signature = signature
-                emit("certificate.reloaded", use=self.use)
+                emit(CertificateReloaded(self.use))
             self._told = signature
         return self._context
 

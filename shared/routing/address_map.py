@@ -1,15 +1,19 @@
 """The exact map of addresses: one CSV row for each person whose addresses no rule can derive.
 
-    public,internal,notes_name
-    john.doe@example.com,jdoe@notes.example.com,John Doe/Sales/Acme
+    public,internal,notes_name,aliases
+    john.doe@example.com,jdoe@notes.example.com,John Doe/Sales/Acme,j.doe@example.com;jd@notes.example.com
 
-Look-ups are case-insensitive. The columns `public` and `internal` must be there; `notes_name` may be missing or empty.
+Look-ups are case-insensitive. The columns `public` and `internal` must be there; `notes_name` and `aliases` may be
+missing or empty. Aliases are further addresses of the same person, separated by semicolons, blanks or commas (then in
+quotes): mail for one goes where `internal` does, and everybody sees `public` in its place. An alias that repeats the
+row's own `public` or `internal` says nothing new and is passed over, since exports of directories hold those too.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,30 +21,36 @@ from shared.errors import ConfigurationError, MalformedAddress
 from shared.mail.address import Address, address_key
 from shared.routing.notes_address import NotesName
 
-COLUMNS = ("public", "internal", "notes_name")
-MAX_FAULTS = 20  # a map of the wrong kind has a fault in every line; nobody reads them all
+COLUMNS = ("public", "internal", "notes_name", "aliases")
+MAX_FAULTS = 20  # a file of the wrong kind has a fault in every line
+_BETWEEN_ALIASES = re.compile(r"[;,\s]+")
+_FIRST_LINE = f"the first line must be {','.join(COLUMNS)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row: the address everybody sees, the address its system knows, and its Notes name where it has one."""
+    """One row: the public address, the internal address, and the Notes name where there is one."""
 
     public: str
     internal: str
     name: NotesName | None = None
     line: int = 0
+    aliases: tuple[str, ...] = ()
 
 
 class AddressMap:
     """All pairs. Never changes; a new version of the file makes a new map.
 
-    organisations: what the Notes names of the map end in, in lower case.
+    An address is found as `public` before `internal`, and as either before an alias. organisations: what the Notes
+    names of the map end in, in lower case.
     """
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
         self._pairs = tuple(pairs)
         self._by_public = {address_key(pair.public): pair for pair in self._pairs}
         self._by_internal = {address_key(pair.internal): pair for pair in self._pairs}
+        aliases = {address_key(alias): pair for pair in self._pairs for alias in pair.aliases}
+        self._by_address = {**aliases, **self._by_internal, **self._by_public}
         self._by_name = {(pair.name.key, _domain(pair.name)): pair for pair in self._pairs if pair.name}
         self.organisations = frozenset(
             pair.name.parts[-1].lower() for pair in self._pairs if pair.name and len(pair.name.parts) > 1
@@ -52,16 +62,20 @@ class AddressMap:
     def __iter__(self) -> Iterator[Pair]:
         return iter(self._pairs)
 
+    def find(self, address: str) -> Pair | None:
+        """Return the pair of the person who has this address: public, internal or an alias."""
+        return self._by_address.get(address_key(address))
+
     def by_public(self, address: str) -> Pair | None:
-        """Return the pair that shows this address."""
+        """Return the pair with this public address."""
         return self._by_public.get(address_key(address))
 
     def by_internal(self, address: str) -> Pair | None:
-        """Return the pair whose system knows it by this address."""
+        """Return the pair with this internal address."""
         return self._by_internal.get(address_key(address))
 
     def by_name(self, name: NotesName) -> Pair | None:
-        """Return the pair of this Notes name; a row that gives no Notes domain stands for the name in any."""
+        """Return the pair of this Notes name; a row without a Notes domain matches the name in any."""
         return self._by_name.get((name.key, _domain(name))) or self._by_name.get((name.key, ""))
 
 
@@ -74,22 +88,11 @@ def read(text: str, file: str) -> AddressMap:
     try:
         rows = [(number, row) for number, row in _rows(text) if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise ConfigurationError(f"{file}: no CSV ({error}); save it as comma-separated UTF-8 text") from None
+        raise ConfigurationError(f"{file}: not valid CSV ({error}); save it as comma-separated UTF-8 text") from None
     if not rows:
-        raise ConfigurationError(f"{file}: empty; the first line must be {','.join(COLUMNS)}")
+        raise ConfigurationError(f"{file}: empty; {_FIRST_LINE}")
     columns = [cell.strip().lower() for cell in rows[0][1]]
-    if len(columns) == 1 and ";" in columns[0]:
-        raise ConfigurationError(f"{file}:{rows[0][0]}: cells are separated by semicolons; use commas")
-    faults = [
-        f'{file}:{rows[0][0]}: column "{name}" is missing; the first line must be {",".join(COLUMNS)}'
-        for name in COLUMNS[:2]
-        if name not in columns
-    ]
-    faults += [
-        f'{file}:{rows[0][0]}: unknown column "{name}"; use {", ".join(COLUMNS)}'
-        for name in columns
-        if name not in COLUMNS
-    ]
+    faults = [f"{file}:{rows[0][0]}: {fault}" for fault in _column_faults(columns)]
     if faults:
         raise ConfigurationError(*faults)
     pairs: list[Pair] = []
@@ -106,25 +109,53 @@ def read(text: str, file: str) -> AddressMap:
     return AddressMap(pairs)
 
 
+def _column_faults(columns: list[str]) -> list[str]:
+    for sign, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(columns) == 1 and sign in columns[0]:
+            return [f"cells are separated by {word}; use commas"]
+    if not set(columns) & set(COLUMNS) and any("@" in name for name in columns):
+        return [f"the names of the columns are missing; {_FIRST_LINE}"]
+    doubled = [name for name in COLUMNS if columns.count(name) > 1]
+    return [
+        *(f'column "{name}" is missing; {_FIRST_LINE}' for name in COLUMNS[:2] if name not in columns),
+        *(f'unknown column "{name}"; use {", ".join(COLUMNS)}' for name in columns if name not in COLUMNS),
+        *(f'column "{name}" is there twice; remove one of them' for name in doubled),
+    ]
+
+
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     for row in reader:
         yield reader.line_num, row
 
 
-def _pair(where: str, line: int, row: dict[str, str], overlong: bool) -> Pair | str:
-    if overlong:
+def _pair(where: str, line: int, row: dict[str, str], has_extra_cells: bool) -> Pair | str:
+    if has_extra_cells:
         return f"{where}: more cells than columns; quote a cell that holds a comma"
     cells = {name: row.get(name, "").strip() for name in COLUMNS}
-    for column in COLUMNS[:2]:
+    aliases = tuple(filter(None, _BETWEEN_ALIASES.split(cells["aliases"])))
+    for column, address in (
+        *((column, cells[column]) for column in COLUMNS[:2]),
+        *(("aliases", one) for one in aliases),
+    ):
+        if "*" in address or address.startswith("@"):
+            return (
+                f"{where}: {column}: {address} is a pattern; write one row for each person, or, for a whole domain, "
+                "list it in systems[].domains and set public_domain"
+            )
         try:
-            Address.parse(cells[column])
+            Address.parse(address)
         except MalformedAddress as fault:
             return f"{where}: {column}: {fault}; write local@domain"
     name = NotesName.parse(cells["notes_name"]) if cells["notes_name"] else None
     if cells["notes_name"] and name is None:
-        return f"{where}: notes_name: {cells['notes_name']!a} is no Notes name; write John Doe/Sales/Acme"
-    return Pair(cells["public"], cells["internal"], name, line)
+        return f"{where}: notes_name: {cells['notes_name']!a} is not a Notes name; write John Doe/Sales/Acme"
+    return Pair(cells["public"], cells["internal"], name, line, _new_aliases(aliases, cells))
+
+
+def _new_aliases(aliases: tuple[str, ...], cells: dict[str, str]) -> tuple[str, ...]:
+    known = {address_key(cells[column]) for column in COLUMNS[:2]}
+    return tuple({address_key(alias): alias for alias in aliases if address_key(alias) not in known}.values())
 
 
 def _collisions(pairs: list[Pair], file: str) -> list[str]:
@@ -140,7 +171,7 @@ def _collisions(pairs: list[Pair], file: str) -> list[str]:
         for column, key, written in keys:
             first = seen.setdefault((column, key), pair.line)
             if first != pair.line:
-                faults.append(f"{file}:{pair.line}: {column} {written} is already in line {first}; remove one of them")
+                faults.append(f"{file}:{pair.line}: {column} {written} is also in line {first}; remove one of them")
     for pair in pairs:
         shown = seen.get(("public", address_key(pair.internal)))
         if shown is not None and shown != pair.line:
@@ -148,4 +179,15 @@ def _collisions(pairs: list[Pair], file: str) -> list[str]:
                 f"{file}:{pair.line}: internal {pair.internal} is the public address of line {shown}; "
                 "give each person one row"
             )
+        for alias in pair.aliases:
+            key = address_key(alias)
+            lines = (
+                seen.get(("public", key)),
+                seen.get(("internal", key)),
+                seen.setdefault(("aliases", key), pair.line),
+            )
+            if others := [line for line in lines if line not in (None, pair.line)]:
+                faults.append(
+                    f"{file}:{pair.line}: alias {alias} is an address of line {others[0]} too; keep it in one of them"
+                )
     return faults

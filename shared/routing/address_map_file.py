@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from shared.errors import ConfigurationError
-from shared.operations import events
+from shared.history.configuration import AddressMapLoaded, AddressMapRejected, AddressMapShrunk
+from shared.operations.events import emit
 from shared.routing.address_map import AddressMap, read
 
-_Version = tuple[int, int, int] | None  # mtime in nanoseconds, octets, inode; None while there is no file
+_Version = tuple[int, int, int] | None  # mtime in nanoseconds, bytes, inode; None while there is no file
 
 
 class AddressMapFile:
-    """The newest good version of an address map.
+    """The latest valid version of an address map.
 
-    Raises ConfigurationError when the first version cannot be used. A later version that cannot be used leaves the map
-    as it was, and is told once, as the event `address_map.rejected`.
+    max_shrink: the share of its pairs, 0 to 1, that a new version may lack. Raises ConfigurationError when the first
+    version cannot be used. A later version that cannot be used, or that lacks more pairs, leaves the map as it was, and
+    is logged once, as the event `address_map.rejected` or `address_map.shrunk`: half a directory export looks like a
+    good map. `reload`, or a new process, takes the file as it is, whatever it lacks.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_shrink: float = 0.1) -> None:
         self._path = path
+        self._max_shrink = max_shrink
         self._version = _version(path)
         self._map = load(path)
 
     def current(self) -> AddressMap:
         """Return the map: the same object for as long as the file is unchanged. One stat(2) a call."""
-        version = _version(self._path)
-        if version == self._version:
-            return self._map
-        self._version = version
-        try:
-            self._map = load(self._path)
-        except ConfigurationError as error:
-            file, kept = str(self._path), len(self._map)
-            events.emit("address_map.rejected", level=logging.ERROR, file=file, faults=error.faults, pairs_kept=kept)
-        else:
-            events.emit("address_map.loaded", file=str(self._path), pairs=len(self._map))
+        if _version(self._path) != self._version:
+            self._read(self._max_shrink)
         return self._map
+
+    def reload(self) -> AddressMap:
+        """Read the file again, changed or not, and take it however many pairs it lacks: the administrator said so."""
+        self._read(1.0)
+        return self._map
+
+    def _read(self, max_shrink: float) -> None:
+        self._version = _version(self._path)
+        file, kept = str(self._path), len(self._map)
+        try:
+            new = load(self._path)
+        except ConfigurationError as error:
+            emit(AddressMapRejected(file, tuple(error.faults), kept))
+            return
+        if kept - len(new) > max_shrink * kept:
+            emit(AddressMapShrunk(file, len(new), kept))
+            return
+        self._map = new
+        emit(AddressMapLoaded(file, len(new)))
 
 
 def load(path: Path) -> AddressMap:
@@ -47,7 +60,7 @@ def load(path: Path) -> AddressMap:
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}; correct addresses.map or the file's permissions") from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: no UTF-8 at octet {error.start}; save the file as UTF-8") from None
+        raise ConfigurationError(f"{path}: not UTF-8 at byte {error.start}; save the file as UTF-8") from None
 
 
 def _version(path: Path) -> _Version:

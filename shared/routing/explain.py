@@ -1,4 +1,4 @@
-"""Why an address goes where it goes, told rule by rule. Pure; `causeway explain` prints it."""
+"""The destination and the forms of an address, with the rules that applied. Pure; `causeway explain` prints it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from shared.routing.router import Router
 class Explanation:
     """What the gateway does with one address in mail from one system.
 
-    public: as everybody sees it. is_internal: whether it would leak if left as it is. owner: the system it lives in,
-    None for none. system: the destination of mail to it, None where it is not routed. delivered_to: what the
-    destination is told. map_line: its line in the address map. rules: what led there, in order. refused: why there is
-    no route. is_address: whether it is a valid Internet address as it stands.
+    public: its public form. is_internal: whether it would leak if left unchanged. owner: its home system.
+    system: the destination of mail to it, None where it is not routed. delivered_to: the address for RCPT TO. map_line:
+    its line in the address map. rules: those that applied, in order. refused: why ingress refuses it, None where it is
+    accepted. is_address: whether it is a valid Internet address as it stands.
     """
 
     address: str
@@ -41,7 +41,7 @@ def explain(address: str, source: str, router: Router) -> Explanation:
     """Explain an address in mail from the system named `source`; any text can be explained."""
     found = router.recognize(address)
     route = router.route(address, source)
-    refused = route.reason if isinstance(route, NoRoute) else None
+    refused = route.reason if isinstance(route, NoRoute) else route.unknown or None
     return Explanation(
         address=address,
         source=source,

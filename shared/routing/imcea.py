@@ -1,9 +1,12 @@
-"""IMCEA: how Exchange wraps an address of another kind in an Internet address (MS-OXOABK, "encapsulated address").
+"""IMCEA: how Exchange puts an address of another kind into an Internet address (MS-OXOABK, "encapsulated address").
 
     IMCEANOTES-John+20Doe+2FSales+2FAcme+40ACME@exchange.example.com
     IMCEAEX-_O=ACME_OU=SALES_CN=RECIPIENTS_CN=JDOE@exchange.example.com
+    IMCEAINVALID-jdoe+40notes+2Eexample+2Ecom@exchange.example.com
 
 `+XX` is a byte of UTF-8 in hexadecimal, `_` a slash.
+
+Exchange writes INVALID, and MAILTO, around what its sender typed or what a link held; mostly an Internet address.
 
 Quirks: relays turn `+` into `/`, so that `/40` stands for `@`; a slash never occurs otherwise.
 """
@@ -14,9 +17,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast
 
-Scheme = Literal["NOTES", "SMTP", "EX"]
+from shared.mail.address import Address
 
-_ENCAPSULATED = re.compile(r"IMCEA(NOTES|SMTP|EX)-(.+)", re.IGNORECASE | re.DOTALL)
+Scheme = Literal["NOTES", "SMTP", "EX", "INVALID", "MAILTO"]
+
+_ENCAPSULATED = re.compile(r"IMCEA(NOTES|SMTP|EX|INVALID|MAILTO)-(.+)", re.IGNORECASE | re.DOTALL)
+_MAILTO = re.compile(r"mailto:(?://)?", re.IGNORECASE)
+_AROUND = " '\"<>[]()"
 _HEX = re.compile(rb"[+/]([0-9A-Fa-f]{2})")
 _PLAIN = re.compile(rb"[^A-Za-z0-9=-]")
 
@@ -28,9 +35,20 @@ class Encapsulated:
     scheme: Scheme
     address: str
 
+    @property
+    def internet_address(self) -> str | None:
+        """What is inside as an Internet address, without what people and programs put around one; else None."""
+        if self.scheme in ("NOTES", "EX"):
+            return None
+        if self.scheme == "SMTP":
+            return self.address if Address.is_valid(self.address) else None
+        *_, inside = self.address.strip(_AROUND).rpartition("<")
+        bare = _MAILTO.sub("", inside, count=1).strip(_AROUND)
+        return bare if Address.is_valid(bare) else None
+
 
 def decode(local: str) -> Encapsulated | None:
-    """Return what an (unquoted) local part wraps, or None if it wraps nothing or holds bytes that are no UTF-8."""
+    """Return the address inside an (unquoted) local part, or None if there is none or its bytes are not UTF-8."""
     found = _ENCAPSULATED.fullmatch(local)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What an address is: a row of the map, a Notes name, or an Internet address once every wrapping is undone. Pure.
+"""What an address is: a row of the map, a Notes name, or an Internet address, once every encapsulation is undone. Pure.
 
 Forms are undone only where they are ours: at a domain that one of our systems has, or at one of our Notes domains.
 `John_Smith%Acme@partner.example` belongs to the partner, whatever it means there.
@@ -15,13 +15,16 @@ from shared.routing.address_map import AddressMap, Pair
 from shared.routing.notes_address import NotesName
 from shared.routing.topology import Topology
 
+_SMTP = "smtp"
+"""Where Notes sends mail for the Internet, written like a Notes domain: `joe@partner.example@smtp@ACME`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """What an address turned out to be.
+    """The meaning of an address.
 
-    address: as written, wrappings undone. pair: its row of the map. name: the Notes name it stands for, where it has no
-    row. owner: the system it lives in, None where only its domain's public face or nothing is ours. why: one line for
+    address: as written, encapsulations undone. pair: its row of the map. name: the Notes name it means, without a row.
+    owner: its home system, None where only its public domain or nothing of it is ours. why: one line for
     each rule that was used.
     """
 
@@ -43,28 +46,28 @@ class Recognized:
 
 
 def recognize(text: str, topology: Topology, address_map: AddressMap) -> Recognized:
-    """Say what an address is. Any text is something: what nothing fits is itself, without an owner."""
+    """Return what an address is. Any text is accepted; without a matching rule it is unchanged and has no owner."""
     why: tuple[str, ...] = ()
-    while True:  # each turn undoes one wrapping, so the text gets shorter
+    while True:  # each turn undoes one encapsulation, so the text gets shorter
         if pair := _pair(text, topology, address_map):
             return Recognized(text, pair, owner=pair_owner(pair, topology), why=(*why, f"map: line {pair.line}"))
         name = _name(text, topology)
         if name and (pair := address_map.by_name(name)):
             found = f"map: Notes name {name} is in line {pair.line}"
             return Recognized(text, pair, owner=pair_owner(pair, topology), why=(*why, found))
-        inner = _forwarding(text, topology) or _encapsulated(text, topology)
+        inner = _encapsulated(text, topology) or _forwarding(text, topology)
         if inner is None:
             break
         text, why = inner[0], (*why, inner[1])
     if name and name.notes_domain and (owner := topology.notes_owner(name.notes_domain)):
         return Recognized(
-            text, name=name, owner=owner, why=(*why, f"Notes domain {name.notes_domain} is {owner.name}'s")
+            text, name=name, owner=owner, why=(*why, f"Notes domain {name.notes_domain} belongs to {owner.name}")
         )
     domain = text.rpartition("@")[2] if "@" in text else ""
     if owner := _legacy_owner(text, topology):
         return Recognized(text, owner=owner, why=(*why, f"IMCEAEX: {owner.name} is the only Exchange behind {domain}"))
     if domain and (owner := topology.owner(domain)):
-        return Recognized(text, owner=owner, why=(*why, f"domain {domain} is {owner.name}'s"))
+        return Recognized(text, owner=owner, why=(*why, f"domain {domain} belongs to {owner.name}"))
     return Recognized(text, why=why)
 
 
@@ -79,13 +82,17 @@ def pair_owner(pair: Pair, topology: Topology) -> System | None:
 
 
 def _pair(text: str, topology: Topology, address_map: AddressMap) -> Pair | None:
-    pair = address_map.by_public(text) or address_map.by_internal(text)
+    """Return the row of an address; at a host below a domain, also the row of the same user at the domain itself."""
+    pair = address_map.find(text)
     local, at, domain = text.rpartition("@")
     owner = topology.owner(domain) if at else None
-    if pair or owner is None or not owner.envelope_domain:
+    if pair or owner is None:
         return pair
-    siblings = (address_map.by_internal(f"{local}@{sibling}") for sibling in owner.domains)
-    return next((found for found in siblings if found), None)
+    above = topology.domain_above(domain)
+    siblings = [*([above] if above and topology.owner(above) is owner else ())]
+    siblings += owner.domains if owner.envelope_domain else ()
+    rows = (address_map.by_internal(f"{local}@{sibling}") for sibling in siblings)
+    return next((found for found in rows if found), None)
 
 
 def _notes_text(text: str, topology: Topology) -> str | None:
@@ -100,12 +107,12 @@ def _notes_text(text: str, topology: Topology) -> str | None:
         return f"{plain}@{domain}" if topology.notes_owner(domain) or "." not in domain else None
     wrapped = imcea.decode(plain)
     if wrapped:
-        return wrapped.address if wrapped.scheme == "NOTES" else None
+        return wrapped.address if wrapped.scheme in ("NOTES", "INVALID") else None
     return plain.replace("%", "@") if any(sign in plain for sign in "/%@") else None
 
 
 def _name(text: str, topology: Topology) -> NotesName | None:
-    """Return the Notes name in any form that is ours; one without a Notes domain means something to the map only."""
+    """Return the Notes name in any form that is ours; one without a Notes domain is only known to the map."""
     written = _notes_text(text, topology)
     if written is None:
         return None
@@ -118,26 +125,53 @@ def _name(text: str, topology: Topology) -> NotesName | None:
 
 
 def _forwarding(text: str, topology: Topology) -> tuple[str, str] | None:
-    """Undo `user@exchange.example.com@ACME`: the Notes domain follows the last @, the rest is an Internet address.
+    """Undo `user@exchange.example.com@CausewayDom@ACME`: an Internet address, and a Notes domain for each hop.
 
-    At a domain of ours the Notes domain must be one of ours too: `100%@x` and `a%b.example%c` are just local parts.
+    Notes appends a domain at each hop, so the last one was passed first; `%` stands for @ where Domino wrote it for the
+    Internet. At a domain of ours the outermost Notes domain must be one of ours, or `smtp`: `100%@x` and
+    `a%b.example%c` are just local parts. Without a Notes domain, only a domain that nobody outside may see is undone.
     """
-    rest, _, last = (_notes_text(text, topology) or "").rpartition("@")
-    user, _, inner = rest.rpartition("@")
-    if not user or not ("." in inner or topology.is_ours(inner)):
+    user, domain, passed = _without_notes_domains(_notes_text(text, topology) or "", topology)
+    if not user and passed and "%" in domain:
+        user, domain, more = _without_notes_domains(domain.replace("%", "@"), topology)
+        passed += more
+    if not user or not ("." in domain or topology.is_ours(domain)):
         return None
-    if topology.is_ours(text.rpartition("@")[2]) and topology.notes_owner(last) is None:
+    if topology.is_ours(text.rpartition("@")[2]) and not _may_be_undone(domain, passed, topology):
         return None
-    address = f"{quote(unquote(user))}@{inner}"
-    return (address, f"forwarding address: {address} inside Notes domain {last}") if Address.is_valid(address) else None
+    address = f"{quote(unquote(user))}@{domain}"
+    where = f" inside Notes domain {', '.join(reversed(passed))}" if passed else " in the local part"
+    return (address, f"forwarding address: {address}{where}") if Address.is_valid(address) else None
+
+
+def _without_notes_domains(text: str, topology: Topology) -> tuple[str, str, list[str]]:
+    """Return user, Internet domain and the Notes domains after it, the last first; no user where none is left."""
+    passed: list[str] = []
+    user, at, domain = text.rpartition("@")
+    while at and domain and _is_notes_domain(domain, topology):
+        passed.append(domain)
+        user, at, domain = user.rpartition("@")
+    return user, domain, passed
+
+
+def _is_notes_domain(domain: str, topology: Topology) -> bool:
+    if topology.is_ours(domain) or domain.startswith("["):
+        return False
+    return "." not in domain or topology.notes_owner(domain) is not None
+
+
+def _may_be_undone(domain: str, passed: list[str], topology: Topology) -> bool:
+    if not passed:
+        return topology.public_domain(domain) is not None
+    return topology.notes_owner(passed[0]) is not None or passed[0].lower() == _SMTP
 
 
 def _encapsulated(text: str, topology: Topology) -> tuple[str, str] | None:
-    """Undo IMCEASMTP: an Internet address that Exchange wrapped."""
+    """Undo IMCEASMTP, IMCEAINVALID and IMCEAMAILTO: an Internet address that Exchange wrapped."""
     local, _, domain = text.rpartition("@")
     wrapped = imcea.decode(unquote(local)) if topology.is_ours(domain) and len(text) <= MAX_OCTETS else None
-    if wrapped and wrapped.scheme == "SMTP" and Address.is_valid(wrapped.address):
-        return wrapped.address, f"IMCEASMTP: {wrapped.address} inside"
+    if wrapped and (address := wrapped.internet_address):
+        return address, f"IMCEA{wrapped.scheme}: {address} inside"
     return None
 
 

@@ -1,4 +1,4 @@
-"""How an address is shown to everybody, and how its own system knows it. Pure.
+"""The public form of an address, and the form that its own system accepts. Pure.
 
 `public` undoes what `internal` does, for every row of the map.
 """
@@ -23,7 +23,7 @@ def public(found: Recognized, topology: Topology, address_map: AddressMap) -> st
     if not shown or not found.local:
         return found.address
     address = f"{found.local}@{shown}"
-    pair = address_map.by_internal(address)
+    pair = address_map.find(address)
     return pair.public if pair else address
 
 
@@ -35,20 +35,20 @@ def _public_name_address(found: Recognized, name: NotesName, owner: System, topo
     at_public = topology.is_public(found.domain)
     if at_public and not found.local.upper().startswith("IMCEA"):
         return found.address
-    domain = owner.public_domain or (found.domain if at_public else next(iter(owner.domains), None))
+    domain = owner.public_domain or (found.domain if at_public else topology.own_domain(owner))
     return f"{name.encode()}@{domain}" if domain else found.address
 
 
 def internal(found: Recognized, system: System, topology: Topology, address_map: AddressMap) -> str:
-    """Return the address as `system` accepts it; an address that does not live there stays as everybody sees it."""
+    """Return the address as `system` accepts it; any other address in its public form."""
     if found.pair and found.owner is system:
         return _enveloped_pair(found.pair, system, topology, address_map)
     if found.name and found.owner is system:
-        domain = system.envelope_domain or next(iter(system.domains), system.public_domain)
+        domain = system.envelope_domain or topology.own_domain(system)
         local = quote(found.name.domino) if found.name.domino.isascii() else found.name.encode()
         return f"{local}@{domain}" if domain else found.address
-    lives_there = topology.owner(found.domain) is system and not found.pair
-    address = found.address if lives_there else public(found, topology, address_map)
+    is_home = topology.owner(found.domain) is system and not found.pair
+    address = found.address if is_home else public(found, topology, address_map)
     local, _, domain = address.rpartition("@")
     if system.envelope_domain and (topology.owner(domain) is system or system in topology.sharers(domain)):
         return f"{local}@{system.envelope_domain}"
@@ -56,7 +56,7 @@ def internal(found: Recognized, system: System, topology: Topology, address_map:
 
 
 def _enveloped_pair(pair: Pair, system: System, topology: Topology, address_map: AddressMap) -> str:
-    """Move a mapped address to the envelope domain only where it still leads back to its row of the map."""
+    """Return a mapped address in the envelope domain, but only where that still maps to its row."""
     enveloped = f"{pair.internal.rpartition('@')[0]}@{system.envelope_domain}"
     if system.envelope_domain and recognize(enveloped, topology, address_map).pair == pair:
         return enveloped
@@ -64,7 +64,7 @@ def _enveloped_pair(pair: Pair, system: System, topology: Topology, address_map:
 
 
 def public_name(display_name: str, topology: Topology, address_map: AddressMap, organisations: frozenset[str]) -> str:
-    """Return what people call the bearer of a Notes name; any other display name unchanged.
+    """Return the common name of a Notes name; any other display name unchanged.
 
     A canonical name is plain. An abbreviated one, `John Doe/Sales/Acme`, is one only if the map has it or it ends in an
     organisation or Notes domain we know (before a country, where it has one): names with a slash in them are common.

@@ -1,6 +1,6 @@
 """What is wrong with the systems and the map as a whole, before any mail moves. Pure.
 
-A fault is one line: key, cause, remedy. Two systems that are each other's default route are the normal pair, no fault.
+A fault is one line: key, cause, remedy. Two systems that are each other's default route are normal, not a fault.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from shared.configuration.systems import System
 from shared.mail.address import domain_key
 from shared.routing.address_map import MAX_FAULTS, AddressMap
 from shared.routing.recognize import pair_owner
+from shared.routing.route import Gateway
 from shared.routing.topology import Topology
 
 
 def faults(systems: Sequence[System]) -> list[str]:
     """Return every fault of the systems, in the order of the keys; none for systems that can carry mail."""
     if not systems:
-        return ["systems: none; describe the mail systems on both sides"]
-    if doubled := list(_names(systems)):
-        return doubled  # what else is told of systems is told by name
+        return ["systems: empty; add the mail systems on both sides"]
+    if duplicates := list(_names(systems)):
+        return duplicates  # the other faults refer to systems by name
     checks = (
         _networks,
         _client_names,
@@ -34,7 +35,7 @@ def faults(systems: Sequence[System]) -> list[str]:
 
 
 def map_faults(systems: Sequence[System], address_map: AddressMap, file: str) -> list[str]:
-    """Return what the map says that the systems do not bear out, at most `MAX_FAULTS` lines."""
+    """Return where the map contradicts the systems, at most `MAX_FAULTS` lines."""
     topology = Topology(systems)
     found: list[str] = []
     for pair in address_map:
@@ -44,8 +45,19 @@ def map_faults(systems: Sequence[System], address_map: AddressMap, file: str) ->
                 f"{where}: public {pair.public} is in an internal domain; show another, or correct systems[].domains"
             )
         if pair_owner(pair, topology) is None:
-            found.append(f"{where}: internal {pair.internal} lives in no system; add its domain to systems[].domains")
+            found.append(f"{where}: internal {pair.internal} belongs to no system; add its domain to systems[].domains")
     return found[:MAX_FAULTS]
+
+
+def postmaster_faults(systems: Sequence[System], gateway: Gateway) -> Iterator[str]:
+    """Yield what is wrong with the gateway's postmaster: mail to it must never come back to the gateway."""
+    if gateway.postmaster is None:
+        return
+    topology, domain = Topology(systems), gateway.postmaster.rpartition("@")[2]
+    if domain_key(domain) in gateway.hostnames and not topology.is_listed(domain):
+        yield f"postmaster: {gateway.postmaster} is at the gateway's own hostname; name a person in one of the systems"
+    elif not topology.is_ours(domain):
+        yield f"postmaster: {domain} is not a domain of any system; name a person in one of the systems"
 
 
 def _names(systems: Sequence[System]) -> Iterator[str]:
@@ -53,34 +65,38 @@ def _names(systems: Sequence[System]) -> Iterator[str]:
 
 
 def _networks(systems: Sequence[System]) -> Iterator[str]:
-    for (first, one), (second, other) in combinations(enumerate(systems), 2):
-        for left in one.networks:
+    for (first, system), (second, other) in combinations(enumerate(systems), 2):
+        for left in system.networks:
             for right in other.networks:
                 if left.version == right.version and left.overlaps(right):
                     yield (
                         f"systems[{second}].networks: {right} ({other.name}) overlaps {left} of systems[{first}] "
-                        f"({one.name}); a client must speak for one system only, so narrow one of them"
+                        f"({system.name}); a client belongs to one system only: narrow one of them"
                     )
 
 
 def _client_names(systems: Sequence[System]) -> Iterator[str]:
-    yield from _shared(systems, "client_names", lambda system: system.client_names, str.lower, "keep it in one of them")
+    yield from _shared(systems, "client_names", lambda system: system.client_names, str.lower, "remove one of them")
     for (index, system), (_, other) in permutations(enumerate(systems), 2):
         for name, wildcard in product(system.client_names, other.client_names):
             if _covers(wildcard.lower(), name.lower()):
-                remedy = f"take {name} there, or narrow the wildcard"
+                remedy = f"remove {name}, or narrow the wildcard"
                 yield f"systems[{index}].client_names: {name} is covered by {wildcard} of {other.name}; {remedy}"
 
 
 def _covers(wildcard: str, name: str) -> bool:
-    """Whether `*.example.com` stands for the name, one label deep (RFC 6125 section 6.4.3)."""
+    """Whether `*.example.com` matches the name, one label deep (RFC 6125 section 6.4.3)."""
     return wildcard.startswith("*.") and wildcard != name and name.partition(".")[2] == wildcard[2:]
 
 
 def _domains(systems: Sequence[System]) -> Iterator[str]:
-    yield from _shared(systems, "domains", lambda system: system.domains, domain_key, "a domain lives in one system")
+    yield from _shared(systems, "domains", lambda system: system.domains, domain_key, "a domain belongs to one system")
     yield from _shared(
-        systems, "notes_domains", lambda system: system.notes_domains, domain_key, "a Notes domain lives in one system"
+        systems,
+        "notes_domains",
+        lambda system: system.notes_domains,
+        domain_key,
+        "a Notes domain belongs to one system",
     )
 
 
@@ -92,7 +108,7 @@ def _public_domains(systems: Sequence[System]) -> Iterator[str]:
             if other is not system and shown and shown != own and shown in map(domain_key, system.domains):
                 yield (
                     f"systems[{index}].domains: {shown} is the public_domain of {other.name}; "
-                    f"take it out, or make it {system.name}'s public_domain too"
+                    f"remove it, or make it {system.name}'s public_domain too"
                 )
 
 
@@ -117,15 +133,15 @@ def _default_routes(systems: Sequence[System]) -> Iterator[str]:
         if route is None:
             continue
         if route not in following:
-            yield f'{key}: no system is named "{route}"; use one of {", ".join(following)}'
+            yield f'{key}: unknown system "{route}"; use one of {", ".join(following)}'
         elif route == system.name:
-            yield f"{key}: {route} would be sent its own mail back; name another system, or null"
+            yield f"{key}: {route} is the system itself; name another system, or null"
         elif len(cycle := _cycle(system.name, following)) > 2 and system.name == min(cycle):
-            yield f"{key}: cyclic route {' -> '.join([*cycle, cycle[0]])}; let one of them route elsewhere, or null"
+            yield f"{key}: cyclic route {' -> '.join([*cycle, cycle[0]])}; change one of them, or set it to null"
 
 
 def _cycle(name: str, following: dict[str, str | None]) -> list[str]:
-    """Return the systems from `name` round to `name` again, or none where its route never comes back."""
+    """Return the systems on the cycle from `name` back to `name`, [] where there is none."""
     path = [name]
     while (step := following.get(path[-1])) is not None and step not in path:
         path.append(step)
@@ -159,4 +175,4 @@ def _shared(
         for value in values(system):
             earlier = first.setdefault(form(value), index)
             if earlier != index:
-                yield f"systems[{index}].{key}: {value} is in systems[{earlier}].{key} too; {remedy}"
+                yield f"systems[{index}].{key}: {value} is also in systems[{earlier}].{key}; {remedy}"

@@ -1,1 +1,1 @@
-"""How a service runs: its frame, health, gauges, data folder, and all services on one machine."""
+"""How a service runs: the Service value, its start, health, gauges, data folder, and all services on one machine."""

@@ -22,7 +22,7 @@ OF_A_QUEUE = {
     "leased": metrics.leases,
     "dead": metrics.dead_letters,
 }
-"""What is told of a queue, by the names of `QueueGauge`."""
+"""The gauges of a queue, by the field of `QueueGauge` that each shows."""
 
 
 class Gauges:
@@ -55,25 +55,25 @@ class Gauges:
             gauge = self._spool.run(gauge_spool(self._redis))
             measured = [self._spool.run(gauge_queue(queue)) for queue in queues(self._settings)]
         except SpoolError:
-            self._tell_durability(None)
+            self._set_durability(None)
             metrics.spool_ready.set(0)
             metrics.spool_bytes.set(math.nan)
             metrics.spool_max_bytes.set(math.nan)
             for queue in queues(self._settings):
-                self._tell_queue(queue, None)
+                self._set_queue(queue, None)
             return
-        self._tell_durability(gauge.durability)
+        self._set_durability(gauge.durability)
         metrics.spool_ready.set(not self._file.problem(gauge))
         metrics.spool_bytes.set(gauge.used_bytes)
         metrics.spool_max_bytes.set(gauge.max_bytes)
-        for one in measured:
-            self._tell_queue(one.queue, one)
+        for gauge_of_queue in measured:
+            self._set_queue(gauge_of_queue.queue, gauge_of_queue)
 
-    def _tell_durability(self, current: Durability | None) -> None:
+    def _set_durability(self, current: Durability | None) -> None:
         for level in get_args(Durability):
             metrics.durability.labels(level).set(level == current)
 
-    def _tell_queue(self, queue: str, gauge: QueueGauge | None) -> None:
+    def _set_queue(self, queue: str, gauge: QueueGauge | None) -> None:
         for name, metric in OF_A_QUEUE.items():
             metric.labels(queue).set(getattr(gauge, name) if gauge else math.nan)
 

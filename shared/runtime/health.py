@@ -1,26 +1,17 @@
-"""What a service tells over HTTP: /livez (its loop moves), /readyz (it can take mail), /metrics (Prometheus).
+"""Whether a service lives (its loop runs) and is ready (it can take mail).
 
-A service calls `beat()` in its loop and sets `draining` when it stops taking work. Everything else is asked when a
-request comes in, in a thread of its own, so a stuck loop cannot hide itself.
+A service calls `beat()` in its loop and `drain()` when it stops taking work. Everything else is evaluated when a
+request comes in, in a thread of its own, so that a stuck loop cannot hide.
 """
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
-from shared.configuration.endpoint import Endpoint
 
 LIVE_SECONDS = 60.0
-"""A loop that was not heard of for so long is stuck, unless its work on one message may take longer."""
+"""A loop without a beat for so long is stuck, unless its work on one message may take longer."""
 
 Probe = Callable[[], str]
 """Returns "" when ready, else the reason in one line. Never raises."""
@@ -29,7 +20,7 @@ Probe = Callable[[], str]
 class Health:
     """The state of one process.
 
-    beat_file: where a child of a group leaves its beats for its parent. live_seconds: the silence that means stuck.
+    beat_file: touched at each beat, for the parent of a group of processes. live_seconds: the silence that means stuck.
     """
 
     def __init__(
@@ -44,7 +35,7 @@ class Health:
         self._has_begun = False
 
     def beat(self) -> None:
-        """Say that the work has begun and its loop is alive. Cheap enough for every turn of a loop."""
+        """Record that the service is at work and its loop runs. Cheap enough for every turn of a loop."""
         now = time.monotonic()
         if self._beat_file and now - self._touched_at >= 1:
             self._beat_file.touch()
@@ -57,21 +48,21 @@ class Health:
         return self._has_begun
 
     def drain(self) -> None:
-        """Say that no more work is taken: not ready from now on, alive still."""
+        """Record that no more work is taken: not ready from now on, still alive."""
         self.draining = True
 
     def silent_seconds(self) -> float:
-        """Return how long ago the loop was heard of."""
+        """Return the seconds since the last beat."""
         return time.monotonic() - self._beaten_at
 
     def live(self) -> str:
-        """Return "" while the loop moves, or drains within its own time limit, else why not."""
+        """Return "" while the loop runs, or drains within its own time limit, else the reason."""
         silent = self.silent_seconds()
         is_stuck = silent > self._live_seconds and not self.draining
-        return f"the loop was not heard of for {silent:.0f} s" if is_stuck else ""
+        return f"no heartbeat for {silent:.0f} s" if is_stuck else ""
 
     def ready(self) -> str:
-        """Return "" when the service can take mail, else why not."""
+        """Return "" when the service can take mail, else the reason."""
         if self.draining:
             return "draining"
         return self.live() or ("" if self.has_begun() else "starting") or self._probe()
@@ -90,7 +81,7 @@ class GroupHealth(Health):
         return all(file.exists() for file in self._beat_files)
 
     def silent_seconds(self) -> float:
-        """Return how long ago the quietest child was heard of; a child has as long to start."""
+        """Return the seconds since the last beat of the quietest child; a child has as long to start."""
         return time.time() - min(_touched_at(file, self._since) for file in self._beat_files)
 
 
@@ -99,95 +90,3 @@ def _touched_at(file: Path, otherwise: float) -> float:
         return file.stat().st_mtime
     except OSError:
         return otherwise
-
-
-class HealthServer:
-    """Answers HTTP in a thread from `start` until `close`. `port` is the one bound, also for port 0."""
-
-    def __init__(
-        self,
-        listen: Endpoint,
-        health: Health,
-        refresh: Callable[[], None] = lambda: None,
-        registry: CollectorRegistry = REGISTRY,
-    ) -> None:
-        """Bind. `refresh` brings gauges up to date before each scrape. Raises OSError where the address is taken."""
-
-        class Handler(_Handler):
-            answers = {  # noqa: RUF012 (one table for one server)
-                "/livez": lambda: _verdict(health.live()),
-                "/readyz": lambda: _verdict(health.ready()),
-                "/metrics": lambda: _metrics(refresh, registry),
-            }
-
-        self._server = _Server(listen.host, listen.port, Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="http", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop answering and free the port."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
-
-
-Answer = tuple[int, str, bytes]
-
-
-def _verdict(problem: str) -> Answer:
-    return (503 if problem else 200), "text/plain; charset=utf-8", (problem or "ok").encode() + b"\n"
-
-
-def _metrics(refresh: Callable[[], None], registry: CollectorRegistry) -> Answer:
-    refresh()
-    return 200, CONTENT_TYPE_LATEST, generate_latest(registry)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), handler)
-
-    def server_bind(self) -> None:
-        """Bind without http.server's look-up of this machine's name, which may wait for DNS."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing when a client goes away in the middle."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    timeout = 10
-    answers: dict[str, Callable[[], Answer]]
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def _answer(self, *, with_body: bool) -> None:
-        answer = self.answers.get(self.path.partition("?")[0])
-        status, kind, body = answer() if answer else (404, "text/plain", b"/livez /readyz /metrics\n")
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if with_body:
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep probes out of the log."""

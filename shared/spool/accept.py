@@ -7,8 +7,8 @@ from typing import Any
 
 from shared.configuration.redis import Durability
 from shared.errors import SpoolTooWeak
-from shared.mail.compact_json import write_json
-from shared.mail.envelope import Envelope, Message
+from shared.history.message import message_accepted
+from shared.mail.envelope import Message
 from shared.spool import keys
 from shared.spool.operation import Argument, Batch, Command, Operation, Script
 
@@ -16,20 +16,6 @@ WAIT_MILLISECONDS = 5000
 """How long a write may take to reach the replicas before the client is asked to try again."""
 CONTENT_SECONDS = 60
 """How long a content waits for its record, of which only a broken connection or a full Redis can keep it."""
-
-
-def accepted_event(envelope: Envelope, size: int) -> str:
-    """Return the first line of a message's history."""
-    event = {
-        "at": envelope.received_at,
-        "event": "accepted",
-        "system": envelope.source,
-        "client": envelope.client.address,
-        "sender": envelope.sender,
-        "recipients": [recipient.address for recipient in envelope.recipients],
-        "bytes": size,
-    }
-    return write_json(event)
 
 
 def accept(
@@ -55,10 +41,11 @@ def accept_all(
     CONTENT_SECONDS.
     """
     requests: list[Command | Script] = [
-        Command("SET", (keys.content(one.envelope.id), one.content, "NX", "EX", CONTENT_SECONDS)) for one in messages
+        Command("SET", (keys.content(message.envelope.id), message.content, "NX", "EX", CONTENT_SECONDS))
+        for message in messages
     ]
     demands = (server, int(durability != "memory"))
-    requests.append(Script("accept", (*demands, *(part for one in messages for part in _described(one)))))
+    requests.append(Script("accept", (*demands, *(part for message in messages for part in _described(message)))))
     if replicas:
         requests.append(Command("WAIT", (replicas, WAIT_MILLISECONDS)))
     answers: list[Any] = yield Batch(requests)
@@ -72,4 +59,4 @@ def accept_all(
 
 def _described(message: Message) -> tuple[Argument, ...]:
     envelope, size = message.envelope, len(message.content)
-    return envelope.id, envelope.to_json(), size, accepted_event(envelope, size)
+    return envelope.id, envelope.to_json(), size, message_accepted(envelope, size).to_note()

@@ -19,7 +19,7 @@ Start = Literal["start", "delivery"]
 class DeadLetter:
     """A parked message (stage transform) or delivery (stage egress). parked_at in seconds since the epoch.
 
-    reason is one word to filter by: crash, poison, conversion, malformed, expired, refused, …; detail is for people.
+    reason: one of shared.history.reasons.PARK_REASONS; detail is for people.
     """
 
     id: str

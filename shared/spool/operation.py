@@ -108,6 +108,12 @@ def _spool_errors() -> Iterator[None]:
         raise SpoolUnavailable("Redis: the connection was lost") from error  # as uvloop tells it amid a write
 
 
+def _sentinels(client: redis.Redis | redis.asyncio.Redis) -> list[Any]:
+    """Return the clients by which a client asks Sentinel for its primary; it does not close them itself."""
+    manager = getattr(client.connection_pool, "sentinel_manager", None)
+    return manager.sentinels if manager else []
+
+
 class Spool:
     """Runs operations on a synchronous Redis client."""
 
@@ -155,8 +161,10 @@ class Spool:
             raise
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, those to Sentinel too."""
         self.client.close()
+        for sentinel in _sentinels(self.client):
+            sentinel.close()
 
 
 class AsyncSpool:
@@ -191,5 +199,7 @@ class AsyncSpool:
         return await self.client.execute_command(*_words(request))  # type: ignore[no-untyped-call]
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, those to Sentinel too."""
         await self.client.aclose()
+        for sentinel in _sentinels(self.client):
+            await sentinel.aclose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,11 @@ from shared.spool.operation import Batch, Command, Operation
 
 LIFETIME_SECONDS = 90
 """A worker that did not announce itself for so long is gone."""
+
+
+def worker_name(stage: str) -> str:
+    """Return a name for a worker of a stage, unique among all replicas."""
+    return f"{stage}-{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 def announce(worker: str, queues: Sequence[str], state: Literal["idle", "busy"]) -> Operation[None]:

@@ -13,7 +13,8 @@ import rq
 from shared.configuration.redis import RedisSettings
 from shared.errors import CausewayError
 from shared.spool.operation import Spool
-from shared.spool.settle import CRASH_DELAY_SECONDS, Crashed, Dead, Retry, Settlement, settle
+from shared.spool.settlement import Crashed, Parked, Retry, Settlement
+from shared.spool.write_settlements import CRASH_DELAY_SECONDS, log_settlement, write_settlements
 
 UNLIMITED = 1_000_000
 """RQ asks for a limit of retries; the record has its own."""
@@ -41,11 +42,14 @@ class StockJob:
         *_, execution = job.execution_registry.get_execution_ids()  # by the time of their heartbeats: ours is the last
         return cls(job.id, job.origin, execution, Spool(job.connection))
 
-    def settle(self, settlement: Settlement, redis: RedisSettings, max_crashes: int) -> bool:
-        """Write the settlement; return whether it counted."""
+    def write(self, settlement: Settlement, redis: RedisSettings, max_crashes: int) -> bool:
+        """Write the settlement, and then its events to the log; return whether it counted."""
         history_seconds = redis.history.total_seconds()
-        operation = settle([settlement], hosted=True, max_crashes=max_crashes, history_seconds=history_seconds)
-        return not self.spool.run(operation)
+        written = self.spool.run(
+            write_settlements([settlement], hosted=True, max_crashes=max_crashes, history_seconds=history_seconds)
+        ).get(settlement.lease.id)
+        log_settlement(settlement, written)
+        return written is not None
 
 
 def rq_answer(settlement: Settlement, max_crashes: int) -> rq.Retry | None:
@@ -54,10 +58,10 @@ def rq_answer(settlement: Settlement, max_crashes: int) -> rq.Retry | None:
     match settlement:
         case Retry(delay_seconds=seconds):
             return rq.Retry(max=UNLIMITED, interval=math.ceil(seconds))
-        case Dead(reason=reason, detail=detail):
+        case Parked(reason=reason, detail=detail):
             raise DeadLetterError(f"{reason}: {detail}")
-        case Crashed(reason=reason) if crashes >= max_crashes:
-            raise DeadLetterError(f"crash: {reason}")
+        case Crashed(cause=cause) if crashes >= max_crashes:
+            raise DeadLetterError(f"crash: {cause}")
         case Crashed():
             return rq.Retry(max=UNLIMITED, interval=int(CRASH_DELAY_SECONDS * crashes))
     return None

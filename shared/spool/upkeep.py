@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shared.history.event import HistoryEvent
+from shared.history.vocabulary import from_note
 from shared.spool import keys
 from shared.spool.operation import Batch, Command, Operation, Script
 
@@ -15,15 +17,15 @@ def promote(queue: str, limit: int = PAGE) -> Operation[int]:
     return moved
 
 
-def reclaim(queue: str, *, max_crashes: int, lease_seconds: float, limit: int = PAGE) -> Operation[list[str]]:
-    """Give back jobs whose lease expired, counting a crash, or park them as "poison"; return their ids.
+def reclaim(queue: str, *, max_crashes: int, lease_seconds: float, limit: int = PAGE) -> Operation[list[HistoryEvent]]:
+    """Give back jobs whose lease expired, counting a crash, or park them as "poison"; return the events written.
 
     To be called every second or so by every worker: leases run out only while somebody calls this or renews. After a
     pause (ten seconds, or two fifths of a lease where that is longer) each holder has `lease_seconds` to renew before
     anything is reclaimed.
     """
-    expired = yield Script("reclaim", (queue, limit, max_crashes, lease_seconds))
-    return [id.decode() for id in expired]
+    notes = yield Script("reclaim", (queue, limit, max_crashes, lease_seconds))
+    return [from_note(note, id.decode()) for id, note in zip(notes[::2], notes[1::2], strict=True)]
 
 
 def _known_jobs(queue: str) -> Operation[set[bytes]]:

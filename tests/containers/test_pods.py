@@ -18,7 +18,7 @@ from shared.operations.certificates import self_signed
 from tests.support.endpoints import Endpoints
 from tests.support.load import Load, caught
 from tests.support.manifests import ROOT, render
-from tests.support.pods import Pods, until
+from tests.support.pods import PASSWORD, Pods, until
 
 STAGES = ["ingress", "transform", "egress"]
 SMTP = 2525
@@ -138,7 +138,16 @@ def test_dead_letters_are_seen_and_replayed_from_inside_a_pod(pods: Pods, servic
     pods.remove("exchange")
     pods.play("exchange", "exchange")
     dead("replay", first, "--rate", "5")
-    requeue = ("rq", "requeue", "--url", "redis://redis:6379/0", "--serializer", "json", "--queue", "egress.exchange")
+    requeue = (
+        "rq",
+        "requeue",
+        "--url",
+        f"redis://:{PASSWORD}@redis:6379/0",
+        "--serializer",
+        "json",
+        "--queue",
+        "egress.exchange",
+    )
     pods.run("egress-1", *requeue, second)
     until(lambda: arrived() == [[john], [john]], "what was parked")
     assert json.loads(dead("list", "--json")) == []

@@ -22,9 +22,9 @@ from shared.spool.connect import open_spool
 from shared.spool.dead_letters import discard, list_dead, replay
 from shared.spool.lease import Lease, LeasedDelivery, LeasedMessage, lease_deliveries, lease_messages, release
 from shared.spool.operation import Spool
+from shared.spool.retries import flush_retries
 from shared.spool.settlement import Crashed, Finished, NewDelivery, Parked, Retry, Settlement, Transformed
 from shared.spool.upkeep import promote, reclaim, reconcile
-from shared.spool.waiting import hurry
 from shared.spool.write_settlements import write_settlements
 from tests.support.mail import delivery, message
 
@@ -76,8 +76,8 @@ class SpoolModel(RuleBasedStateMachine):
         else:
             settlement = Finished(lease, leased.delivery)
             ends = leased.delivery.message_id
-        stale = self.spool.run(write_settlements([settlement]))
-        if ends and not stale:
+        written = self.spool.run(write_settlements([settlement]))
+        if ends and written:
             self.ended.append(ends)
 
     @rule(outcome=sampled_from(["done", "done", "done", "retry", "crash", "dead"]))
@@ -126,8 +126,8 @@ class SpoolModel(RuleBasedStateMachine):
                 registry.requeue(id)
 
     @rule(queue=sampled_from(QUEUES), unserved=booleans())
-    def retries_are_hurried(self, queue: str, unserved: bool) -> None:
-        self.spool.run(hurry(queue, unserved=unserved, limit=2))
+    def retries_are_flushed(self, queue: str, unserved: bool) -> None:
+        self.spool.run(flush_retries(queue, unserved=unserved, limit=2))
 
     @rule(from_start=booleans())
     def an_administrator_replays(self, from_start: bool) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from services.cli.main import main
 from shared.configuration.redis import RedisSettings
+from shared.history.attempt import attempted
+from shared.history.reasons import ParkReason
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.edits import Edit, apply
 from shared.mail.envelope import Message, new_message_id
@@ -55,13 +57,13 @@ class Gateway:
         self.spool.run(accept(made))
         return made
 
-    def dead_message(self, reason: str = "crash") -> Message:
+    def dead_message(self, reason: ParkReason = "crash") -> Message:
         made = self.accept()
         (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
         self.spool.run(write_settlements([Parked(leased.lease, reason, "ValueError: no")]))
         return made
 
-    def dead_delivery(self, reason: str = "refused", *more: DeliveryRecipient) -> Delivery:
+    def dead_delivery(self, reason: ParkReason = "refused", *more: DeliveryRecipient) -> Delivery:
         """Park a delivery to one refused recipient, and more whose state is given."""
         made = delivery(self.accept().envelope)
         made = replace(made, recipients=tuple(replace(one, public="public@example.com") for one in made.recipients))
@@ -70,9 +72,11 @@ class Gateway:
         (taken,) = self.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
         (one,) = made.recipients
         tried = replace(one, state="refused", host="mx.example.com:25", reply=Reply(550, "no such user", "5.1.1"))
-        made = replace(made, recipients=(tried, *more), attempts=1)
-        self.spool.run(write_settlements([Parked(taken.lease, reason, "550 5.1.1 no such user", made)]))
-        return made
+        after = replace(made, recipients=(tried, *more), attempts=1)
+        outcomes = attempted(replace(made, recipients=(one, *more)), after, time.time())
+        parked = Parked(taken.lease, reason, "550 5.1.1 no such user", after, outcomes=outcomes)
+        self.spool.run(write_settlements([parked]))
+        return after
 
 
 @pytest.fixture
@@ -122,42 +126,42 @@ def deferred(gateway: Gateway, *, seconds: float = 600, system: str = "exchange"
 def test_queue_waiting_tells_what_was_said_and_when_it_is_tried_again(gateway: Gateway) -> None:
     later, sooner = deferred(gateway, seconds=3600), deferred(gateway, seconds=600)
     other = deferred(gateway, seconds=300, system="notes")
-    told = gateway.run("queue", "--waiting", "exchange").splitlines()
+    told = gateway.run("queue", "--retries", "exchange").splitlines()
     assert [line.split()[0] for line in told] == ["ID", sooner.id, later.id]
     assert "in 9m" in told[1]
     assert told[1].endswith("a@example.com  b@example.com +1  mx.example.com:25  452 4.3.1 try �[2Jlater")
-    assert [line.split()[0] for line in gateway.run("queue", "--waiting").splitlines()[1:]] == [
+    assert [line.split()[0] for line in gateway.run("queue", "--retries").splitlines()[1:]] == [
         other.id,
         sooner.id,
         later.id,
     ]
-    (one,) = gateway.json("queue", "--waiting", "--limit", "1")
+    (one,) = gateway.json("queue", "--retries", "--limit", "1")
     assert one["delivery"]["id"] == other.id
     assert datetime.fromisoformat(one["due_at"]).timestamp() > time.time()
-    assert gateway.run("queue", "--waiting", "--config", str(gateway.config))
+    assert gateway.run("queue", "--retries", "--config", str(gateway.config))
 
 
 def test_queue_flush_tries_again_now(gateway: Gateway) -> None:
-    assert gateway.run("queue", "--waiting") == "nothing waits for a retry\n"
+    assert gateway.run("queue", "--retries") == "no retries are scheduled\n"
     waiting, other = deferred(gateway), deferred(gateway, system="notes")
-    assert gateway.run("queue", "--flush", "exchange") == "1 delivery to exchange is tried again, beginning now\n"
+    assert gateway.run("queue", "--flush", "exchange") == "1 delivery to exchange: retried from now on\n"
     assert gateway.spool.run(promote("egress.exchange")) == 1
     assert gateway.spool.run(promote("egress.notes")) == 0
     (again,) = gateway.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
     assert again.delivery == waiting
-    assert gateway.json("queue", "--flush", "notes", "--rate", "1") == {"system": "notes", "hurried": 1}
-    assert "nothing" in gateway.run("queue", "--flush", "exchange")
-    assert other.id in gateway.run("queue", "--waiting", "notes")
+    assert gateway.json("queue", "--flush", "notes", "--rate", "1") == {"system": "notes", "flushed": 1}
+    assert gateway.run("queue", "--flush", "exchange") == "no delivery to exchange can be retried sooner\n"
+    assert other.id in gateway.run("queue", "--retries", "notes")
 
 
 @pytest.mark.parametrize(
     "options",
     [
         ("--flush", "nobody"),
-        ("--waiting", "nobody"),
+        ("--retries", "nobody"),
         ("--limit", "3"),
         ("--rate", "3"),
-        ("--waiting", "exchange", "--rate", "3"),
+        ("--retries", "exchange", "--rate", "3"),
     ],
 )
 def test_queue_says_what_options_it_cannot_take(gateway: Gateway, options: tuple[str, ...]) -> None:
@@ -167,7 +171,12 @@ def test_queue_says_what_options_it_cannot_take(gateway: Gateway, options: tuple
 def test_trace_tells_the_history_by_the_id_of_message_or_delivery(gateway: Gateway) -> None:
     made = gateway.dead_delivery()
     told = gateway.json("trace", made.message_id)
-    assert [event["event"] for event in told] == ["accepted", "converted", "given up", "parked"]
+    assert [event["event"] for event in told] == [
+        "message.accepted",
+        "message.converted",
+        "delivery.refused",
+        "delivery.parked",
+    ]
     assert gateway.json("trace", made.id) == told
     assert all(datetime.fromisoformat(event["at"]).tzinfo for event in told)
 
@@ -179,12 +188,12 @@ def test_trace_is_for_people(gateway: Gateway) -> None:
     assert max(map(len, lines)) <= 120
     assert not [line for line in lines if "{" in line or "[" in line]
     assert [line.split("  ")[1] for line in lines if not line.startswith(" ")] == [
-        "accepted",
-        "converted",
-        "given up",
-        "parked",
+        "message.accepted",
+        "message.converted",
+        "delivery.refused",
+        "delivery.parked",
     ]
-    assert any("state refused" in line and "host mx.example.com:25" in line for line in lines)
+    assert any("host mx.example.com:25" in line for line in lines)
 
 
 def test_trace_of_an_unknown_id_says_so(gateway: Gateway) -> None:
@@ -217,9 +226,9 @@ def test_dead_list_says_what_there_is_where_it_shows_nothing(gateway: Gateway) -
     gateway.dead_message()
     gateway.dead_delivery()
     said = gateway.run("dead", "list", "--reason", "refusd")
-    assert said == "no dead letters match; there are: 1 crash, 1 refused\n"
+    assert said == "no dead letters match; existing: 1 crash, 1 refused\n"
     said = gateway.run("dead", "list", "--system", "nosuch", code=2)
-    assert said == '--system: no system is named "nosuch": name one of notes, exchange\n'
+    assert said == '--system: unknown system "nosuch": use one of notes, exchange\n'
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x"])
@@ -256,17 +265,17 @@ def test_dead_show_tells_why_what_was_tried_and_what_changed(gateway: Gateway) -
 def test_dead_show_of_a_message_that_was_never_converted(gateway: Gateway) -> None:
     made = gateway.dead_message()
     assert "ValueError: no" in gateway.run("dead", "show", made.envelope.id)
-    assert "is no dead letter" in gateway.run("dead", "show", "nothing", code=1)
+    assert "not a dead letter" in gateway.run("dead", "show", "nothing", code=1)
 
 
 def test_dead_replay_puts_a_delivery_back(gateway: Gateway) -> None:
     made = gateway.dead_delivery()
     assert gateway.json("dead", "replay", made.id, "--dry-run") == [{"id": made.id, "done": "deliver", "dry_run": True}]
     assert len(gateway.json("dead", "list")) == 1
-    assert "goes back to be delivered" in gateway.run("dead", "replay", made.id)
+    assert "goes back to delivery" in gateway.run("dead", "replay", made.id)
     assert gateway.json("dead", "list") == []
     assert next(one["depth"] for one in gateway.json("queue") if one["queue"] == "egress.exchange") == 1
-    assert "is no dead letter" in gateway.run("dead", "replay", made.id, code=1)
+    assert "not a dead letter" in gateway.run("dead", "replay", made.id, code=1)
 
 
 def test_dead_replay_from_the_start_converts_again(gateway: Gateway) -> None:
@@ -279,9 +288,9 @@ def test_dead_replay_from_the_start_converts_again(gateway: Gateway) -> None:
 
 def test_dead_replay_takes_what_the_filters_mean_and_nothing_without_a_choice(gateway: Gateway) -> None:
     crashed, refused = gateway.dead_message(), gateway.dead_delivery()
-    assert gateway.run("dead", "replay", code=2).startswith("which?")
+    assert gateway.run("dead", "replay", code=2).startswith("nothing selected: ")
     assert gateway.run("dead", "replay", "--reason", "poison") == "0 dead letters match\n"
-    assert "name ids, or all" in gateway.run("dead", "replay", refused.id, "--all", code=2)
+    assert "use ids, or --all" in gateway.run("dead", "replay", refused.id, "--all", code=2)
     assert gateway.json("dead", "replay", "--reason", "poison") == []
     assert ids(gateway.json("dead", "replay", "--reason", "refused")) == [refused.id]
     assert ids(gateway.json("dead", "list")) == [crashed.envelope.id]
@@ -294,8 +303,10 @@ def test_dead_replay_says_who_has_it_and_who_may_have_it(gateway: Gateway) -> No
     may_have = replace(one, address="may@example.com", state="expired", ambiguous=True)
     made = gateway.dead_delivery("expired", has, may_have)
     told = gateway.run("dead", "replay", made.id, "--dry-run")
-    assert "has@example.com has it already, and does not get it again\n" in told
-    assert "may@example.com may have it already: the connection broke before mx.example.com:25 answered\n" in told
+    assert "has@example.com has the message already and does not get it again\n" in told
+    assert (
+        "may@example.com may have the message already: the connection broke before mx.example.com:25 answered\n" in told
+    )
     assert one.address not in told
 
 
@@ -313,7 +324,7 @@ def test_dead_discard_removes_for_good(gateway: Gateway) -> None:
     assert len(gateway.json("dead", "list")) == 1
     assert gateway.json("dead", "discard", made.id)[0]["done"] == "discard"
     assert gateway.json("dead", "list") == []
-    assert gateway.run("dead", "discard", code=2).startswith("which?")
+    assert gateway.run("dead", "discard", code=2).startswith("nothing selected: ")
 
 
 def test_dead_export_writes_the_original_what_became_of_it_and_all_that_is_known(
@@ -345,6 +356,6 @@ def test_without_redis_one_line_says_so(tmp_path: Path, capsys: pytest.CaptureFi
         file.write_text(f"redis: {{url: '{url}'}}\n")
         assert main([*command, "--config", str(file), "--data", str(tmp_path)]) == 1
         told = capsys.readouterr().err
-        assert told.startswith("redis.url: ")
+        assert told.removeprefix(f"{file}: ").startswith("redis.url: ")
         assert told.count("\n") == 1
         assert (embedded_in in told) == (url == "embedded")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ports import free_ports
+from services.demo.ports import free_ports
 
 PROGRAM = [sys.executable, "-m", "services.demo.catcher"]
 
@@ -84,4 +84,4 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path, arguments: list[str], c
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     with catcher(tmp_path) as port:
         status, told = failed("--listen", f"127.0.0.1:{port}", "--directory", str(tmp_path))
-    assert (status, told) == (1, f"127.0.0.1:{port}: Address already in use: name another\n")
+    assert (status, told) == (1, f"127.0.0.1:{port}: Address already in use: choose another\n")

@@ -101,7 +101,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
     assert exited.value.code == 2
 
 
-def test_explain_tells_the_way_of_an_address(console: Console) -> None:
+def test_explain_shows_destination_and_next_hops_of_an_address(console: Console) -> None:
     console.edit(
         "smart_hosts:\n      - {host: exchange1",
         "smart_hosts:\n      - {host: 127.0.0.1, weight: 3, max_connections: 5, messages_per_minute: 90}\n"
@@ -120,7 +120,7 @@ def test_explain_tells_the_way_of_an_address(console: Console) -> None:
     }
     out, _ = console.run("explain", "b@exchange.example.com", "--from", "notes")
     assert [hop["messages_per_minute"] for hop in told["hosts"]] == [90, None]
-    for text in ("b@example.com", "goes to", "exchange1.example.com:25", "75%", "5 connections, 90 messages/min"):
+    for text in ("b@example.com", "destination", "exchange1.example.com:25", "75%", "5 connections, 90 messages/min"):
         assert text in out
 
 
@@ -129,16 +129,16 @@ def test_explain_of_an_address_without_a_route_fails(console: Console) -> None:
     out, _ = console.run("explain", "b@elsewhere.example", "--from", "notes", code=1)
     assert "refused" in out
     _, err = console.run("explain", "b@example.com", "--from", "nobody", code=2)
-    assert err == '--from: no system is named "nobody": name one of notes, exchange\n'
+    assert err == '--from: unknown system "nobody": use one of notes, exchange\n'
 
 
 def test_explain_takes_an_address_as_smtp_writes_it(console: Console) -> None:
     out, _ = console.run("explain", "<b@exchange.example.com>", "--from", "notes")
     assert out.startswith("b@exchange.example.com, in mail from notes\n")
-    assert console.run("explain", "<>", "--from", "notes", code=2)[1].startswith("ADDRESS: is empty")
+    assert console.run("explain", "<>", "--from", "notes", code=2)[1].startswith("ADDRESS: must not be empty")
 
 
-def test_explain_says_that_garbage_is_no_address(console: Console) -> None:
+def test_explain_reports_that_garbage_is_not_an_address(console: Console) -> None:
     out, _ = console.run("explain", "not an address", "--from", "notes", code=1)
     assert "refused" in out
     assert "no @" in out
@@ -195,7 +195,7 @@ def test_convert_goes_on_after_a_file_that_cannot_be_read_and_fails(console: Con
     row = console.run("convert", *paths, "--from", "notes", "--to", "exchange", code=1)[0].splitlines()[1]
     assert row.split()[:4] == [paths[0], "-", "-", f"{paths[0]}:"]
     _, err = console.run("convert", *paths, "--from", "nobody", "--to", "exchange", code=2)
-    assert err.startswith('--from: no system is named "nobody": name one of domino, exchange, notes')
+    assert err.startswith('--from: unknown system "nobody": use one of domino, exchange, notes')
 
 
 def test_certificates_are_made_and_inspected(console: Console, tmp_path: Path) -> None:
@@ -230,9 +230,9 @@ def test_check_tells_of_a_port_that_another_program_has(console: Console) -> Non
     assert f"warning: {console.config}: ingress.listen: {listen} is in use, " in err
 
 
-def test_check_tells_of_an_address_that_is_not_of_this_machine(console: Console) -> None:
+def test_check_reports_an_address_of_another_machine(console: Console) -> None:
     console.edit("0.0.0.0:2525", "192.0.2.1:2525")
-    assert "ingress.listen: 192.0.2.1:2525 is no address of this machine" in console.run("check")[1]
+    assert "ingress.listen: 192.0.2.1:2525 is not an address of this machine" in console.run("check")[1]
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

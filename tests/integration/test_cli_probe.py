@@ -59,7 +59,7 @@ def at(server: SmartHostServer, **more: Any) -> dict[str, Any]:
     return {"host": "127.0.0.1", "port": server.port, **more}
 
 
-def test_a_host_that_answers_is_told_with_tls_certificate_and_extensions(
+def test_a_host_that_answers_is_listed_with_tls_certificate_and_extensions(
     console: Console, made: SelfSigned, encrypted: SmartHostServer
 ) -> None:
     with encrypted:
@@ -69,7 +69,7 @@ def test_a_host_that_answers_is_told_with_tls_certificate_and_extensions(
     for said in (f"127.0.0.1:{encrypted.port}", "TLSv1.3", "mail.example.com, 127.0.0.1", "PIPELINING", "SIZE 1000000"):
         assert said in row
     assert "its certificate expires on " in err
-    assert "takes 1000000 octets at most, ingress 52428800" in err
+    assert "accepts at most 1000000 bytes, ingress 52428800" in err
     assert not [line for line in encrypted.lines if line[0].startswith(("MAIL", "RCPT", "DATA"))]
 
 
@@ -92,15 +92,17 @@ def test_a_host_that_mail_cannot_go_to_is_a_fault_and_the_others_are_told(
         )
     faults = [line for line in err.splitlines() if not line.startswith("warning: ")]
     assert [fault.partition(": 127.0.0.1:")[0] for fault in faults] == [f"{console.config}: notes"] * 3
-    for fault, said in zip(faults, ("certificate not trusted", "offers no STARTTLS", "554 5.7.1 not you"), strict=True):
+    for fault, said in zip(
+        faults, ("certificate not trusted", "454 4.7.4 TLS is required", "554 5.7.1 not you"), strict=True
+    ):
         assert said in fault
     assert len([line for line in out.splitlines() if line.startswith("notes")]) == 3
 
 
-def test_mail_that_would_go_in_the_clear_is_doubted(console: Console) -> None:
+def test_a_host_without_tls_is_a_warning(console: Console) -> None:
     with SmartHostServer() as plain:
         _, err = console.probe(at(plain, tls="none"))
-    assert "mail goes there in the clear: set tls to required or verify" in err
+    assert "mail is sent in the clear: set tls to required or verify" in err
 
 
 def test_without_redis_the_smart_hosts_are_asked_all_the_same(tmp_path: Path, console: Console) -> None:

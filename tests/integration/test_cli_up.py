@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.administration.spool import opened
+from services.demo.ports import adjacent_ports, free_ports
+from shared.administration.installation import open_installation
+from shared.administration.queues import gauge_queues
 from shared.runtime.data_folder import DataFolder
-from tests.support.ports import adjacent_ports, free_ports
 from tests.support.processes import eventually, is_running
 
 CONFIGURATION = """
@@ -115,8 +116,8 @@ def refused(command: list[str]) -> list[str]:
 
 
 def waiting(up: Up) -> int:
-    with opened(up.config, up.data) as causeway:
-        return sum(one.depth + one.leased + one.scheduled for one in causeway.queues())
+    with open_installation(up.config, up.data) as installation:
+        return sum(gauge.depth + gauge.leased + gauge.scheduled for gauge in gauge_queues(installation))
 
 
 def test_up_carries_mail_survives_kills_and_drains(up: Up) -> None:
@@ -193,7 +194,7 @@ def test_a_port_of_another_program_ends_up_at_its_start(tmp_path: Path) -> None:
         file = tmp_path / "causeway.yaml"
         for smtp, http, key in (
             (port, adjacent_ports(), "ingress.listen"),
-            (free_ports(1)[0], port - 2, "http.listen+2"),
+            (free_ports(1)[0], port - 2, "http.listen+2 (egress)"),
         ):
             file.write_text(CONFIGURATION.format(smtp=smtp, http=http, dead=1))
             command = [sys.executable, "-m", "services.cli.main", "up", "--config", str(file)]

@@ -16,7 +16,7 @@ from services.demo import gateway as demo_gateway
 from shared.configuration.redis import RedisSettings
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead
-from tests.support.faults import is_drained
+from tests.support.faults import is_drained, short_leases
 from tests.support.load import Load, caught
 from tests.support.processes import eventually
 
@@ -43,7 +43,7 @@ def kill_and_wait(log: Path, name: str) -> None:
 
 @pytest.mark.parametrize("rounds", [1])
 def test_no_acknowledged_message_is_lost_when_every_process_is_killed_in_turn(tmp_path: Path, rounds: int) -> None:
-    with demo_gateway.running(tmp_path) as gateway:
+    with demo_gateway.running(tmp_path, alter=short_leases) as gateway:
         log = tmp_path / "gateway.log"
         load = Load(gateway.port, MESSAGES)
         sender = threading.Thread(target=load.run)

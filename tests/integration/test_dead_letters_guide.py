@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from services.demo.ports import adjacent_ports, free_ports
 from shared.runtime.data_folder import DataFolder
-from tests.support.ports import adjacent_ports, free_ports
 from tests.support.processes import eventually
 
 PAGE = (Path(__file__).parents[2] / "docs" / "dead-letters.md").read_text()
-INCIDENT = PAGE[PAGE.index("## A smart host refuses") :]
-BLOCKS = re.findall(r"^```(.*)\n([\s\S]*?)^```$", INCIDENT, re.MULTILINE)
+EXAMPLE = PAGE[PAGE.index("## Worked example") :]
+BLOCKS = re.findall(r"^```(.*)\n([\s\S]*?)^```$", EXAMPLE, re.MULTILINE)
 SHOWN_ID = re.compile(r"\b[0-9a-f]{22}-exchange\b")
 SECONDS = 60
 
@@ -36,9 +36,7 @@ class Reader:
         (folder / "causeway.yaml").write_text(self._mine(next(text for kind, text in BLOCKS if kind == "yaml")))
 
     def _mine(self, text: str) -> str:
-        for theirs, mine in self._ports.items():
-            text = text.replace(theirs, mine)
-        return text
+        return re.sub("|".join(self._ports), lambda found: self._ports[found[0]], text)
 
     def shell(self, command: str) -> str:
         """Type a command of the page; return what it prints."""
@@ -102,10 +100,10 @@ def test_the_incident_ends_as_the_page_says(tmp_path: Path) -> None:
         reader.shell(typed("causeway dead export")[0])
         assert len(list((tmp_path / "parked").glob("*.converted.eml"))) == 3
         with reader.terminal(mended, "catching"):
-            assert "pat@example.com has it already" in reader.shell(dry_run)
+            assert "pat@example.com has the message already" in reader.shell(dry_run)
             reader.shell(SHOWN_ID.sub(first, one_alone))
             trace = SHOWN_ID.sub(first, typed("causeway trace")[0])
-            eventually(lambda: "state delivered" in reader.shell(trace), SECONDS)
+            eventually(lambda: "delivery.delivered" in reader.shell(trace), SECONDS)
             reader.shell(all_others)
             eventually(lambda: len(list((tmp_path / "caught").glob("*.json"))) == 4, SECONDS)
         caught = sorted(reader.shell(typed("grep -ho")[0]).splitlines())

@@ -107,3 +107,16 @@ def test_a_demonstration_says_how_to_ask_it_and_that_its_port_is_another(tmp_pat
             demo.process.terminate()
             demo.process.wait(60)
             demo.close()
+
+
+def test_a_temporary_folder_with_a_long_path_is_one_fault_at_once(tmp_path: Path) -> None:
+    long = tmp_path / ("t" * 120)
+    long.mkdir()
+    command = [sys.executable, "-m", "services.cli.main", "demo"]
+    environment = {**os.environ, "TMPDIR": str(long)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "the path of the Redis socket has" in done.stderr
+    assert "set TMPDIR to a shorter folder" in done.stderr
+    assert list(long.iterdir()) == []

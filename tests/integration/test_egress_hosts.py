@@ -113,7 +113,7 @@ def test_required_goes_to_the_next_host_rather_than_into_the_clear(
 
 
 def test_a_connection_that_died_while_idle_is_no_failure(spool: Spool, redis_settings: RedisSettings) -> None:
-    """The host hangs up on the second MAIL of a connection, as one does that had enough of it."""
+    """The host closes the connection at the second MAIL, as some do after a number of messages."""
     seen: list[str] = []
 
     def answer(line: str) -> str:
@@ -208,7 +208,7 @@ def test_the_next_hops_can_be_asked_for(redis_settings: RedisSettings) -> None:
 def test_a_connection_in_the_clear_never_serves_an_entry_that_demands_tls(
     redis_settings: RedisSettings, certificates: Certificates
 ) -> None:
-    """MX records may lead two entries to one host; what the lax one opened is no good for the strict one."""
+    """MX records may lead two entries to one host: the strict one uses no connection that the lax one opened."""
 
     async def scenario(server: SmartHostServer) -> None:
         lax, strict = hop(server), hop(server, tls="required")

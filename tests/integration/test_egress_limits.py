@@ -21,7 +21,7 @@ import yaml
 
 from services.egress.app import build_courier
 from services.egress.courier import AT_LIMIT, Courier
-from services.egress.line import LONGEST_LINE
+from services.egress.throttle import MAX_WAITING
 from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost
@@ -246,7 +246,7 @@ def test_what_cannot_be_sent_is_not_leased(spool: Spool, redis_settings: RedisSe
     async def scenario(server: SmartHostServer) -> None:
         settings = settings_for(redis_settings, [hop(server, messages_per_minute=1)], **PATIENT)
         async with working(settings) as worker:
-            await until(lambda: len(worker._in_hand) >= LONGEST_LINE)
+            await until(lambda: len(worker._in_hand) >= MAX_WAITING)
             await until(lambda: worker._room(SYSTEM)[0] == 0)
             assert int(spool.client.llen(keys.rq_queue(QUEUE))) > 50
 
@@ -263,7 +263,7 @@ def test_a_stop_does_not_wait_for_what_waits(spool: Spool, redis_settings: Redis
     async def scenario(server: SmartHostServer) -> None:
         settings = settings_for(redis_settings, [hop(server, messages_per_minute=1)], **PATIENT)
         async with working(settings) as worker:
-            await until(lambda: worker._couriers[SYSTEM]._quota.line.length)
+            await until(lambda: worker._couriers[SYSTEM]._quota.throttle.waiting)
 
     with SmartHostServer() as server:
         use_up(spool, server)
@@ -273,7 +273,7 @@ def test_a_stop_does_not_wait_for_what_waits(spool: Spool, redis_settings: Redis
     assert (left.lease.id, left.lease.crashes, left.delivery.attempts) == (id, 0, 0)
 
 
-def test_whose_lease_is_lost_while_he_waits_leaves_the_line_and_sends_nothing(
+def test_a_delivery_whose_lease_is_lost_while_it_waits_sends_nothing(
     spool: Spool, redis_settings: RedisSettings
 ) -> None:
     id = spooled(spool)
@@ -281,11 +281,11 @@ def test_whose_lease_is_lost_while_he_waits_leaves_the_line_and_sends_nothing(
     async def scenario(server: SmartHostServer) -> None:
         settings = settings_for(redis_settings, [hop(server, messages_per_minute=1)], lease=timedelta(seconds=4))
         async with working(settings) as worker:
-            line = worker._couriers[SYSTEM]._quota.line
-            await until(line.head.locked)
+            throttle = worker._couriers[SYSTEM]._quota.throttle
+            await until(throttle.first.locked)
             spool.client.hset(keys.delivery(id), "lease", "another")
             await until(lambda: not worker._in_hand)
-            assert (line.length, line.head.locked()) == (0, False)
+            assert (throttle.waiting, throttle.first.locked()) == (0, False)
             assert spool.client.hget(keys.delivery(id), "lease") == b"another"
             spool.client.delete(keys.rq_queue(QUEUE), keys.rq_started(QUEUE), keys.live(QUEUE))
 

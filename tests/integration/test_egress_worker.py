@@ -286,7 +286,7 @@ def test_a_worker_that_was_stopped_beyond_its_lease_sends_no_final_dot(
         assert not server.messages
 
 
-def test_a_stop_forgets_nobody_who_has_the_message_already(spool: Spool, redis_settings: RedisSettings) -> None:
+def test_a_stop_keeps_the_outcomes_that_are_known(spool: Spool, redis_settings: RedisSettings) -> None:
     """The host serves one recipient at a time, and falls silent before the second."""
     id = spooled(spool, "first@example.com", "second@example.com")
     limits = {"shutdown_timeout": timedelta(milliseconds=200), "command_timeout": timedelta(seconds=60)}

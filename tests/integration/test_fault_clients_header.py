@@ -32,7 +32,7 @@ def test_a_header_that_never_ends_is_read_and_forgotten_once_it_is_too_large(
             for _ in range(64):
                 client.send(FIELDS)
             assert resident_bytes(ingress.pid) - before < 4 * limit
-            assert client.ask(b"\r\n.") == "552 5.3.4 Message too large"
+            assert client.ask(b"\r\n.") == "552 5.3.4 Message size exceeds fixed limit"
             client.begin()  # the session goes on
         assert ingress.serves()
 
@@ -49,7 +49,7 @@ def test_a_header_that_no_worker_could_read_is_refused_and_its_neighbours_go_on(
             for header in ENDLESS.values():
                 client.begin().open_data()
                 client.send(header)
-                assert client.ask(b".") == "552 5.3.4 Header too large"
+                assert client.ask(b".") == "552 5.3.4 Message header size exceeds fixed limit"
                 client.begin().open_data()
                 client.send(b"Subject: neighbour\r\n\r\n" + header)
                 assert client.ask(b".").startswith("250 2.0.0 queued as ")

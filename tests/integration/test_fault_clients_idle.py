@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.configuration.redis import RedisSettings
-from shared.runtime.service import allow_many_files
+from shared.runtime.start import allow_many_files
 from tests.conftest import Certificates
 from tests.support.gateway import IngressProcess, ingress_process, open_files, resident_bytes
 from tests.support.processes import eventually
@@ -20,8 +20,8 @@ from tests.support.processes import eventually
 FILES_OF_OURS = 200
 PER_CLIENT = 200  # ingress.max_sessions_per_client
 BYTES_PER_IDLE = 100_000
-TOO_MANY = b"421 4.3.2 Too many sessions, try again later\r\n"
-TOO_MANY_FROM_ONE = b"421 4.7.0 Too many sessions from your address\r\n"
+TOO_MANY = b"421 4.3.2 Too many connections, try again later\r\n"
+TOO_MANY_FROM_ONE = b"421 4.7.0 Too many connections from your address\r\n"
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ PER_SESSION_BYTES = 1_000_000
 """What is read ahead of a session (services.ingress.input.HIGH_WATER), and the buffers of its connection."""
 CONTENT = b"Subject: large\r\n\r\n" + (b"x" * 98 + b"\r\n") * (EACH_BYTES // 100)
 PATIENCE_SECONDS = 120
-BUSY = "452 4.3.1 Too much mail at once, try again later"
+BUSY = "452 4.3.1 Insufficient system resources"
 
 
 def test_memory_stays_within_the_budget_of_octets_in_flight(

@@ -6,7 +6,8 @@ import smtplib
 import ssl
 from pathlib import Path
 
-from shared.spool.trace import trace
+from shared.history.message import MessageConverted
+from shared.spool.history import read_history
 from tests.conftest import Certificates
 from tests.support.gateway import gateway
 from tests.support.processes import eventually
@@ -41,7 +42,7 @@ def test_a_thousand_recipients_are_one_delivery_and_the_refused_ones_one_report(
             assert code == 250
         eventually(lambda: len(host.messages) == 2, 60)
         spool = running.spool()
-        history = spool.run(trace(said.decode().rpartition(" ")[2]))
+        history = spool.run(read_history(said.decode().rpartition(" ")[2]))
         spool.close()
     [sent], [report] = ([one for one in host.messages if ("<>" in one.mail) is bounced] for bounced in (False, True))
     taken = {line.partition("<")[2].partition("@")[0] for line in sent.rcpts}
@@ -51,5 +52,5 @@ def test_a_thousand_recipients_are_one_delivery_and_the_refused_ones_one_report(
     assert report.encrypted
     told = [line for line in report.content.decode().splitlines() if line.startswith("Final-Recipient:")]
     assert {line.partition(";")[2].strip().partition("@")[0] for line in told} == REFUSED
-    [converted] = [event for event in history if event["event"] == "converted"]
-    assert len(converted["deliveries"]) == 1
+    [converted] = [event for event in history if isinstance(event, MessageConverted)]
+    assert len(converted.deliveries) == 1

@@ -32,7 +32,7 @@ def dribble(client: RawClient, octet: bytes) -> str:
 def test_a_command_that_comes_octet_by_octet_is_ended_by_the_time_for_a_command(redis_settings: RedisSettings) -> None:
     with running(settings(redis_settings, command_timeout=0.5)) as ingress, RawClient(ingress.port) as client:
         client.greet()
-        assert dribble(client, b"N") == "421 4.4.2 Timed out"
+        assert dribble(client, b"N") == "421 4.4.2 Timeout exceeded"
 
 
 @pytest.mark.parametrize("command", [b"DATA\r\n", b"BDAT 1000000 LAST\r\n"])
@@ -44,7 +44,7 @@ def test_content_that_comes_octet_by_octet_is_ended_by_the_time_for_content(
         client.greet().begin()
         client.send(command)
         assert command.startswith(b"BDAT") or client.reply().startswith("354 ")
-        assert dribble(client, b"x") == "421 4.4.2 Timed out"
+        assert dribble(client, b"x") == "421 4.4.2 Timeout exceeded"
     assert spooled(redis_client) == []
 
 
@@ -58,14 +58,14 @@ def test_chunks_of_one_octet_are_ended_as_well(redis_settings: RedisSettings) ->
             threading.Event().wait(PACE_SECONDS)
             client.send(b"x")
             said = client.reply()
-    assert said == "421 4.4.2 Timed out"
+    assert said == "421 4.4.2 Timeout exceeded"
 
 
 def test_a_session_is_ended_by_its_own_time_whatever_comes(redis_settings: RedisSettings) -> None:
     given = settings(redis_settings, data_timeout=100, session_timeout=0.5)
     with running(given) as ingress, RawClient(ingress.port) as client:
         client.greet().begin().open_data()
-        assert dribble(client, b"x") == "421 4.4.2 Timed out"
+        assert dribble(client, b"x") == "421 4.4.2 Timeout exceeded"
 
 
 def test_content_that_was_refused_gets_no_time_for_each_octet(redis_settings: RedisSettings) -> None:
@@ -73,7 +73,7 @@ def test_content_that_was_refused_gets_no_time_for_each_octet(redis_settings: Re
     with running(given) as ingress, RawClient(ingress.port) as client:
         client.greet().begin().open_data()
         client.send(b"x" * 2000)
-        assert dribble(client, b"x") == "421 4.4.2 Timed out"
+        assert dribble(client, b"x") == "421 4.4.2 Timeout exceeded"
 
 
 def test_a_whole_session_octet_by_octet_is_served(redis_settings: RedisSettings, redis_client: redis.Redis) -> None:

@@ -59,7 +59,7 @@ def test_mail_that_waited_for_dead_hosts_goes_when_they_are_back_and_by_no_herd(
     assert not redis_client.exists(keys.host_health(SYSTEM))
 
 
-def test_what_a_host_put_off_itself_is_not_hurried_by_another_hosts_return(
+def test_what_a_host_deferred_itself_is_not_flushed_when_another_host_returns(
     redis_client: redis.Redis, redis_settings: RedisSettings, tmp_path: Path
 ) -> None:
     """A mailbox that is full is no less full when a host comes back."""

@@ -42,7 +42,7 @@ def test_no_message_waits_for_a_dead_host_after_the_first(
         assert dead.connections == 1
         logs = [tmp_path / f"egress-{number}.log" for number in range(2)]
         eventually(
-            lambda: all('"host.down"' in log.read_text() for log in logs)
+            lambda: all('"host.marked_down"' in log.read_text() for log in logs)
         )  # each replica hears of it in a second
 
         give(spool, SYSTEM, [f"load-{number:04d}" for number in range(MESSAGES)])

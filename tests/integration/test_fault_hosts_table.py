@@ -23,6 +23,7 @@ from typing import Any, Literal
 import pytest
 import redis
 
+from services.demo.ports import free_ports
 from shared.configuration.egress import EgressSettings, RetrySettings
 from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
@@ -33,7 +34,6 @@ from shared.spool.connect import open_spool
 from shared.spool.dead_letters import Filter, list_dead
 from shared.spool.operation import Spool
 from tests.conftest import Certificates
-from tests.support.ports import free_ports
 from tests.support.processes import eventually
 from tests.support.replicas import copies, give, is_drained, replicas, reported
 from tests.support.smart_host import DROP, HANG, TAKE_AND_DROP, TAKE_AND_HANG, Answer, SmartHostServer
@@ -228,13 +228,13 @@ def rows(
             redis=redis_settings,
             systems=[scene.settings(certificates) for scene in scenes],
             egress=EgressSettings(
-                connections_per_host=8,
+                connections_per_host=MESSAGES,
                 connect_timeout=timedelta(seconds=3),
                 command_timeout=timedelta(seconds=4),
                 data_timeout=timedelta(seconds=6),
                 host_down=timedelta(seconds=1),
                 max_in_flight=20 * len(FAULTS),
-                retry=RetrySettings(first=timedelta(seconds=2), factor=1.5, jitter=0.1),
+                retry=RetrySettings(first=timedelta(seconds=1), factor=1.5, jitter=0.1),
             ),
         )
         [egress] = stack.enter_context(replicas(tmp_path_factory.mktemp("faults"), settings))

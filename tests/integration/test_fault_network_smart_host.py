@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.faults import under_load
+from tests.support.faults import short_leases, under_load
 from tests.support.line import Line
 from tests.support.processes import eventually
 from tests.support.redis_server import RedisServer
@@ -21,6 +21,7 @@ def test_mail_waits_for_the_line_and_every_second_copy_was_in_doubt(tmp_path: Pa
         def by_the_line(configuration: dict[str, Any]) -> None:
             (host,) = configuration["systems"][1]["smart_hosts"]
             line.to, host["port"] = host["port"], line.port
+            short_leases(configuration)
 
         with under_load(tmp_path, {"url": server.url}, by_the_line) as trial:
             trial.go_on()

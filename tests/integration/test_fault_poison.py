@@ -22,8 +22,8 @@ from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead
+from shared.spool.history import read_history
 from shared.spool.operation import Spool
-from shared.spool.trace import trace
 from tests.conftest import Certificates
 from tests.support.mail import message
 from tests.support.processes import eventually
@@ -134,8 +134,8 @@ def test_a_message_that_kills_its_worker_is_a_dead_letter_and_its_neighbours_arr
     [letter] = spool.run(list_dead())
     assert (letter.id, letter.stage, letter.reason) == (poison, "transform", "poison")
     assert arrived(host) == NEIGHBOURS_ONCE
-    events = [event["event"] for event in spool.run(trace(poison))]
-    assert events == ["accepted", "interrupted", "interrupted", "parked"]
+    events = [event.name for event in spool.run(read_history(poison))]
+    assert events == ["message.accepted", "message.interrupted", "message.interrupted", "message.parked"]
     assert spool.client.exists(keys.content(poison))
 
 
@@ -150,8 +150,8 @@ def test_a_message_that_spins_is_a_dead_letter_and_its_neighbours_arrive_once(
     assert (letter.id, letter.stage, letter.reason) == (poison, "transform", "crash")
     assert letter.detail.startswith("timeout: ")
     assert arrived(host) == NEIGHBOURS_ONCE
-    events = [event["event"] for event in spool.run(trace(poison))]
-    assert events == ["accepted", "crashed", "crashed", "parked"]
+    events = [event.name for event in spool.run(read_history(poison))]
+    assert events == ["message.accepted", "message.crashed", "message.crashed", "message.parked"]
 
 
 def test_a_worker_that_hangs_loses_its_message_to_another_and_changes_nothing_when_it_wakes(
@@ -182,5 +182,5 @@ def test_a_worker_that_hangs_loses_its_message_to_another_and_changes_nothing_wh
         eventually(lambda: is_drained(client), PATIENCE_SECONDS)
     assert arrived(host) == ["slow"]
     assert spool.run(list_dead()) == []
-    events = [event["event"] for event in spool.run(trace(id))]
-    assert events == ["accepted", "interrupted", "converted", "finished"]
+    events = [event.name for event in spool.run(read_history(id))]
+    assert events == ["message.accepted", "message.interrupted", "message.converted", "delivery.delivered"]

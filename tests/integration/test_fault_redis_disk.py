@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-from tests.support.faults import under_load
+from tests.support.faults import short_leases, under_load
 from tests.support.processes import eventually
 from tests.support.redis_server import RedisServer
 
@@ -15,7 +15,7 @@ ROOM_BYTES = 500_000
 def test_a_redis_that_ends_on_a_full_disk_keeps_what_was_acknowledged(tmp_path: Path) -> None:
     """Under `appendfsync always` Redis ends rather than take what it cannot write, however often it is started."""
     with RedisServer(tmp_path / "redis") as server:
-        with under_load(tmp_path, {"url": server.url}) as trial:
+        with under_load(tmp_path, {"url": server.url}, short_leases) as trial:
             trial.go_on()
             full_bytes = server.largest_file_bytes() + ROOM_BYTES
             server.limit_files(full_bytes)
@@ -33,7 +33,7 @@ def test_a_redis_that_ends_on_a_full_disk_keeps_what_was_acknowledged(tmp_path: 
 def test_a_redis_that_waits_for_room_on_its_disk_goes_on_by_itself(tmp_path: Path) -> None:
     """Under `appendfsync everysec` Redis refuses writes until it can write again."""
     with RedisServer(tmp_path / "redis", appendfsync="everysec") as server:
-        with under_load(tmp_path, {"url": server.url, "durability": "everysec"}) as trial:
+        with under_load(tmp_path, {"url": server.url, "durability": "everysec"}, short_leases) as trial:
             trial.go_on()
             server.limit_files(server.largest_file_bytes() + ROOM_BYTES)
             trial.stand_still()

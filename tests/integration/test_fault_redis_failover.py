@@ -12,7 +12,7 @@ from redis.sentinel import Sentinel as SentinelClient
 from shared.configuration.redis import RedisSettings
 from shared.spool.connect import open_spool
 from shared.spool.gauge import gauge_spool
-from tests.support.faults import under_load
+from tests.support.faults import short_leases, under_load
 from tests.support.processes import eventually
 from tests.support.redis_server import Option, RedisServer, Sentinel
 
@@ -60,7 +60,7 @@ def test_a_failover_loses_nothing_and_an_old_primary_takes_no_mail(tmp_path: Pat
             "replicas": REPLICAS,
             "timeout": "2s",
         }
-        with under_load(tmp_path, redis_section) as trial:
+        with under_load(tmp_path, redis_section, short_leases) as trial:
             trial.go_on()
             primary.kill()
             ports = {one.port: one for one in replicas}
@@ -72,8 +72,8 @@ def test_a_failover_loses_nothing_and_an_old_primary_takes_no_mail(tmp_path: Pat
             primary.start()  # as it was configured: it believes that it is the primary
             assert not takes_writes(primary)
             account = trial.account("failover", trial.go_on())
-            assert primary.client.info("replication")["role"] == "slave"
-            assert promoted.client.info("replication")["connected_slaves"] == REPLICAS
+            eventually(lambda: primary.client.info("replication")["role"] == "slave")
+            eventually(lambda: promoted.client.info("replication")["connected_slaves"] == REPLICAS)
 
             promoted.client.config_set("min-replicas-to-write", 0)
             spool = open_spool(RedisSettings.model_validate(redis_section))

@@ -10,7 +10,7 @@ import redis
 from services.ingress import replies
 from services.ingress.accept import Acceptance
 from services.ingress.admission import Load
-from services.ingress.group_commit import GROUP_OCTETS, GROUPS_AT_ONCE
+from services.ingress.group_commit import GROUP_BYTES, GROUPS_AT_ONCE
 from shared.configuration.ingress import IngressSettings
 from shared.configuration.redis import RedisSettings
 from shared.mail.reply import Reply
@@ -26,7 +26,7 @@ def test_what_waits_for_its_group_while_the_spool_becomes_too_weak_is_refused(
 ) -> None:
     server = str(redis_client.info("server")["run_id"])
     load = Load(time.monotonic(), "", server=server)
-    content = b"Subject: large\r\n\r\n" + b"x" * GROUP_OCTETS  # each goes alone
+    content = b"Subject: large\r\n\r\n" + b"x" * GROUP_BYTES  # each goes alone
 
     async def main() -> list[Reply | replies.Refusal]:
         nonlocal load
@@ -50,4 +50,4 @@ def test_what_waits_for_its_group_while_the_spool_becomes_too_weak_is_refused(
 
     *written, last = asyncio.run(main())
     assert [reply.code for reply in written if isinstance(reply, Reply)] == [250] * GROUPS_AT_ONCE
-    assert last is replies.SPOOL_AWAY
+    assert last is replies.SPOOL_UNAVAILABLE

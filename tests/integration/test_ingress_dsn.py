@@ -52,7 +52,7 @@ def test_smtputf8_carries_addresses_of_all_scripts(client: RawClient, redis_clie
     ["RET=ALL", "RET", "ENVID", "ENVID=a+b", "ENVID=a+2b", "ENVID=" + "x" * 101, "ENVID=a ENVID=b", "ENVID=a=b"],
 )
 def test_a_malformed_parameter_of_mail_is_refused(client: RawClient, parameters: str) -> None:
-    assert client.ask(f"{MAIL} {parameters}") == "501 5.5.4 Bad parameter"
+    assert client.ask(f"{MAIL} {parameters}") == "501 5.5.4 Syntax error in parameters or arguments"
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_a_malformed_parameter_of_mail_is_refused(client: RawClient, parameters:
 )
 def test_a_malformed_parameter_of_rcpt_is_refused(client: RawClient, parameters: str) -> None:
     assert client.ask(MAIL).startswith("250 ")
-    assert client.ask(f"{RCPT} {parameters}") == "501 5.5.4 Bad parameter"
+    assert client.ask(f"{RCPT} {parameters}") == "501 5.5.4 Syntax error in parameters or arguments"

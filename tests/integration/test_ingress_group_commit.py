@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from services.ingress.group_commit import GROUP_OCTETS, GROUPS_AT_ONCE, GroupCommit, Write
+from services.ingress.group_commit import GROUP_BYTES, GROUPS_AT_ONCE, GroupCommit, Write
 from shared.configuration.redis import RedisSettings
 from shared.mail.envelope import Message
 from shared.spool.accept import accept_all
@@ -70,7 +70,7 @@ def test_a_large_message_goes_alone(redis_settings: RedisSettings) -> None:
         return accept_all(messages)
 
     async def all_sizes(commit: GroupCommit) -> list[bool]:
-        large = replace(message(), content=bytes(GROUP_OCTETS + 1))
+        large = replace(message(), content=bytes(GROUP_BYTES + 1))
         wanted = [message(), large, message(), message()]
         return list(await asyncio.gather(*(commit.write(one) for one in wanted)))
 

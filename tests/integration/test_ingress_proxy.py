@@ -80,7 +80,7 @@ def test_a_client_behind_the_balancer_has_only_its_own_rights(redis_settings: Re
     with running(settings(redis_settings, proxy_protocol_from=BALANCER)) as ingress:
         with RawClient(ingress.port, V1.replace(b"10.2.0.9", b"192.0.2.1")) as client:
             client.greet()
-            assert client.ask(f"MAIL FROM:<{SENDER}>") == "550 5.7.1 You may not send mail here"
+            assert client.ask(f"MAIL FROM:<{SENDER}>") == "550 5.7.1 Client not authorized"
 
 
 @pytest.mark.parametrize("header", MALFORMED, ids=ascii)
@@ -114,7 +114,7 @@ def test_sessions_are_counted_by_the_client_behind_the_balancer(redis_settings: 
     with running(given) as ingress:
         with RawClient(ingress.port, V1) as first, RawClient(ingress.port, V1) as second:
             first.greet()
-            assert second.reply() == "421 4.7.0 Too many sessions from your address"
+            assert second.reply() == "421 4.7.0 Too many connections from your address"
             with RawClient(ingress.port, V1_IPV6) as third:
                 third.greet()
 

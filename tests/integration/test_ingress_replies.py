@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
+from shared.configuration.addresses import AddressSettings
 from shared.configuration.redis import RedisSettings
 from shared.operations import embedded_redis
 from shared.spool import keys
-from tests.support.ingress import RECIPIENT, SENDER, RawClient, Running, running, settings, spooled
+from tests.support.ingress import RECIPIENT, SENDER, SYSTEMS, RawClient, Running, running, settings, spooled
 
 CONTENT = b"From: a@notes.example.com\r\nSubject: x\r\n\r\nHello\r\n"
 
@@ -82,13 +84,13 @@ def test_what_is_taken_and_what_is_refused_is_counted_and_told(
         "id": identifier,
         "system": "notes",
         "client": "127.0.0.1",
-        "tls": None,
+        "at": told["message.accepted"]["at"],
         "bytes": told["message.accepted"]["bytes"],
         "sender": SENDER,
         "recipients": [RECIPIENT],
     }
     assert told["message.accepted"]["bytes"] > len(CONTENT)
-    assert told["message.refused"]["reply"] == "552 5.3.4 Message too large"
+    assert told["message.refused"]["reply"] == "552 5.3.4 Message size exceeds fixed limit"
 
 
 def test_the_received_field_is_prepended(client: RawClient, redis_client: redis.Redis) -> None:
@@ -127,7 +129,7 @@ def test_a_pipelined_session_gets_every_reply_in_order(client: RawClient, redis_
 def test_chunks_make_one_message(client: RawClient, redis_client: redis.Redis) -> None:
     client.send(f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECIPIENT}>\r\nBDAT 10\r\n".encode() + CONTENT[:10])
     assert [client.reply() for _ in range(3)][2] == "250 2.0.0 10 octets received"
-    assert client.ask("DATA") == "503 5.5.1 Not while chunks are being sent"
+    assert client.ask("DATA") == "503 5.5.1 Bad sequence of commands: BDAT in progress"
     client.send(b"BDAT %d LAST\r\n" % (len(CONTENT) - 10) + CONTENT[10:])
     assert client.reply().startswith("250 2.0.0 queued as ")
     [(_, content)] = spooled(redis_client)
@@ -144,19 +146,19 @@ def test_a_dot_in_a_chunk_is_content(client: RawClient, redis_client: redis.Redi
 
 def test_a_chunk_that_is_refused_is_read_to_its_end(client: RawClient) -> None:
     client.send(b"BDAT 12\r\nNOOP\r\nQUIT\r\nBDAT 5 LAST\r\nQUIT\n")
-    assert client.reply() == "503 5.5.1 MAIL first"
-    assert client.reply() == "503 5.5.1 MAIL first"
+    assert client.reply() == "503 5.5.1 Need MAIL command"
+    assert client.reply() == "503 5.5.1 Need MAIL command"
     assert client.ask("NOOP") == "250 2.0.0 OK"
 
 
 def test_a_chunk_of_unknown_length_ends_the_session(client: RawClient) -> None:
     client.begin()
-    assert client.ask("BDAT many") == "501 5.5.2 Syntax: BDAT octets [LAST]"
+    assert client.ask("BDAT many") == "501 5.5.2 Syntax: BDAT count [LAST]"
     assert client.is_closed
 
 
 def test_a_size_over_the_limit_is_refused_when_declared(client: RawClient) -> None:
-    assert client.ask(f"MAIL FROM:<{SENDER}> SIZE=100001") == "552 5.3.4 Message too large"
+    assert client.ask(f"MAIL FROM:<{SENDER}> SIZE=100001") == "552 5.3.4 Message size exceeds fixed limit"
 
 
 @pytest.mark.parametrize("stuffed", [b"x" * 998 + b"\r\n", b"..\r\n"])
@@ -166,7 +168,7 @@ def test_a_size_over_the_limit_is_refused_when_counted(
     """The rest is read, so that the reply is the reply to this message."""
     client.begin().open_data()
     client.send(stuffed * (3_000_000 // len(stuffed)) + b".\r\n")
-    assert client.reply() == "552 5.3.4 Message too large"
+    assert client.reply() == "552 5.3.4 Message size exceeds fixed limit"
     assert client.ask("NOOP") == "250 2.0.0 OK"
     assert spooled(redis_client) == []
 
@@ -176,7 +178,7 @@ def test_a_size_over_the_limit_is_refused_in_chunks(client: RawClient, redis_cli
     client.send(b"BDAT 60000\r\n" + b"x" * 60_000)
     assert client.reply().startswith("250 ")
     client.send(b"BDAT 60000 LAST\r\n" + b"x" * 60_000)
-    assert client.reply() == "552 5.3.4 Message too large"
+    assert client.reply() == "552 5.3.4 Message size exceeds fixed limit"
     assert client.ask("NOOP") == "250 2.0.0 OK"
     assert spooled(redis_client) == []
 
@@ -234,9 +236,9 @@ def test_a_message_that_came_by_too_often_is_a_loop(redis_settings: RedisSetting
         client.greet()
         for field, count, wanted in (
             (b"Received: from x by y.example.com; date\r\n", 3, "250 "),
-            (b"Received: from x by y.example.com; date\r\n", 4, "554 5.4.6 Mail loop"),
+            (b"Received: from x by y.example.com; date\r\n", 4, "554 5.4.6 Too many hops"),
             (b"Received: from x\r\n\tBY Gateway.example.com (Causeway); date\r\n", 1, "250 "),
-            (b"Received: from x\r\n\tBY Gateway.example.com (Causeway); date\r\n", 2, "554 5.4.6 Mail loop"),
+            (b"Received: from x\r\n\tBY Gateway.example.com (Causeway); date\r\n", 2, "554 5.4.6 Too many hops"),
         ):
             client.begin().open_data()
             assert client.ask(field * count + CONTENT + b".").startswith(wanted)
@@ -249,23 +251,23 @@ def test_a_message_that_came_by_too_often_is_a_loop(redis_settings: RedisSetting
 @pytest.mark.parametrize(
     ("command", "reply"),
     [
-        ("VRFY a", "252 2.5.0 Cannot verify; send the message to find out"),
+        ("VRFY a", "252 2.5.0 Cannot VRFY user, but will accept message and attempt delivery"),
         ("EXPN a", "502 5.5.1 Command not implemented"),
         ("AUTH PLAIN AAAA", "502 5.5.1 Command not implemented"),
         ("STARTTLS", "502 5.5.1 Command not implemented"),
         ("HELP", "214 2.0.0 See RFC 5321"),
         ("BOGUS", "500 5.5.1 Command not recognized"),
         ("", "500 5.5.1 Command not recognized"),
-        ("DATA", "503 5.5.1 MAIL first"),
-        ("DATA x", "501 5.5.4 The command takes no arguments"),
-        (f"RCPT TO:<{RECIPIENT}>", "503 5.5.1 MAIL first"),
+        ("DATA", "503 5.5.1 Need MAIL command"),
+        ("DATA x", "501 5.5.4 Syntax error (no parameters allowed)"),
+        (f"RCPT TO:<{RECIPIENT}>", "503 5.5.1 Need MAIL command"),
         ("MAIL", "501 5.5.2 Syntax: MAIL FROM:<address> [parameters]"),
         ("MAIL FROM:a@notes.example.com", "501 5.5.2 Syntax: MAIL FROM:<address> [parameters]"),
-        ("MAIL FROM:<a>", "501 5.1.7 Bad sender address"),
+        ("MAIL FROM:<a>", "501 5.1.7 Bad sender address syntax"),
         (f"MAIL FROM:<{SENDER}> X=1", "555 5.5.4 Parameter not recognized"),
-        (f"MAIL FROM:<{SENDER}> BODY=BINARYMIME", "501 5.5.4 Bad parameter"),
-        (f"MAIL FROM:<{SENDER}> SIZE=", "501 5.5.4 Bad parameter"),
-        ("MAIL FROM:<ä@notes.example.com>", "553 5.6.7 The address needs SMTPUTF8"),
+        (f"MAIL FROM:<{SENDER}> BODY=BINARYMIME", "501 5.5.4 Syntax error in parameters or arguments"),
+        (f"MAIL FROM:<{SENDER}> SIZE=", "501 5.5.4 Syntax error in parameters or arguments"),
+        ("MAIL FROM:<ä@notes.example.com>", "553 5.6.7 Must declare SMTPUTF8 to send non-ASCII address"),
         ("EHLO", "501 5.5.2 Syntax: EHLO name"),
     ],
 )
@@ -276,10 +278,10 @@ def test_a_command_out_of_place_or_form_is_refused(client: RawClient, command: s
 def test_a_session_without_a_greeting_may_not_send(ingress: Running) -> None:
     with RawClient(ingress.port) as client:
         assert client.reply() == "220 gateway.example.com ESMTP Causeway"
-        assert client.ask(f"MAIL FROM:<{SENDER}>") == "503 5.5.1 EHLO first"
+        assert client.ask(f"MAIL FROM:<{SENDER}>") == "503 5.5.1 Send HELO/EHLO first"
         assert client.ask("HELO client.example.com") == "250 gateway.example.com"
         assert client.ask(f"MAIL FROM:<{SENDER}>") == "250 2.1.0 Sender OK"
-        assert client.ask(f"MAIL FROM:<{SENDER}>") == "503 5.5.1 Sender already given"
+        assert client.ask(f"MAIL FROM:<{SENDER}>") == "503 5.5.1 Nested MAIL command"
 
 
 def test_the_extensions_are_told(ingress: Running) -> None:
@@ -317,12 +319,14 @@ def test_a_message_that_breaks_off_is_not_taken(ingress: Running, redis_client: 
 
 
 def test_bytes_in_flight_are_limited_and_given_back(redis_settings: RedisSettings) -> None:
-    busy = "452 4.3.1 Too much mail at once, try again later"
+    busy = "452 4.3.1 Insufficient system resources"
     given = settings(redis_settings, max_bytes_in_flight=50_000)
     with running(given) as ingress, RawClient(ingress.port) as first, RawClient(ingress.port) as second:
         first.greet()
         second.greet()
-        assert first.ask(f"MAIL FROM:<{SENDER}> SIZE=40000") == "250 2.1.0 Sender OK"
+        first.begin()
+        first.send(b"BDAT 40000\r\n" + b"x" * 40_000)
+        assert first.reply().startswith("250 ")
         assert second.ask(f"MAIL FROM:<{SENDER}> SIZE=20000") == busy
         second.begin().open_data()
         second.send(b"x" * 20_000 + b"\r\n.\r\n")
@@ -334,6 +338,23 @@ def test_bytes_in_flight_are_limited_and_given_back(redis_settings: RedisSetting
         assert second.ask(f"MAIL FROM:<{SENDER}> SIZE=20000") == "250 2.1.0 Sender OK"
 
 
+@pytest.mark.parametrize("announce", ["MAIL", "BDAT"])
+def test_sizes_that_are_only_declared_keep_nobody_out(redis_settings: RedisSettings, announce: str) -> None:
+    given = settings(redis_settings, max_bytes_in_flight=50_000)
+    with running(given) as ingress, ExitStack() as sessions, RawClient(ingress.port) as client:
+        for _ in range(11):
+            idle = sessions.enter_context(RawClient(ingress.port))
+            idle.greet()
+            if announce == "MAIL":
+                assert idle.ask(f"MAIL FROM:<{SENDER}> SIZE=40000") == "250 2.1.0 Sender OK"
+            else:
+                idle.begin()
+                idle.send(b"BDAT 40000\r\nx")
+        client.greet().begin()
+        client.send(b"BDAT 40000 LAST\r\n" + b"Subject: x\r\n\r\n" + b"x" * (40_000 - 14))
+        assert client.reply().startswith("250 2.0.0 queued")
+
+
 def test_a_spool_over_its_share_of_memory_takes_nothing(
     redis_settings: RedisSettings, redis_client: redis.Redis
 ) -> None:
@@ -341,7 +362,7 @@ def test_a_spool_over_its_share_of_memory_takes_nothing(
         client.greet()
         redis_client.config_set("maxmemory", int(redis_client.info("memory")["used_memory"] * 1.1))
         try:
-            ask_until(client, f"MAIL FROM:<{SENDER}>", "452 4.3.1 Insufficient storage, try again later")
+            ask_until(client, f"MAIL FROM:<{SENDER}>", "452 4.3.1 Insufficient system storage")
         finally:
             redis_client.config_set("maxmemory", 0)
 
@@ -354,7 +375,7 @@ def test_a_write_that_redis_refuses_for_want_of_memory_is_never_answered_with_25
         client.greet().begin().open_data()
         redis_client.config_set("maxmemory", 1)
         try:
-            assert client.ask(CONTENT + b".") == "452 4.3.1 Insufficient storage, try again later"
+            assert client.ask(CONTENT + b".") == "452 4.3.1 Insufficient system storage"
         finally:
             redis_client.config_set("maxmemory", 0)
     assert spooled(redis_client) == []
@@ -367,7 +388,7 @@ def test_a_queue_over_its_depth_takes_nothing(redis_settings: RedisSettings) -> 
         for _ in range(2):
             client.begin().open_data()
             assert client.ask(CONTENT + b".").startswith("250 ")
-        ask_until(client, f"MAIL FROM:<{SENDER}>", "452 4.3.1 Insufficient storage, try again later")
+        ask_until(client, f"MAIL FROM:<{SENDER}>", "452 4.3.1 Insufficient system storage")
 
 
 def test_a_spool_weaker_than_declared_takes_nothing(redis_settings: RedisSettings, redis_client: redis.Redis) -> None:
@@ -375,7 +396,7 @@ def test_a_spool_weaker_than_declared_takes_nothing(redis_settings: RedisSetting
         client.greet()
         redis_client.config_set("appendfsync", "everysec")
         try:
-            ask_until(client, f"MAIL FROM:<{SENDER}>", "451 4.3.0 Storage not available, try again later")
+            ask_until(client, f"MAIL FROM:<{SENDER}>", "451 4.3.0 Queue temporarily unavailable")
         finally:
             redis_client.config_set("appendfsync", "always")
         ask_until(client, f"MAIL FROM:<{SENDER}>", "250 2.1.0 Sender OK")
@@ -385,14 +406,14 @@ def test_a_write_without_its_replicas_is_not_answered_with_250(redis_settings: R
     replicated = redis_settings.model_copy(update={"durability": "replicated"})
     with running(settings(replicated)) as ingress, RawClient(ingress.port) as client:
         client.greet()
-        assert client.ask(f"MAIL FROM:<{SENDER}>") == "451 4.3.0 Storage not available, try again later"
+        assert client.ask(f"MAIL FROM:<{SENDER}>") == "451 4.3.0 Queue temporarily unavailable"
 
 
 def test_a_spool_that_goes_away_is_told_and_its_return_is_seen() -> None:
     directory = Path(tempfile.mkdtemp(prefix="causeway-redis-"))  # short: a socket's path is limited to 107 octets
     socket = directory / "redis.sock"
     command = embedded_redis.command(embedded_redis.find_redis_server(), directory, socket)
-    away = "451 4.3.0 Storage not available, try again later"
+    away = "451 4.3.0 Queue temporarily unavailable"
     process = subprocess.Popen(command)
     try:
         wait_for(socket.exists)
@@ -432,3 +453,53 @@ def test_the_standard_library_sends_a_message(ingress: Running, redis_client: re
         assert client.send_message(message) == {}
     [(_, content)] = spooled(redis_client)
     assert b"\r\n.\r\n..\r\n" in content
+
+
+def test_mail_to_the_gateway_itself_is_refused_or_goes_to_its_postmaster(redis_settings: RedisSettings) -> None:
+    own = ("MAILER-DAEMON@gateway.example.com", "postmaster@GATEWAY.example.com", '"mailer-daemon"@gateway.example.com')
+    given = settings(redis_settings)
+    with running(given) as ingress, RawClient(ingress.port) as client:
+        client.greet().ask("MAIL FROM:<>")
+        replies = [client.ask(f"RCPT TO:<{address}>") for address in (*own, "nobody@gateway.example.com")]
+        assert replies == ["550 5.1.1 No such recipient here"] * 4
+    with (
+        running(given.model_copy(update={"postmaster": "admin@exchange.example.com"})) as ingress,
+        RawClient(ingress.port) as client,
+    ):
+        client.greet().ask("MAIL FROM:<>")
+        assert [client.ask(f"RCPT TO:<{address}>")[:3] for address in own] == ["250"] * 3
+        assert client.ask("RCPT TO:<nobody@gateway.example.com>") == "550 5.1.1 No such recipient here"
+
+
+def test_unknown_recipients_of_a_system_of_mapped_ones_are_refused(
+    redis_settings: RedisSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "public,internal,notes_name,aliases\njane@example.com,jroe@exchange.example.com,,jr@example.com\n"
+    )
+    systems = [SYSTEMS[0], {**SYSTEMS[1], "recipients": "mapped"}]
+    given = settings(redis_settings, systems).model_copy(update={"addresses": AddressSettings(map=tmp_path / "a.csv")})
+    with running(given) as ingress, RawClient(ingress.port) as client:
+        client.greet().ask(f"MAIL FROM:<{SENDER}>")
+        known = (
+            "jane@example.com",
+            "jroe@exchange.example.com",
+            "JR@example.com",
+            "jroe%exchange.example.com%ACME@notes.example.com",
+        )
+        assert [client.ask(f"RCPT TO:<{address}>")[:3] for address in (*known, "joe@fabrikam.test")] == ["250"] * 5
+        unknown = ("nobody@exchange.example.com", "nobody@example.com", "nobody%exchange.example.com@notes.example.com")
+        replies = [client.ask(f"RCPT TO:<{address}>") for address in unknown]
+        assert replies == ["550 5.1.1 No such recipient here"] * 3
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t"])
+def test_content_that_begins_with_a_blank_does_not_continue_our_field(
+    ingress: Running, redis_client: redis.Redis, blank: bytes
+) -> None:
+    with RawClient(ingress.port) as client:
+        client.greet().begin().open_data()
+        client.send(blank + b"for <evil@example.com>\r\nSubject: x\r\n\r\nx\r\n.\r\n")
+        assert client.reply().startswith("250 2.0.0 queued")
+    [(_, content)] = spooled(redis_client)
+    assert content == b"\r\n" + blank + b"for <evil@example.com>\r\nSubject: x\r\n\r\nx\r\n"

@@ -33,7 +33,7 @@ def test_an_idle_session_is_told_and_nobody_new_is_taken(ingress: Running) -> No
         between_commands.greet().begin()
         ingress.stop()
         for client in (idle, between_commands):
-            assert client.reply() == "421 4.3.2 Shutting down, try again"
+            assert client.reply() == "421 4.3.2 Service shutting down, closing transmission channel"
             assert client.is_closed
         with pytest.raises(ConnectionRefusedError):
             RawClient(ingress.port)
@@ -45,9 +45,9 @@ def test_open_data_is_finished_first(ingress: Running, redis_client: redis.Redis
         open_data.greet().begin().open_data()
         open_data.send(CONTENT)
         ingress.tell_to_stop()
-        assert idle.reply() == "421 4.3.2 Shutting down, try again"
+        assert idle.reply() == "421 4.3.2 Service shutting down, closing transmission channel"
         assert open_data.ask(b".").startswith("250 2.0.0 queued as ")
-        assert open_data.reply() == "421 4.3.2 Shutting down, try again"
+        assert open_data.reply() == "421 4.3.2 Service shutting down, closing transmission channel"
         assert open_data.is_closed
     ingress.join()
     assert len(spooled(redis_client)) == 1
@@ -92,7 +92,7 @@ def test_an_address_that_cannot_be_used_is_a_fault_that_names_it(
     tls = {"certificate": certificates.certificate, "key": certificates.key}
     unusable: dict[str, Any] = {key: ["192.0.2.1:2525"]}
     given = settings(redis_settings, tls=tls, **unusable)
-    with pytest.raises(ConfigurationError, match=rf"^ingress\.{key}: 192\.0\.2\.1:2525 cannot be used"):
+    with pytest.raises(ConfigurationError, match=rf"^ingress\.{key}: cannot listen on 192\.0\.2\.1:2525"):
         Running(given)
 
 
@@ -132,7 +132,7 @@ def test_sigterm_ends_the_service_with_nothing_lost(
             client.greet().begin(RECIPIENT, sender=SENDER).open_data()
             process.send_signal(signal.SIGTERM)
             assert client.ask(CONTENT + b".").startswith("250 2.0.0 queued as ")
-            assert client.reply() == "421 4.3.2 Shutting down, try again"
+            assert client.reply() == "421 4.3.2 Service shutting down, closing transmission channel"
         assert process.wait(15) == 0
     finally:
         process.kill()

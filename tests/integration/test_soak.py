@@ -9,7 +9,7 @@ import pytest
 
 from bench.soak.__main__ import BY_NAME, soak, table
 
-MINUTES = 0.2
+MINUTES = 0.1
 RATE = 20
 
 

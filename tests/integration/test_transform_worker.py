@@ -33,9 +33,9 @@ from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import Filter, list_dead
+from shared.spool.history import read_history
 from shared.spool.lease import LeasedDelivery, lease_deliveries, lease_messages
 from shared.spool.operation import Spool
-from shared.spool.trace import trace
 from tests.support.mail import SLOW, message
 from tests.support.systems import EXCHANGE, NOTES
 
@@ -114,7 +114,7 @@ def test_messages_become_deliveries(settings: Settings, spool: Spool) -> None:
     expected = b"From: john@example.com\r\nTo: jane@example.com\r\n\r\nHello\r\n"
     assert {apply(CONTENT, one.edits) for one in leased} == {expected}
     assert {one.delivery.sender for one in leased} == {"john@example.com"}
-    assert [event["event"] for event in spool.run(trace(ids[0]))] == ["accepted", "converted"]
+    assert [event.name for event in spool.run(read_history(ids[0]))] == ["message.accepted", "message.converted"]
 
 
 def test_health_tells_of_the_stop(settings: Settings, spool: Spool) -> None:
@@ -232,7 +232,7 @@ def test_a_worker_that_hangs_where_no_alarm_reaches_it_keeps_no_lease(
     held = f"{leased.lease.id}:{leased.lease.token}"
     granted = spool.client.zscore(keys.rq_started(keys.TRANSFORM), held)
     with Renewal(renewal_spool, [leased.lease], 0.3, lambda: "the loop was not heard of for 121 s"):
-        assert eventually(lambda: "lease.abandoned" in caplog.messages)
+        assert eventually(lambda: "leases.abandoned" in caplog.messages)
     assert spool.client.zscore(keys.rq_started(keys.TRANSFORM), held) == granted
     renewal_spool.close()
 

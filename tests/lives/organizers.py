@@ -332,7 +332,8 @@ def days(first: date, rule: str, count: int) -> list[date]:
     if rule in step:
         return [first + timedelta(days=step[rule] * number) for number in range(count)]
     wanted = [int(day) for day in rule.partition("BYMONTHDAY=")[2].split(",")]
-    found, day = [], first
+    found: list[date] = []
+    day = first
     while len(found) < count:
         if day.day in wanted:
             found.append(day)

@@ -72,7 +72,9 @@ def play(life: Life) -> list[Mismatch]:
     gateway = MeetingGateway(steps=_STEPS)
     mailboxes = [Mailbox(by_instance=False), Mailbox(by_instance=True)]
     for message in life.messages:
-        for text in gateway.carry(message).calendars:
+        carried = gateway.carry(message)
+        assert not [report.failure for report in carried.conversion.reports if report.failure]
+        for text in carried.calendars:
             for mailbox in mailboxes:
                 mailbox.receive(text)
     found = []
@@ -131,8 +133,9 @@ def _change(chance: random.Random, meeting: Meeting, name: datetime) -> Callable
     if kind == "reschedule":
         return lambda: meeting.reschedule(by)
     if kind in ("cancel", "cancel_rest"):
-        return lambda: getattr(meeting, kind)(name)  # type: ignore[no-any-return]
-    return getattr(meeting, kind)  # type: ignore[no-any-return]
+        return lambda: getattr(meeting, kind)(name)
+    found: Callable[[], bytes] = getattr(meeting, kind)
+    return found
 
 
 def _interleaved(chance: random.Random, one: list[bytes], other: list[bytes]) -> list[bytes]:

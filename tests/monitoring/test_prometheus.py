@@ -1,6 +1,6 @@
 """A real Prometheus scrapes a real gateway: the dashboard's questions have answers, and alerts fire when provoked.
 
-`make test-monitoring`; needs Debian's package prometheus. What takes minutes in production takes seconds here: the
+`make test-monitoring` runs this by itself. What takes minutes in production takes seconds here: the
 rules are the project's own, with `for` and the windows of rates shortened.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import smtplib
 import subprocess
@@ -27,9 +26,10 @@ import yaml
 
 from services.demo.demonstration import carry, samples
 from services.demo.gateway import CLIENTS, Gateway, running
+from services.demo.ports import free_ports
 from shared.runtime.data_folder import DataFolder
 from tests.support.manifests import ROOT
-from tests.support.ports import free_ports
+from tests.support.optional import PROMETHEUS, needs
 from tests.support.processes import eventually
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
@@ -37,9 +37,7 @@ DASHBOARD: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text
 SECONDS = 90
 """To wait at most for what takes some scrapes."""
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("prometheus"), reason="needs prometheus on the PATH: apt install prometheus, and stop its service"
-)
+pytestmark = needs(PROMETHEUS)
 
 
 def impatient(rules: str) -> str:

@@ -1,6 +1,6 @@
 """Against peers that nobody here wrote: swaks and smtp-source send, two Postfix instances are the smart hosts.
 
-Needs root and Debian's postfix and swaks; run by `make test-peers`.
+`make test-peers` runs this by itself.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from typing import Any
 import pytest
 
 from services.demo import gateway as demo_gateway
+from services.demo.ports import free_ports
 from shared.operations import certificates
 from tests.peers.postfix import Postfix
+from tests.support.optional import POSTFIX, ROOT, SWAKS, needs
 from tests.support.processes import eventually
 
 MESSAGES = 2000
+
+pytestmark = needs(ROOT, POSTFIX, SWAKS)
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def place() -> Iterator[Path]:
 def smart_hosts(place: Path) -> Iterator[tuple[Postfix, Postfix]]:
     made = certificates.self_signed(place / "tls", ["mx.example.com"])
     pair = tuple(
-        Postfix(place / name, name, demo_gateway.free_port(), made.certificate, made.key)
+        Postfix(place / name, name, free_ports(1)[0], made.certificate, made.key)
         for name in ("mx1.example.com", "mx2.example.com")
     )
     for one in pair:

@@ -28,16 +28,23 @@ import redis
 
 from services.demo import gateway as demo_gateway
 from shared.configuration.redis import RedisSettings
+from shared.history.attempt import AttemptEvent
+from shared.history.delivery import DeliveryInterrupted
+from shared.history.event import HistoryEvent
+from shared.history.message import MessageInterrupted
 from shared.spool import keys
 from shared.spool.connect import open_spool
 from shared.spool.dead_letters import list_dead
+from shared.spool.history import read_history
 from shared.spool.operation import Spool
-from shared.spool.trace import trace
 from tests.support.load import Load
 from tests.support.processes import eventually
 
 MESSAGES = int(os.environ.get("CAUSEWAY_FAULT_MESSAGES", "200"))
 """How many at least; set it to thousands for figures worth telling."""
+
+PAUSE_SECONDS = 0.05
+"""Between two messages of a client: what a fault holds up is delivered soon after its end."""
 
 QUEUES = (keys.TRANSFORM, keys.egress("exchange"), keys.egress("notes"))
 IMPATIENT: dict[str, Any] = {
@@ -94,7 +101,7 @@ class Trial:
 
     def __init__(self, gateway: demo_gateway.Gateway, redis: RedisSettings) -> None:
         self.gateway = gateway
-        self.load = Load(gateway.port, total=1_000_000, deadline_seconds=600)
+        self.load = Load(gateway.port, total=1_000_000, deadline_seconds=600, pause_seconds=PAUSE_SECONDS)
         self._redis = redis
         self._told = 0
         self._sender = threading.Thread(target=self.load.run)
@@ -187,13 +194,13 @@ class Trial:
             self.load.attempts,
             len(list(self.gateway.caught("notes").glob("*.json"))),
             len(spool.run(list_dead())),
-            {id for id in twice if any(map(_is_doubt, spool.run(trace(id))))},
+            {id for id in twice if any(map(_is_doubt, spool.run(read_history(id))))},
         )
 
 
-def _is_doubt(event: dict[str, Any]) -> bool:
-    ambiguous = any(outcome.get("ambiguous") for outcome in event.get("outcomes", ()))
-    return ambiguous or event["event"] == "interrupted"
+def _is_doubt(event: HistoryEvent) -> bool:
+    ambiguous = isinstance(event, AttemptEvent) and event.ambiguous
+    return ambiguous or isinstance(event, MessageInterrupted | DeliveryInterrupted)
 
 
 def is_drained(client: redis.Redis) -> bool:
@@ -205,8 +212,9 @@ def is_drained(client: redis.Redis) -> bool:
 
 
 def short_leases(configuration: dict[str, Any]) -> None:
-    """Alter a configuration: what was in hand is given back soon, and a pause of eleven seconds is seen to be one."""
-    configuration["egress"]["lease"] = configuration.setdefault("transform", {})["lease"] = "11s"
+    """Alter a configuration: what was in hand is given back soon."""
+    for service in ("transform", "egress"):
+        configuration.setdefault(service, {})["lease"] = "5s"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -10,16 +11,20 @@ from typing import Self
 
 
 class Forwarder(ABC):
-    """Accepts on 127.0.0.1:`port`; `with` starts and ends it. `forward` says what becomes of a connection."""
+    """Accepts on 127.0.0.1:`port`, with TLS where there is a context; `with` starts and ends it.
 
-    def __init__(self) -> None:
+    `forward` says what becomes of a connection.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        serving = asyncio.start_server(self.forward, "127.0.0.1", 0)
+        serving = asyncio.start_server(self.forward, "127.0.0.1", 0, ssl=self._tls)
         self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result(10)
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -15,7 +15,9 @@ from typing import Any
 
 import yaml
 
+from services.all_services import SERVICES
 from services.demo import gateway as demo_gateway
+from services.demo.ports import adjacent_ports, free_ports
 from shared import configuration
 from shared.configuration.redis import RedisSettings
 from shared.operations.certificates import SelfSigned
@@ -25,7 +27,6 @@ from shared.spool.connect import open_spool
 from shared.spool.operation import Spool
 from tests.conftest import Certificates
 from tests.support.ingress import RECIPIENT, SENDER, SYSTEMS, RawClient
-from tests.support.ports import free_ports
 from tests.support.processes import eventually, is_running
 
 _STARTED = re.compile(r'"process.started", "process": "([a-z0-9-]+)", "pid": (\d+)')
@@ -87,7 +88,7 @@ def gateway(
 ) -> Iterator[Gateway]:
     """Run all of a gateway, delivering over STARTTLS to a smart host on that port. sections: changes to settings."""
     made = SelfSigned(certificates.ca, certificates.certificate, certificates.key)
-    (port,), http_port = free_ports(1), demo_gateway.free_http_port()
+    (port,), http_port = free_ports(1), adjacent_ports()
     catchers = dict.fromkeys(demo_gateway.CLIENTS, smart_host)
     content = demo_gateway.demo_configuration(port, http_port, catchers, made)
     del content["addresses"]
@@ -99,7 +100,7 @@ def gateway(
     process, log = _started(folder, *command)
     running = Gateway(port, data, log)
     try:
-        eventually(lambda: process.poll() is not None or is_ready(settings), 60)
+        eventually(lambda: process.poll() is not None or is_ready(SERVICES, settings), 60)
         assert process.poll() is None, log.read_text()
         yield running
         process.send_signal(signal.SIGTERM)

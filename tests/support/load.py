@@ -17,7 +17,7 @@ BODY = "Kind regards\r\n" * 300
 class Load:
     """`total` messages over `clients` connections to 127.0.0.1:port, from the address that stands for Domino.
 
-    It ends before `total` once `enough` is set.
+    It ends before `total` once `enough` is set. pause_seconds: of each client between two messages.
     """
 
     port: int
@@ -25,6 +25,7 @@ class Load:
     clients: int = 8
     source: str = "127.0.1.1"
     deadline_seconds: float = 120
+    pause_seconds: float = 0
     enough: threading.Event = field(default_factory=threading.Event)
     acknowledged: set[str] = field(default_factory=set)
     attempts: Counter[str] = field(default_factory=Counter)
@@ -62,6 +63,7 @@ class Load:
                     self._send(connection, tag)
                     with self._lock:
                         self.acknowledged.add(tag)
+                    self.enough.wait(self.pause_seconds)
                     break
                 except (smtplib.SMTPException, OSError):
                     if connection:

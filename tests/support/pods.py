@@ -20,6 +20,8 @@ import yaml
 from tests.support.manifests import Object, labels_of, of_kind, pod_of
 
 NETWORK = "causeway-pods"
+PASSWORD = "of-the-pods"
+"""Of the Redis of the pods, for the Secret `redis`."""
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -53,6 +55,7 @@ class Pods:
         self._config = [one for one in self._objects if one["kind"] == "ConfigMap"]
         certificate = {name: (tls / name).read_text() for name in ("tls.crt", "tls.key")}
         self._config.append(_config_map("ingress-tls", certificate))
+        self._config.append(_config_map("redis", {"password": PASSWORD}))
 
     def __enter__(self) -> Pods:
         podman("network", "create", NETWORK)

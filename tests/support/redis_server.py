@@ -11,9 +11,9 @@ from pathlib import Path
 
 import redis
 
+from services.demo.ports import free_ports
 from shared.operations import embedded_redis
 from shared.operations.tether import tethered
-from tests.support.ports import free_ports
 from tests.support.processes import eventually
 
 Option = str | int

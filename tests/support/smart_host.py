@@ -18,6 +18,9 @@ TAKE_AND_DROP = "take and drop"
 TAKE_AND_HANG = "take and hang"
 """Instead of the reply to a message: take it, and say nothing until the test ends."""
 
+DROP_AMID_CONTENT = "drop amid content"
+"""Instead of the reply to a message: read a little of its content, and close the connection."""
+
 Answer = str | Callable[[str], str]
 
 
@@ -157,6 +160,9 @@ class SmartHostServer:
                         continue
                     if not (await reply(verb, line, "354 go on")).startswith("354"):
                         continue
+                    if self.answers.get(".") == DROP_AMID_CONTENT:
+                        await reader.read(1000)
+                        return
                     content = await self._content(reader)
                     if (taken := self.answers.get(".")) in (TAKE_AND_DROP, TAKE_AND_HANG):
                         self.messages.append(Arrived(mail, rcpts, content, encrypted, number))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.soak.replicas import SERVICES
+from bench.soak.replicas import BY_NAME
 from bench.soak.trial import Scenario, Trial
 
 RATE = 50
@@ -13,7 +13,7 @@ def inflict(trial: Trial) -> None:
     rounds = 0
     with trial.load(RATE):
         while trial.pause(1):
-            for service in SERVICES:
+            for service in BY_NAME:
                 for child in trial.gateway.replicas(service):
                     trial.replace(service, child)
             rounds += 1

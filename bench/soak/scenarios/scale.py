@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bench.soak.trial import Scenario, Trial
-from shared.runtime.service import Name
 
 RATE = 50
 MOST = 4
-SCALED: tuple[Name, ...] = ("transform", "egress")
+SCALED = ("transform", "egress")
 
 
 def inflict(trial: Trial) -> None:

@@ -11,12 +11,13 @@ from services.transform.bounces.text import FAILURES, NOT_DELIVERED, RETURNED, F
 from services.transform.pipeline import Context
 from shared.mail.address_list import read_addresses
 from shared.mail.body import decode_body
-from shared.mail.charset import read_unlabelled
 from shared.mail.edits import Edit
 from shared.mail.header import encode_words, fold
 from shared.mail.mime import Entity
 from shared.mail.transfer import IDENTITIES
+from shared.mail.unlabelled import read_unlabelled
 
+_QUESTION_MARKS = bytes(octet if octet < 0x80 else ord("?") for octet in range(256))
 _BLANK_LINES = re.compile(rb"(?:[ \t]*+\r?\n)*+")
 
 
@@ -27,14 +28,15 @@ def made_report(content: bytes, root: Entity, context: Context) -> Iterator[Edit
     """
     if not root.fields or not content.endswith((b"\n\n", b"\n\r\n"), 0, root.body_start):
         return
+    default = context.source.default_charset
     first = FAILURES.search(content, root.body_start)
     marker = RETURNED.search(content, first.end()) if first else None
     text_end, returned_start = root.end, root.end
     if first is None:
         octets = decode_body(content, root)
-        failures = domino_failures(_text(octets, root)) if NOT_DELIVERED.encode() in octets else []
+        failures = domino_failures(_text(octets, root, default)) if NOT_DELIVERED.encode() in octets else []
     elif marker and root.transfer_encoding in IDENTITIES:
-        failures = notes_failures(_text(content[first.end() : marker.start()], root))
+        failures = notes_failures(_text(content[first.end() : marker.start()], root, default))
         blank = _BLANK_LINES.match(content, marker.end())
         text_end, returned_start = marker.start(), blank.end() if blank else marker.end()
     else:
@@ -44,8 +46,9 @@ def made_report(content: bytes, root: Entity, context: Context) -> Iterator[Edit
         yield from _as_report(content, root, (text_end, returned_start), fields)
 
 
-def _text(octets: bytes, root: Entity) -> str:
-    return read_unlabelled(octets, root.parameters.get("charset")) or octets.decode("latin-1")
+def _text(octets: bytes, root: Entity, default: str | None) -> str:
+    text = read_unlabelled(octets, root.parameters.get("charset"), default)
+    return octets.translate(_QUESTION_MARKS).decode("ascii") if text is None else text
 
 
 def _as_report(content: bytes, root: Entity, between: tuple[int, int], fields: bytes) -> Iterator[Edit]:

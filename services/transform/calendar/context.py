@@ -52,7 +52,7 @@ class Piece:
     """What became of the components of one UID.
 
     dates: those it uses. texts: what people are to be told. cancels: calendars to be sent beside it. method: METHOD
-    where it is to be another.
+    where it is to be another. failure: why they are as they came.
     """
 
     components: Sequence[Component]
@@ -61,6 +61,7 @@ class Piece:
     memories: list[Remember] = field(default_factory=list)
     cancels: list[Calendar] = field(default_factory=list)
     method: str | None = None
+    failure: MalformedCalendar | None = None
 
 
 def identify(component: Component, uid: str, sequence: int, stamped_at: datetime | None = None) -> None:

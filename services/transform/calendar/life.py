@@ -75,6 +75,7 @@ class Meeting:
 
     held: tuple[Held, ...] = ()
     whole: int | None = None
+    keeps_names: bool = False
 
     @property
     def alive(self) -> tuple[Held, ...]:
@@ -84,7 +85,7 @@ class Meeting:
 
     def find(self, slot: Moment, zone: tzinfo) -> Held | None:
         """Return the instance that a RECURRENCE-ID names."""
-        return _find(self.held, slot, zone)
+        return _find(self.held, slot, zone, keeps_names=self.keeps_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,10 @@ class Life:
                 whole = number
                 held = _all(held, statement, number, zone, keeps_names=self.keeps_names)
             elif statement.scope == "one":
-                _one(held, statement, number, zone)
+                _one(held, statement, number, zone, keeps_names=self.keeps_names)
             else:
-                _rest(held, statement, number, zone)
-        return Meeting(tuple(held.values()), whole)
+                _rest(held, statement, number, zone, keeps_names=self.keeps_names)
+        return Meeting(tuple(held.values()), whole, self.keeps_names)
 
     def in_force(self, notice: Iterable[Statement], meeting: Meeting) -> bool:
         """Whether anything of the meeting is as a notice says: whether the notice is not out of date.
@@ -190,9 +191,9 @@ def _names(statement: Statement, known: list[Held], zone: tzinfo) -> Sequence[Mo
     return names if len(set(names)) == len(names) else statement.slots
 
 
-def _one(held: dict[Moment, Held], statement: Statement, number: int, zone: tzinfo) -> None:
+def _one(held: dict[Moment, Held], statement: Statement, number: int, zone: tzinfo, *, keeps_names: bool) -> None:
     assert statement.slot is not None  # of every statement about one
-    was = held.get(statement.slot) or _find(held.values(), statement.slot, zone)
+    was = held.get(statement.slot) or _find(held.values(), statement.slot, zone, keeps_names=keeps_names)
     name = was.original if was else statement.slot
     if statement.is_cancelled:
         nowhere = Held(name, name, Occurrence(name, name), statement.sequence, number)
@@ -201,9 +202,9 @@ def _one(held: dict[Moment, Held], statement: Statement, number: int, zone: tzin
     held[name] = Held(name, was.placed if was else name, statement.occurrences[0], statement.sequence, number)
 
 
-def _rest(held: dict[Moment, Held], statement: Statement, number: int, zone: tzinfo) -> None:
+def _rest(held: dict[Moment, Held], statement: Statement, number: int, zone: tzinfo, *, keeps_names: bool) -> None:
     assert statement.slot is not None  # of every statement about the rest
-    was = held.get(statement.slot) or _find(held.values(), statement.slot, zone)
+    was = held.get(statement.slot) or _find(held.values(), statement.slot, zone, keeps_names=keeps_names)
     since = instant(was.original if was else statement.slot)
     tail = [one for one in held.values() if not one.is_cancelled and instant(one.original) >= since]
     tail.sort(key=lambda one: instant(one.occurrence.start))
@@ -236,10 +237,11 @@ def _cancelled(held: Held, statement: Statement, number: int) -> Held:
     return replace(held, sequence=statement.sequence, source=number, is_cancelled=True)
 
 
-def _find(held: Iterable[Held], slot: Moment, zone: tzinfo) -> Held | None:
+def _find(held: Iterable[Held], slot: Moment, zone: tzinfo, *, keeps_names: bool) -> Held | None:
     """Return what a RECURRENCE-ID names: by its name, by where it was put, by where it is, by its day.
 
-    The day counts where the RECURRENCE-ID is of another kind than the series: a date for a time, or a time for a date.
+    Where it is counts only where instances keep their names: elsewhere that is the name of another. The day counts
+    where the RECURRENCE-ID is of another kind than the series: a date for a time, or a time for a date.
     """
     every = list(held)
     wanted = instant(slot)
@@ -247,10 +249,11 @@ def _find(held: Iterable[Held], slot: Moment, zone: tzinfo) -> Held | None:
 
     def matches() -> Iterator[Held]:
         yield from (one for one in every if isinstance(one.original, datetime) == is_time and one.original == slot)
-        yield from (one for one in every if not one.is_cancelled and instant(one.placed) == wanted)
-        yield from (one for one in every if instant(one.original) == wanted)
-        yield from (one for one in every if instant(one.placed) == wanted)
-        yield from (one for one in every if not one.is_cancelled and instant(one.occurrence.start) == wanted)
+        if keeps_names:
+            yield from (one for one in every if not one.is_cancelled and instant(one.placed) == wanted)
+            yield from (one for one in every if instant(one.original) == wanted)
+            yield from (one for one in every if instant(one.placed) == wanted)
+            yield from (one for one in every if not one.is_cancelled and instant(one.occurrence.start) == wanted)
         other_kind = [one for one in every if isinstance(one.placed, datetime) != is_time]
         if other_kind:
             day = day_of(slot, zone)

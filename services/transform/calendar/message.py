@@ -24,20 +24,26 @@ _CARRIED = frozenset(
     }
 )
 _MAX_LISTED = 30
+_MAX_LINE = 998
 
 
 def meeting_message(message: StepMessage, context: Context, calendar: bytes, method: str, text: str) -> Further:
-    """Return a message like the converted one, with another calendar. text: its body.
+    """Return a message like the converted one, with another calendar, as `meeting_content`. Raises BudgetExceeded."""
+    return context.extra_message(meeting_content(message, context, calendar, method, text))
+
+
+def meeting_content(message: StepMessage, context: Context, calendar: bytes, method: str, text: str) -> bytes:
+    """Return the content of a message like the converted one, with another calendar. text: its body.
 
     Its Message-ID follows from what it says, so that to convert the same message again makes the same one.
     """
     header = b"".join(
-        message.content[field.start : field.end] for field in message.root.fields if field.name in _CARRIED
+        _short(message.content[field.start : field.end]) for field in message.root.fields if field.name in _CARRIED
     )
     header = header if header.endswith(b"\n") or not header else header + b"\r\n"
     digest = hashlib.sha256(b"\0".join((context.envelope.id.encode(), context.destination.name.encode(), calendar)))
     header += fold("Message-ID", f"<{digest.hexdigest()[:32]}@{context.hostname}>")
-    return Further(header + b"MIME-Version: 1.0\r\n" + alternative(calendar, method, text))
+    return header + b"MIME-Version: 1.0\r\n" + alternative(calendar, method, text)
 
 
 def notice_message(context: Context, component: Component, dates: Expansion, to: Sequence[str]) -> Further:
@@ -61,7 +67,15 @@ def notice_message(context: Context, component: Component, dates: Expansion, to:
         + fold("Content-Type", f"text/plain; charset={charset}")
         + fold("Content-Transfer-Encoding", encoding)
     )
-    return Further(header + b"\r\n" + body, tuple(to), is_notice=True)
+    return context.extra_message(header + b"\r\n" + body, tuple(to), is_notice=True)
+
+
+def _short(field: bytes) -> bytes:
+    """Return a field as it is, or folded anew where a line is too long for a message of our own (RFC 5322 2.1.1)."""
+    if max(map(len, field.splitlines())) <= _MAX_LINE:
+        return field
+    name, _, value = field.decode("utf-8", "surrogateescape").partition(":")
+    return fold(name.rstrip(), value)
 
 
 def _line(start: Any, end: Any) -> str:

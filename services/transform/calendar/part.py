@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from shared.calendar.ical import decode_calendar
 from shared.mail.body import decode_body
-from shared.mail.charset import codec
 from shared.mail.edits import Edit
 from shared.mail.header import fold
 from shared.mail.mime import Entity
@@ -55,7 +54,7 @@ def places(root: Entity) -> Iterator[Place]:
 def read_text(content: bytes, entity: Entity) -> str:
     """Return the text of a calendar part, whatever its charset and transfer encoding are."""
     charset = entity.parameters.get("charset")
-    return decode_calendar(decode_body(content, entity), charset if charset and codec(charset) else None)
+    return decode_calendar(decode_body(content, entity), charset)
 
 
 def replace_calendar(content: bytes, place: Place, calendar: bytes, method: str) -> list[Edit]:

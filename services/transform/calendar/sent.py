@@ -85,13 +85,19 @@ class SentMeeting:
         """Whether nothing of it was ever sent by a rule, or as the single meeting that it is."""
         return bool(self.instances) and not self.rule and all(one.is_apart for one in self.instances)
 
-    def by_original(self, slot: Moment) -> SentInstance | None:
+    def by_original(self, name: Moment) -> SentInstance | None:
         """Return the instance that the organizer's side names so."""
-        return _first(self.instances, ((one.original, one) for one in self.instances), slot)
+        wanted = instant(name)
+        return _first(one for one in self.instances if instant(one.original) == wanted)
 
-    def by_slot(self, slot: Moment) -> SentInstance | None:
-        """Return the instance that the side it was sent to names so."""
-        return _first(self.instances, ((one.slot, one) for one in self.instances), slot) or self.by_original(slot)
+    def by_slot(self, name: Moment) -> SentInstance | None:
+        """Return the instance that the side it was sent to names so, or by the organizer's name, or its start."""
+        wanted = instant(name)
+        return (
+            _first(one for one in self.instances if instant(one.slot) == wanted)
+            or self.by_original(name)
+            or _first(one for one in self.alive if instant(one.occurrence.start) == wanted)
+        )
 
     def expires_at(self, now: float, margin_seconds: float) -> float:
         """Return when it may be forgotten: a margin after the last occurrence, and after now."""
@@ -99,15 +105,9 @@ class SentMeeting:
         return max([now, *ends]) + margin_seconds
 
 
-def _first(
-    instances: Iterable[SentInstance], named: Iterable[tuple[Moment, SentInstance]], slot: Moment
-) -> SentInstance | None:
-    """Return what bears the name, else what stands there now; those that take place first."""
-    pairs = list(named)
-    wanted = instant(slot)
-    exact = sorted((one for name, one in pairs if instant(name) == wanted), key=lambda one: one.is_cancelled)
-    there = (one for one in instances if not one.is_cancelled and instant(one.occurrence.start) == wanted)
-    return next(iter(exact), None) or next(there, None)
+def _first(instances: Iterable[SentInstance]) -> SentInstance | None:
+    """Return one of the instances, those that take place first."""
+    return min(instances, key=lambda one: one.is_cancelled, default=None)
 
 
 def in_order(instances: Iterable[SentInstance]) -> Iterator[SentInstance]:

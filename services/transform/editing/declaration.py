@@ -16,14 +16,18 @@ _PLAIN = re.compile(r"[ !#-\[\]-~]*")
 _CHARSET = re.compile(rb";\s*+charset\s*+=\s*+(\"[^\"]*+\"|[^\s;\"]++)", re.IGNORECASE)
 
 
-def declare(content: bytes, entity: Entity, charset: str, encoding: str) -> list[Edit]:
-    """Return the edits that make a text part's header declare a charset and a transfer encoding; the rest stays."""
+def declare(content: bytes, entity: Entity, charset: str | None, encoding: str) -> list[Edit]:
+    """Return the edits that make a text part's header declare a charset and a transfer encoding; the rest stays.
+
+    charset: None where the one that is declared stays.
+    """
     edits, new = [], []
     if entity.start == 0 and entity.find("mime-version") is None:
         new.append("MIME-Version: 1.0")
-    if found := entity.find("content-type"):
+    found = entity.find("content-type")
+    if charset and found:
         edits.append(_declared_charset(content, entity, found, charset))
-    else:
+    elif charset:
         new.append(f"Content-Type: {entity.content_type}; charset={charset}")
     if found := entity.find("content-transfer-encoding"):
         edits.append(_value(content, found, encoding))

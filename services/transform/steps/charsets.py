@@ -1,15 +1,17 @@
-"""The charset that a text declares, corrected where its octets cannot be in it.
+"""The charset that a text declares, corrected where its bytes cannot be in it.
 
 Notes and the gateways before it label text wrongly: US-ASCII or ISO-8859-1 with the quotes and dashes of Windows-1252,
 ISO-2022-JP without a label, names that only its author knows. Outlook believes the label and shows other characters.
 
-Only the label changes, never the text, and only where a decoding test leaves no doubt (see `charset.recognise`):
+Only the label changes, never the text, and only where the bytes leave no doubt (see `shared.mail.unlabelled`), or where
+something else names the charset: the `meta` element of an HTML text, or `default_charset` of the system it comes from.
 
-- US-ASCII, told or meant by silence (RFC 2045 section 5.2), with octets above 127 or escapes of ISO-2022-JP;
-- ISO-8859-1 with octets from 128 to 159, where it has only controls that no text uses;
-- a name that stands for no charset we know; plain ASCII under such a name is US-ASCII.
+- US-ASCII, declared or meant by silence (RFC 2045 section 5.2), with bytes above 127 or escapes of ISO-2022-JP;
+- ISO-8859-1 with bytes from 128 to 159, where it has only controls that no text uses;
+- a name that is no charset's; plain ASCII under such a name is US-ASCII.
 
-A correct label stays as it is written. Attached files are not looked at: what they hold is their reader's business.
+A correct label stays as it is written, and so does one that only other readers know. Attached files are not looked at:
+what they hold is their reader's business.
 """
 
 from __future__ import annotations
@@ -17,30 +19,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from services.transform.html.declared import declared_charset
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import leaves_notes, open_messages
-from shared.mail import charset as charsets
 from shared.mail.body import decode_body
+from shared.mail.charset import decode, is_ascii, is_latin_1
+from shared.mail.charset_names import is_charset
 from shared.mail.edits import Edit
 from shared.mail.header import Field
 from shared.mail.mime import Entity
 from shared.mail.parameters import parameters
+from shared.mail.unlabelled import WINDOWS_1252, is_windows_1252_as_latin_1, recognise
 
 _CHARSET = re.compile(rb";\s*charset\s*=\s*(\"[^\"]*\"|[^\s;()\"]+)", re.IGNORECASE)
-_C1 = re.compile(rb"[\x80-\x9f]")
 _BLANK_END = re.compile(rb"[ \t\r\n;]*\Z")
 
 
-def correct_charset(octets: bytes, declared: str) -> str | None:
-    """Return the charset to declare for text that declares another, or None where that is right or nobody can tell."""
-    known = charsets.codec(declared)
-    if known == "ascii":
-        return charsets.recognise(octets)
-    if known == "latin_1":
-        return charsets.recognise(octets) if _C1.search(octets) else None
-    if known is None:
-        return charsets.recognise(octets) or ("us-ascii" if octets.isascii() and b"\x1b" not in octets else None)
-    return None
+def correct_charset(octets: bytes, declared: str, *claims: str | None) -> str | None:
+    """Return the charset to declare for text that declares another; None where that is right, or nothing tells.
+
+    claims: charsets that something beside the label names, in order (see `recognise`).
+    """
+    if is_latin_1(declared) and is_windows_1252_as_latin_1(octets):
+        return "utf-8" if decode(octets, "utf-8") is not None else WINDOWS_1252
+    if is_ascii(declared):
+        return recognise(octets, *claims)
+    if is_charset(declared):
+        return None
+    return recognise(octets, *claims) or ("us-ascii" if octets.isascii() and b"\x1b" not in octets else None)
 
 
 def _is_read(part: Entity) -> bool:
@@ -52,10 +58,11 @@ def _is_read(part: Entity) -> bool:
     )
 
 
-def _label(message: StepMessage, part: Entity, is_message: bool) -> Iterator[Edit]:
+def _label(message: StepMessage, part: Entity, is_message: bool, default: str | None) -> Iterator[Edit]:
     content = message.content
     octets = decode_body(content, part)
-    charset = correct_charset(octets, part.parameters.get("charset", "us-ascii"))
+    claim = declared_charset(octets) if part.content_type == "text/html" else None
+    charset = correct_charset(octets, part.parameters.get("charset", "us-ascii"), claim, default)
     if charset is None:
         return
     if field := part.find("content-type"):
@@ -82,8 +89,8 @@ def _relabelled(content: bytes, part: Entity, field: Field, charset: str) -> Ite
         edit = Edit(field.value_start + place, field.value_start + len(raw), b"; charset=" + word)
     start, stop = edit.start - field.value_start, edit.end - field.value_start
     value = (raw[:start] + edit.replacement + raw[stop:]).replace(b"\n", b" ").decode("latin-1")
-    kind, told = parameters(value)
-    if kind == part.content_type and told.get("charset") == charset:
+    kind, declared = parameters(value)
+    if kind == part.content_type and declared.get("charset") == charset:
         yield edit
 
 
@@ -91,14 +98,14 @@ def _applies(message: StepMessage, context: Context) -> bool:
     return leaves_notes(context) and any(map(_is_read, message.root.walk()))
 
 
-def _edits(message: StepMessage, _context: Context) -> tuple[Edit, ...]:
+def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
     return tuple(
         sorted(
             edit
-            for one in open_messages(message.root)
-            for part in one.parts
+            for opened in open_messages(message.root)
+            for part in opened.parts
             if _is_read(part)
-            for edit in _label(message, part, is_message=part is one.entity)
+            for edit in _label(message, part, part is opened.entity, context.source.default_charset)
         )
     )
 

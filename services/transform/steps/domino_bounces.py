@@ -26,11 +26,11 @@ from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.scope import leaves_notes
 from shared.mail.address_list import read_addresses
 from shared.mail.body import decode_body
-from shared.mail.charset import read_unlabelled
 from shared.mail.edits import Edit
 from shared.mail.header import Field, decode_words, encode_words, fold, read_fields
 from shared.mail.mime import Entity
 from shared.mail.transfer import IDENTITIES
+from shared.mail.unlabelled import read_unlabelled
 
 _POSTMASTERS = frozenset({"postmaster", "mailer-daemon"})
 _NOTES_DIAGNOSTIC = re.compile(r"x-notes\s*;\s*(.*)", re.IGNORECASE | re.DOTALL)
@@ -39,10 +39,10 @@ _FOLD = re.compile(rb"\r?\n[ \t]?")
 _SMTP_TYPE = re.compile(rb"[ \t]*(smtp)[ \t]*;", re.IGNORECASE)
 
 
-def _report_edits(message: StepMessage, report: Entity) -> Iterator[Edit]:
+def _report_edits(message: StepMessage, report: Entity, default: str | None) -> Iterator[Edit]:
     content = message.content
     texts = [part for part in report.children if part.content_type.startswith("text/") and not part.children]
-    charset = next((part.parameters["charset"] for part in texts if "charset" in part.parameters), None)
+    charset = next((part.parameters["charset"] for part in texts if "charset" in part.parameters), default)
     told = _squeezed(" ".join(read_unlabelled(decode_body(content, part), charset) or "" for part in texts)[:_MAX_TOLD])
     for part in report.children:
         is_open = not part.is_protected and part.transfer_encoding in IDENTITIES
@@ -141,7 +141,7 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
         return tuple(sorted(made_report(message.content, root, context)))
     wrapped = _wrapped_report(root)
     report = wrapped or root
-    edits = list(_report_edits(message, report))
+    edits = list(_report_edits(message, report, context.source.default_charset))
     if wrapped and (edits or _is_notes_report(message, wrapped)):
         edits += _hoisted(message, root, wrapped)
     return tuple(sorted(edits))

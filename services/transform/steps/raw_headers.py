@@ -1,6 +1,6 @@
 """Header text beyond ASCII, written as RFC 2047 and RFC 2231 ask.
 
-Old Notes clients, and gateways before them, put octets of a national charset, or the escapes of ISO-2022-JP, right into
+Old Notes clients, and gateways before them, put bytes of a national charset, or the escapes of ISO-2022-JP, right into
 the header. Outlook shows them in the reader's own charset, and hosts without 8BITMIME refuse the message. So raw text
 becomes encoded words in UTF-8 in
 
@@ -8,8 +8,9 @@ becomes encoded words in UTF-8 in
 - display names of address fields, only the name being rewritten,
 
 and an extended parameter (`filename*=`) where it names a file. Anything else stays, as does what is in no charset that
-the octets show or the text of the message declares; and UTF-8 in a message sent as SMTPUTF8, where it is lawful
-(RFC 6532). A field without such octets keeps its bytes: Outlook loses a boundary in a header that is folded anew.
+the bytes show, the text of the message declares, or `default_charset` of the system it comes from names; and UTF-8 in a
+message sent as SMTPUTF8, where it is lawful (RFC 6532). A field without such bytes keeps its own: Outlook loses a
+boundary in a header that is folded anew.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from collections.abc import Iterator
 from urllib.parse import quote_from_bytes
 
 from services.transform.pipeline import Context, Step, StepMessage
+from services.transform.public.fields import FIELDS
 from services.transform.scope import OpenMessage, leaves_notes, open_messages
-from services.transform.steps.addresses import FIELDS
 from shared.mail.address_list import read_addresses, write_name
-from shared.mail.charset import read_unlabelled
 from shared.mail.edits import Edit
 from shared.mail.header import Field, decode_words, encode_words, fold
 from shared.mail.mime import DEFAULT_LIMITS, Entity
+from shared.mail.unlabelled import read_unlabelled
 
 UNSTRUCTURED = frozenset({"subject", "comments", "keywords", "organization", "organisation", "content-description"})
 _STRUCTURED_EXTENSIONS = frozenset({"x-priority", "x-msmail-priority"})
 _FILE_NAMES = frozenset({"content-type", "content-disposition"})
 
-_RAW = re.compile(rb"[\x80-\xff]|\x1b\$[@B]")
+_RAW = re.compile(rb"[\x80-\xff]|\x1b(?:\$[@B]|\$\([BD]|\(I)")
 # One that never ends matches too, without its end: else every escape in it would be tried up to the end of the field.
-_JIS_TEXT = re.compile(rb"(?:\x1b\$[@B][^\x1b]*+)++(\x1b\([BJ])?")
+_JIS_TEXT = re.compile(rb"(?:\x1b(?:\$\(?[@BD]|\(I)[^\x1b]*+)++(\x1b\([BHJ])?")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _FILE_NAME = re.compile(
@@ -43,28 +44,30 @@ _FILE_NAME = re.compile(
 _LONGEST_PARAMETER = 200  # octets of an extended value: some readers do not join sections (RFC 2231 section 3)
 _SECTION_OCTETS = 60
 
+Claims = tuple[str | None, str | None]  # the charset that text nearby declares, and the system's default
+
 
 def _masked(octets: bytes) -> bytes:
     """Return the octets with letters of ISO-2022-JP that look like signs of syntax masked, at their old places."""
     return _JIS_TEXT.sub(lambda found: b"\xff" * len(found[0]) if found[1] else found[0], octets)
 
 
-def _unstructured(field: Field, content: bytes, nearby: str | None) -> Iterator[Edit]:
-    text = read_unlabelled(field.raw(content), nearby)
+def _unstructured(field: Field, content: bytes, claims: Claims) -> Iterator[Edit]:
+    text = read_unlabelled(field.raw(content), *claims)
     if text is not None:
         name = content[field.start : field.value_start].rstrip(b": \t").decode("ascii")
         new = fold(name, encode_words(decode_words(_FOLD.sub("", text).strip())))
         yield Edit(field.start, field.end, new if content[field.end - 1 : field.end] == b"\n" else new.rstrip(b"\r\n"))
 
 
-def _display_names(field: Field, content: bytes, nearby: str | None) -> Iterator[Edit]:
+def _display_names(field: Field, content: bytes, claims: Claims) -> Iterator[Edit]:
     raw = field.raw(content)
     for mailbox in read_addresses(_masked(raw)):
         if not mailbox.name_span:
             continue
         start, end = mailbox.name_span
         octets = raw[start:end]
-        text = read_unlabelled(octets, nearby) if _RAW.search(octets) else None
+        text = read_unlabelled(octets, *claims) if _RAW.search(octets) else None
         if text is not None:
             name = decode_words(_unquoted(_FOLD.sub("", text)))
             yield Edit(field.value_start + start, field.value_start + end, _folded(write_name(name)))
@@ -81,12 +84,12 @@ def _folded(words: bytes) -> bytes:
     return words.replace(b" ", b"\r\n ") if words.startswith(b"=?") else words
 
 
-def _file_names(field: Field, content: bytes, nearby: str | None) -> Iterator[Edit]:
+def _file_names(field: Field, content: bytes, claims: Claims) -> Iterator[Edit]:
     raw = field.raw(content)
     for found in _FILE_NAME.finditer(_masked(raw)):
         group = 3 if found[3] is not None else 4
         octets = raw[found.start(group) : found.end(group)]
-        text = read_unlabelled(octets, nearby) if _RAW.search(octets) else None
+        text = read_unlabelled(octets, *claims) if _RAW.search(octets) else None
         if text is not None:
             text = _FOLD.sub("", _QUOTED_PAIR.sub(r"\1", text) if group == 3 else text)
             parameter = _extended(found[2].decode("ascii"), decode_words(text))
@@ -109,23 +112,23 @@ def _extended(name: str, value: str) -> bytes:
     return ";".join(f"\r\n {name}*{at}*={section}" for at, section in enumerate(sections)).encode("ascii")
 
 
-def _nearby(message: OpenMessage) -> str | None:
+def _claims(message: OpenMessage, default: str | None) -> Claims:
     charsets = (part.parameters.get("charset") for part in message.parts if part.content_type.startswith("text/"))
-    return next((charset for charset in charsets if charset), None)
+    return next((charset for charset in charsets if charset), None), default
 
 
-def _entity_edits(entity: Entity, content: bytes, nearby: str | None, keeps_utf8: bool) -> list[Edit]:
+def _entity_edits(entity: Entity, content: bytes, claims: Claims, keeps_utf8: bool) -> list[Edit]:
     edits: list[Edit] = []
     for field in entity.fields:
         raw = field.raw(content)
         if not _RAW.search(raw) or (keeps_utf8 and _is_utf8(raw)):
             continue
         if field.name in FIELDS:
-            edits += _display_names(field, content, nearby)
+            edits += _display_names(field, content, claims)
         elif field.name in _FILE_NAMES:
-            edits += _file_names(field, content, nearby)
+            edits += _file_names(field, content, claims)
         elif field.name in UNSTRUCTURED or (field.name.startswith("x-") and field.name not in _STRUCTURED_EXTENSIONS):
-            edits += _unstructured(field, content, nearby)
+            edits += _unstructured(field, content, claims)
     growth = sum(len(edit.replacement) - (edit.end - edit.start) for edit in edits)
     return edits if entity.body_start - entity.start + growth <= DEFAULT_LIMITS.header_bytes else []
 
@@ -149,10 +152,11 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
     return tuple(
         sorted(
             edit
-            for one, nearby in ((one, _nearby(one)) for one in open_messages(message.root))
-            for entity in one.parts or (one.entity,)
+            for opened in open_messages(message.root)
+            for claims in (_claims(opened, context.source.default_charset),)
+            for entity in opened.parts or (opened.entity,)
             if _RAW.search(content, entity.start, entity.body_start)
-            for edit in _entity_edits(entity, content, nearby, context.envelope.smtputf8)
+            for edit in _entity_edits(entity, content, claims, context.envelope.smtputf8)
         )
     )
 

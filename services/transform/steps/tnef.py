@@ -7,8 +7,8 @@ Signed, encrypted and returned content is not entered, and what comes from Domin
 - A meeting becomes a text/calendar with its METHOD in the multipart/alternative of the body, unless the message has one
   already: Exchange sends some people both.
 - A read receipt that fills a message makes it a proper one, multipart/report (RFC 8098). Elsewhere it is text.
-- Of a damaged stream everything that can be read is delivered, and the stream itself stays beside it. One that cannot
-  be read at all stays as it is, and counts as a failure.
+- Of a damaged stream everything that can be read is delivered, and the stream itself stays beside it, marked as read.
+  One that cannot be read at all stays as it is, and counts as a failure.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from datetime import UTC, datetime
 from services.transform.pipeline import Context, Step, StepMessage
 from services.transform.tnef.carrier import Carrier
 from services.transform.tnef.content import content_of
-from services.transform.tnef.message import Person, read_message
-from services.transform.tnef.placement import Place, edits_for
+from services.transform.tnef.message import MAX_DEPTH, Person, read_message
+from services.transform.tnef.placement import KEPT, Place, edits_for
 from shared.errors import MalformedTnef
 from shared.mail.address_list import read_addresses
 from shared.mail.body import decode_body
-from shared.mail.edits import Edit, apply
+from shared.mail.budget import Budget
+from shared.mail.edits import Edit, apply, compose
 from shared.mail.header import decode_words
 from shared.mail.mime import Entity, parse
 
@@ -34,8 +35,8 @@ FILE_NAMES = frozenset(("winmail.dat", "win.dat"))
 
 
 def is_tnef(entity: Entity) -> bool:
-    """Whether the part is a TNEF stream by its type or its name."""
-    if entity.children or entity.is_protected:
+    """Whether the part is a TNEF stream by its type or its name, and not kept beside what was read of it."""
+    if entity.children or entity.is_protected or entity.find(KEPT):
         return False
     return entity.content_type in TYPES or (entity.filename or "").strip().lower() in FILE_NAMES
 
@@ -95,28 +96,43 @@ def _applies(message: StepMessage, context: Context) -> bool:
 
 
 def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
+    """Return the edits that leave no readable stream: one that was a file in another is replaced, too."""
     now = datetime.fromtimestamp(context.now, UTC)
+    content, root = message.content, message.root
+    edits: tuple[Edit, ...] = ()
+    for _ in range(MAX_DEPTH):
+        made, failures = _replaced(content, root, now, context.budget)
+        if failures and not made and not edits:
+            raise failures[0]
+        if not made:
+            return edits
+        context.budget.spend("text_bytes", sum(len(edit.replacement) for edit in made))
+        content, edits = apply(content, made), compose(edits, made)
+        root = parse(content)  # thousands of parts must not make a message that nobody can read
+        if not any(map(is_tnef, root.walk())):
+            return edits
+    raise MalformedTnef(f"streams nested more than {MAX_DEPTH} deep")
+
+
+def _replaced(content: bytes, root: Entity, now: datetime, budget: Budget) -> tuple[list[Edit], list[MalformedTnef]]:
+    """Return the edits that replace every stream, and why some cannot be read."""
     edits: list[Edit] = []
     failures: list[MalformedTnef] = []
     joined: set[int] = set()  # starts of the multiparts whose body is joined with a stream's
-    for place in _places(message.root):
+    for place in _places(root):
         try:
-            stream = read_message(decode_body(message.content, place.stream))
+            stream = read_message(decode_body(content, place.stream), budget)
         except MalformedTnef as failure:
             failures.append(failure)
             continue
-        held = content_of(stream, _carrier(message.content, place.holder), now)
+        held = content_of(stream, _carrier(content, place.holder), now)
         if held.calendar and _has_calendar(place.holder):
             held = replace(held, calendar=None)
         around = place.parent.start if place.parent else place.stream.start
-        edits += edits_for(message.content, place, held, may_join=around not in joined)
+        edits += edits_for(content, place, held, may_join=around not in joined)
         joined.add(around)
-    if failures and not edits:
-        raise failures[0]
     edits.sort()
-    if edits:
-        parse(apply(message.content, edits))  # thousands of parts must not make a message that nobody can read
-    return tuple(edits)
+    return edits, failures
 
 
 STEP = Step(

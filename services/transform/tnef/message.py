@@ -18,6 +18,7 @@ from services.transform.tnef.cursor import Cursor, CutShort
 from services.transform.tnef.properties import Properties, read_properties, read_table
 from services.transform.tnef.stream import ATTACHMENT, MESSAGE, Attribute, read_stream
 from shared.errors import MalformedTnef
+from shared.mail.budget import UNLIMITED, Budget
 
 MAX_DEPTH = 8
 
@@ -109,9 +110,13 @@ class TnefMessage:
         return topic if topic and self.subject.endswith(topic) else self.subject
 
 
-def read_message(octets: bytes, depth: int = 0) -> TnefMessage:
-    """Return the message of a stream, with what is damaged in `damage`. Raises MalformedTnef for no stream at all."""
-    stream = read_stream(octets)
+def read_message(octets: bytes, budget: Budget = UNLIMITED, *, start: int = 0, depth: int = 0) -> TnefMessage:
+    """Return the message of a stream, with what is damaged in `damage`. Raises MalformedTnef for no stream at all.
+
+    start: where the stream begins. Raises BudgetExceeded where messages attached to one another repeat too much: each
+    holds all that is in it once more.
+    """
+    stream = read_stream(octets, start)
     told = {a.id: a.octets for a in reversed(stream.attributes) if a.level == MESSAGE}
     codepage = int.from_bytes(told.get(_OEM_CODEPAGE, b"")[:4], "little") or 1252
     properties = read_properties(Cursor(told[_PROPERTIES]), codepage) if _PROPERTIES in told else Properties()
@@ -119,7 +124,7 @@ def read_message(octets: bytes, depth: int = 0) -> TnefMessage:
     attachments: list[Attachment] = []
     damage = [*stream.damage, *properties.damage, *recipient_damage]
     for attributes in _by_attachment(stream.attributes):
-        attachment, wrong = _attachment(attributes, codepage, depth)
+        attachment, wrong = _attachment(attributes, codepage, budget, depth)
         damage += wrong
         attachments += [attachment] if attachment else []
     rtf, rtf_damage = (
@@ -213,7 +218,9 @@ def _by_attachment(attributes: tuple[Attribute, ...]) -> Iterator[dict[int, byte
         yield {attribute.id: attribute.octets for attribute in run}
 
 
-def _attachment(told: dict[int, bytes], codepage: int, depth: int) -> tuple[Attachment | None, tuple[str, ...]]:
+def _attachment(
+    told: dict[int, bytes], codepage: int, budget: Budget, depth: int
+) -> tuple[Attachment | None, tuple[str, ...]]:
     """Return an attachment and what is wrong with it; None for one that holds nothing."""
     properties = read_properties(Cursor(told[_ATTACHMENT]), codepage) if _ATTACHMENT in told else Properties()
     damage = properties.damage
@@ -230,7 +237,8 @@ def _attachment(told: dict[int, bytes], codepage: int, depth: int) -> tuple[Atta
     content_type = properties.text(_MIME_TAG)
     if method == _EMBEDDED and octets[:16] == _IID_MESSAGE.bytes_le:
         try:
-            message = read_message(octets[16:], depth + 1) if depth < MAX_DEPTH else None
+            budget.spend("nested_bytes", len(octets))
+            message = read_message(octets, budget, start=16, depth=depth + 1) if depth < MAX_DEPTH else None
             octets = b"" if message else octets[16:]
             damage = damage if message else (*damage, f"messages nested more than {MAX_DEPTH} deep")
         except MalformedTnef as error:

@@ -21,7 +21,8 @@ _TYPE = re.compile(
     r"\s*(?P<kind>[a-z0-9][\w.+-]{0,126}/[a-z0-9][\w.+-]{0,126})\s*(?:;\s*charset=(?P<charset>[\w.-]{1,40})\s*)?",
     re.ASCII | re.IGNORECASE,
 )
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029"\\]')
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069"\\]')
+"""What a name must not hold: controls, and what turns the direction of text, so that `gpj.exe` reads as `exe.jpg`."""
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,900}")
 _OCTETS = "application/octet-stream"
 _OFFICE = "application/vnd.openxmlformats-officedocument."

@@ -22,6 +22,10 @@ from shared.mail.body import decode_text
 from shared.mail.edits import Edit
 from shared.mail.mime import Entity
 
+KEPT = "X-Causeway-Kept"
+"""A field of a stream that stays beside what was read of it, so that it is not read again on its next way through."""
+
+_KEPT_FIELD = f"{KEPT}: tnef\r\n".encode()
 _SINGLE = frozenset(("multipart/alternative", "multipart/related"))  # where a part stands for one thing
 _OF_THE_BODY = frozenset(
     ("content-type", "content-transfer-encoding", "content-disposition", "content-description", "content-md5")
@@ -65,7 +69,7 @@ class _Placement:
         if self.held.is_whole:
             return []
         fields = (self.content[f.start : f.end] for f in self.stream.fields if f.name.startswith("content-"))
-        return [b"".join(fields) + b"\r\n" + self.content[self.stream.body_start : self.stream.end]]
+        return [_KEPT_FIELD + b"".join(fields) + b"\r\n" + self.content[self.stream.body_start : self.stream.end]]
 
     def _whole_message(self, part: Part) -> Iterator[Edit]:
         """Put the content into the place of a message's body, and its fields into the place of the stream's."""
@@ -104,6 +108,7 @@ class _Placement:
         new = self._as_parts(stream, parts)
         if not held.is_whole:
             yield Edit(stream.part_start, stream.part_start, new)
+            yield Edit(stream.start, stream.start, _KEPT_FIELD)
             return
         if stream.part_end == len(self.content):  # the multipart was never closed
             new += self.content[stream.part_start : stream.start].rstrip(b" \t\r\n") + b"--\r\n"

@@ -37,9 +37,9 @@ class Stream:
     damage: tuple[str, ...] = ()
 
 
-def is_tnef(octets: bytes) -> bool:
-    """Whether the octets start with TNEF's signature."""
-    return octets[:4] == SIGNATURE.to_bytes(4, "little")
+def is_tnef(octets: bytes, start: int = 0) -> bool:
+    """Whether TNEF's signature stands there."""
+    return octets[start : start + 4] == SIGNATURE.to_bytes(4, "little")
 
 
 def _checksum(octets: bytes) -> int:
@@ -52,27 +52,30 @@ def _checksum(octets: bytes) -> int:
     return sum((adler32(view[at : at + 256]) & 0xFFFF) - 1 for at in range(0, len(view), 256)) & 0xFFFF
 
 
-def read_stream(octets: bytes) -> Stream:
-    """Return the attributes of a stream. Raises MalformedTnef when it has no signature, or no attribute at all."""
-    if not is_tnef(octets):
+def read_stream(octets: bytes, start: int = 0) -> Stream:
+    """Return the attributes of a stream that begins at `start`.
+
+    Raises MalformedTnef when it has no signature, or no attribute at all.
+    """
+    if not is_tnef(octets, start):
         raise MalformedTnef("no TNEF stream: the signature is missing")
-    cursor = Cursor(octets, 6)  # the signature, and a key that nobody uses
+    cursor = Cursor(octets, start + 6)  # the signature, and a key that nobody uses
     attributes: list[Attribute] = []
     damage: list[str] = []
     while cursor.left > 0 and octets[cursor.position] in (MESSAGE, ATTACHMENT):
         if len(attributes) == MAX_ATTRIBUTES:
             damage.append(f"more than {MAX_ATTRIBUTES} attributes")
             break
-        start = cursor.position
+        at = cursor.position
         try:
             level, id, _type, length = cursor.u8(), cursor.u16(), cursor.u16(), cursor.u32()
             value = cursor.take(length)
             checksum = cursor.u16()
         except CutShort as error:
-            damage.append(f"cut short in the attribute at octet {start}: {error}")
+            damage.append(f"cut short in the attribute at octet {at}: {error}")
             break
         if _checksum(value) != checksum:
-            damage.append(f"wrong checksum of attribute {id:#06x} at octet {start}")
+            damage.append(f"wrong checksum of attribute {id:#06x} at octet {at}")
         attributes.append(Attribute(level, id, value))
     else:
         if octets[cursor.position :].strip(_PADDING):

@@ -42,6 +42,7 @@ local function enqueue(queue, id, now, side)
   wake(queue)
 end
 
+-- Events are JSON, as `to_note` of shared/history writes them.
 local function note(message_id, event)
   redis.call('RPUSH', HISTORY .. message_id, event)
 end
@@ -49,6 +50,21 @@ end
 local function message_of(queue, id)
   if queue == TRANSFORM then return id end
   return redis.call('HGET', DELIVERY .. id, 'message')
+end
+
+-- Notes what happened to a record: `verb` in the past tense, with further fields if any. Returns message id and event.
+local function note_that(verb, queue, id, now, fields)
+  local event, message_id = fields or {}, message_of(queue, id)
+  event.event = (queue == TRANSFORM and 'message.' or 'delivery.') .. verb
+  event.at = math.floor(now * 1000) / 1000
+  if string.sub(id, 1, #message_id) ~= message_id then
+    event.id = id
+  elseif id ~= message_id then
+    event.id = string.sub(id, #message_id + 1)
+  end
+  local text = cjson.encode(event)
+  note(message_id, text)
+  return message_id, text
 end
 
 -- A message that was never here before, with its job. Its content is there, and stays from here on.
@@ -82,7 +98,6 @@ local function park(queue, id, reason, detail, now)
     'parked_at', now)
   redis.call('SREM', LIVE .. queue, id)
   redis.call('ZADD', DEAD, now, id)
-  note(message_of(queue, id), cjson.encode({at = now, event = 'parked', id = id, reason = reason, detail = detail}))
 end
 
 local function file_as_failed(queue, id, reason, detail)
@@ -91,15 +106,16 @@ local function file_as_failed(queue, id, reason, detail)
   redis.call('ZADD', RQ_FAILED .. queue, FOREVER, id)
 end
 
--- A dead letter goes back to work. `reopen` tells whoever leases it to forget its attempts, but not what was delivered.
-local function revive(queue, id, now)
+-- A dead letter goes back to work. `reopen` says that who leases it forgets its attempts, but not what was delivered.
+-- fields: of the event, if any.
+local function revive(queue, id, now, fields)
   redis.call('HSET', record_key(queue, id), 'state', 'waiting', 'lease', '', 'crashes', 0, 'reopen', 1)
   redis.call('HDEL', record_key(queue, id), 'reason', 'detail', 'parked_at')
   redis.call('DEL', RQ_JOB .. id)
   redis.call('ZREM', DEAD, id)
   redis.call('ZREM', RQ_FAILED .. queue, id)
   redis.call('SADD', LIVE .. queue, id)
-  note(message_of(queue, id), cjson.encode({at = now, event = 'replayed', id = id}))
+  note_that('replayed', queue, id, now, fields)
 end
 
 -- Whether a lease is held: its token is in the record and in RQ's started registry.

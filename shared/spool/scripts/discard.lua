@@ -4,15 +4,14 @@ local id = ARGV[1]
 if not redis.call('ZSCORE', DEAD, id) then return 0 end
 local now = seconds_now()
 redis.call('ZREM', DEAD, id)
-local event = cjson.encode({at = now, event = 'discarded', id = id})
 if redis.call('EXISTS', MESSAGE .. id) == 1 then
-  note(id, event)
+  note_that('discarded', TRANSFORM, id, now)
   drop_job(TRANSFORM, id)
   redis.call('HSET', MESSAGE .. id, 'state', 'delivering')
   finish_message(id, tonumber(ARGV[2]))
 else
   local record = redis.call('HMGET', DELIVERY .. id, 'message', 'queue')
-  note(record[1], event)
+  note_that('discarded', record[2], id, now)
   drop_job(record[2], id)
   redis.call('DEL', DELIVERY .. id)
   redis.call('HINCRBY', MESSAGE .. record[1], 'open', -1)

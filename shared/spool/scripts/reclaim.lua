@@ -1,4 +1,5 @@
--- ARGV: queue, limit, max crashes, lease seconds. Returns the ids whose lease expired.
+-- ARGV: queue, limit, max crashes, lease seconds. Returns the events of the jobs whose lease expired:
+-- the message's id, the event, and so on.
 -- A lease runs only while somebody looks or renews: after a pause (Redis was away, or its clock was stepped) every holder
 -- first gets the time of a lease to renew.
 exceed_memory()
@@ -18,21 +19,23 @@ if now < last - 1 or now > last + longest_gap(lease_seconds) then since = now en
 redis.call('HSET', TICK .. queue, 'last', now, 'since', since)
 if now - since < lease_seconds then return {} end
 
-local interrupted = {}
+local POISON = 'its worker died or hung each time it was worked on'
+local events = {}
 local expired = redis.call('ZRANGEBYSCORE', RQ_STARTED .. queue, '-inf', now, 'LIMIT', 0, ARGV[2])
 for _, member in ipairs(expired) do
   redis.call('ZREM', RQ_STARTED .. queue, member)
   local id, token = string.match(member, '^([^:]+):?(.*)$')
   local record = redis.call('HMGET', record_key(queue, id), 'state', 'lease')
   if record[1] == 'waiting' and record[2] == token then
-    interrupted[#interrupted + 1] = id
-    note(message_of(queue, id), cjson.encode({at = now, event = 'interrupted', id = id}))
+    events[#events + 1], events[#events + 2] = note_that('interrupted', queue, id, now)
     if count_crash(queue, id, tonumber(ARGV[3])) then
-      park(queue, id, 'poison', 'its worker died or hung each time it was worked on', now)
-      file_as_failed(queue, id, 'poison', 'its worker died or hung each time it was worked on')
+      local parked = {reason = 'poison', detail = POISON}
+      events[#events + 1], events[#events + 2] = note_that('parked', queue, id, now, parked)
+      park(queue, id, 'poison', POISON, now)
+      file_as_failed(queue, id, 'poison', POISON)
     else
       enqueue(queue, id, now)
     end
   end
 end
-return interrupted
+return events

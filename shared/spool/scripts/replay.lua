@@ -28,7 +28,7 @@ if message[1] == 'waiting' then
   if not message[3] then return 'busy' end
   for _, recipient in ipairs(cjson.decode(message[3])) do again[#again + 1] = recipient end
 end
-revive(queue, id, now)
+revive(queue, id, now, {start = 'start'})
 redis.call('SREM', LIVE .. queue, id)
 drop_job(queue, id)
 redis.call('DEL', DELIVERY .. id)

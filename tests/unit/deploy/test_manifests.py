@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.all_services import SERVICES as ALL_SERVICES
 from shared import configuration
 from shared.configuration.settings import Settings
 from shared.diagnosis.check import faults_before_start
 from shared.operations import metrics
-from shared.runtime.service import Name, drain_seconds
 from tests.support.manifests import (
     OVERLAYS,
     ROOT,
@@ -37,13 +37,14 @@ from tests.support.manifests import (
     pod_of,
     render,
     render_with,
-    renderer,
     selects,
     title,
     written,
 )
+from tests.support.optional import RENDERER, needs
 
-SERVICES = get_args(Name)
+BY_NAME = {service.name: service for service in ALL_SERVICES}
+SERVICES = tuple(BY_NAME)
 RELEASES = list(dict.fromkeys(kubernetes_validate.utils.all_versions()))[-3:]
 OTHERS_KINDS = {"Certificate", "PodMonitor", "PrometheusRule", "ScaledObject"}
 """Kinds that Kubernetes itself does not know."""
@@ -81,7 +82,7 @@ COMBINATIONS = [
     *(("overlays/production", one) for one in SPOOLS[1:]),
 ]
 
-needs_renderer = pytest.mark.skipif(renderer() is None, reason="needs kubectl 1.27 or kustomize 5, or later, on PATH")
+needs_renderer = needs(RENDERER)
 
 
 @cache
@@ -155,7 +156,7 @@ def assert_joined(objects: list[Object]) -> None:
         assert pod.get("serviceAccountName", "default") in {"default", *of_kind(objects, "ServiceAccount")}
         for volume in pod.get("volumes", []):
             assert volume.get("configMap", {}).get("name", "addresses") in of_kind(objects, "ConfigMap"), volume
-            assert volume.get("secret", {}).get("secretName", "ingress-tls") == "ingress-tls", volume
+            assert volume.get("secret", {}).get("secretName", "redis") in ("ingress-tls", "redis"), volume
         for source in pod["containers"][0].get("envFrom", []):
             if "configMapRef" in source:
                 assert source["configMapRef"]["name"] in of_kind(objects, "ConfigMap")
@@ -213,11 +214,11 @@ def test_a_rollout_never_takes_a_pod_before_its_successor_is_ready(service: str)
 
 @pytest.mark.parametrize("name", OVERLAYS)
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_grace_period_outlasts_the_longest_drain(service: Name, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grace_period_outlasts_the_longest_drain(service: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_in(name, service, monkeypatch)
     pod = pod_of(base(service))
     waits = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    assert pod["terminationGracePeriodSeconds"] >= waits + drain_seconds(settings, service)
+    assert pod["terminationGracePeriodSeconds"] >= waits + BY_NAME[service].drain_seconds(settings)
 
 
 def test_a_stop_waits_as_long_as_a_peer_may_take_over_one_message(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from shared.operations import metrics
+from tests.support.optional import PROMTOOL, needs
 
 ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -31,7 +31,7 @@ NAME = re.compile(r"\bcauseway[_:][\w:]+")
 SELECTOR = re.compile(r"\b(causeway_\w+)\{([^}]*)\}")
 MATCHER = re.compile(r"(\w+)\s*[=!]~?\s*\"")
 
-promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool, of Debian's package prometheus")
+promtool = needs(PROMTOOL)
 
 
 def exported() -> dict[str, set[str]]:

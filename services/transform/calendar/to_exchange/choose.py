@@ -12,7 +12,15 @@ from services.transform.calendar.notice import Decision
 from services.transform.calendar.sent import SentInstance, SentMeeting
 from services.transform.calendar.to_exchange.cancel import cancel_all, cancel_unknown, take_out
 from services.transform.calendar.to_exchange.instances import ORPHANS, change_instances, named_instances, pass_orphans
-from services.transform.calendar.to_exchange.plan import Entry, MeetingChange, SendPlan, Sheet, Wanted, wanted_of
+from services.transform.calendar.to_exchange.plan import (
+    Entry,
+    MeetingChange,
+    Method,
+    SendPlan,
+    Sheet,
+    Wanted,
+    wanted_of,
+)
 from services.transform.calendar.to_exchange.series import define
 from shared.calendar.recurrence import first_occurrence, recurrence_id
 from shared.calendar.values import Moment
@@ -80,8 +88,13 @@ def _out_of_date(change: MeetingChange, sent: SentMeeting | None) -> SendPlan:
         if sent:
             entry, highest = _as_known(change, sent, entry)
         sequence = min(notice.sequence, max(highest - 1, 0))
-        is_cancelled = notice.is_cancelled or _is_gone_unseen(change, sent, slot)
-        sheets.append(Sheet("CANCEL" if is_cancelled else "REQUEST", (entry,), change.zone, sequence))
+        if not notice.is_cancelled and _is_gone_unseen(change, sent, slot):
+            sequence = max(notice.sequence, sent.sequence if sent else 0)
+            stamp = sent.stamped_at if sent else 0
+            sheets.append(Sheet("CANCEL", (entry,), change.zone, sequence, stamp))
+        else:
+            method: Method = "CANCEL" if notice.is_cancelled else "REQUEST"
+            sheets.append(Sheet(method, (entry,), change.zone, sequence))
         if slot is None:
             break
     first = sheets[0]

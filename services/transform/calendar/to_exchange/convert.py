@@ -18,7 +18,7 @@ from icalendar.prop import vInt
 
 from services.transform.calendar.authority import attendees_of, organizer_of, recipients_of, senders_of, speaks_for
 from services.transform.calendar.memory import MeetingMemory, Remembered, recall_answered, recall_meeting
-from services.transform.calendar.message import meeting_message, notice_message
+from services.transform.calendar.message import meeting_content, meeting_message, notice_message
 from services.transform.calendar.notice import decide, read_notice, sequence_of, zone_of_meeting
 from services.transform.calendar.part import Place, place_calendar, places, read_text, replace_calendar
 from services.transform.calendar.related import RelatedParts
@@ -26,7 +26,7 @@ from services.transform.calendar.sent import SentInstance
 from services.transform.calendar.to_exchange.answer import settle_answer
 from services.transform.calendar.to_exchange.choose import plan_notice
 from services.transform.calendar.to_exchange.people import address_of, publish_people
-from services.transform.calendar.to_exchange.plan import MeetingChange
+from services.transform.calendar.to_exchange.plan import MeetingChange, SendPlan
 from services.transform.calendar.to_exchange.text import resolve_references
 from services.transform.calendar.to_exchange.write import strip_lotus, suit_kind, write_others, write_sheet
 from services.transform.calendar.to_exchange.zones import ZoneWriter
@@ -41,7 +41,6 @@ from shared.errors import MalformedCalendar
 from shared.mail.edits import Edit, merge
 from shared.spool.memory import Remember
 
-_MAX_WRITTEN_BYTES = 32 * 1024 * 1024  # of all the calendars that one becomes
 _METHODS = frozenset(("PUBLISH", "REQUEST", "REPLY", "ADD", "CANCEL", "REFRESH", "COUNTER", "DECLINECOUNTER"))
 _ANSWERS = frozenset(("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"))
 _OF_NOTICE_TYPES = {
@@ -75,10 +74,10 @@ class Invitation:
 
 @dataclass(slots=True)
 class _Outgoing:
-    """What is made of one part: calendars with their methods, the first for the part itself."""
+    """What is made of one part. calendar: for the part itself, with its method and text; the rest goes beside."""
 
-    sheets: list[tuple[bytes, str, str]] = field(default_factory=list)
-    notices: list[Further] = field(default_factory=list)
+    calendar: tuple[bytes, str, str] | None = None
+    further: list[Further] = field(default_factory=list)
     memories: list[Remember] = field(default_factory=list)
 
 
@@ -116,10 +115,11 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
         if same in told:
             edits.append(tuple(replace_calendar(message.content, invitation.place, told[same], invitation.method)))
             continue
-        made = _Conversion(context, invitation, message, parts).run()
-        if not made.sheets:
+        is_noticed = any(further.is_notice for before in outgoing for further in before.further)
+        made = _Conversion(message, context, invitation, parts, is_noticed=is_noticed).run()
+        if made.calendar is None:
             continue
-        calendar, method, text = made.sheets[0]
+        calendar, method, text = made.calendar
         told[same] = calendar
         first = not outgoing
         place = place_calendar if first else _replace
@@ -127,14 +127,7 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
         outgoing.append(made)
     return Change(
         merge(*edits),
-        tuple(
-            further
-            for made in outgoing
-            for further in (
-                *(meeting_message(message, context, *sheet) for sheet in made.sheets[1:]),
-                *made.notices,
-            )
-        ),
+        tuple(further for made in outgoing for further in made.further),
         tuple(memory for made in outgoing for memory in made.memories),
     )
 
@@ -154,8 +147,17 @@ def _method(place: Place, calendars: Sequence[Calendar]) -> str:
 class _Conversion:
     """One invitation on its way to Outlook."""
 
-    def __init__(self, context: Context, invitation: Invitation, message: StepMessage, parts: RelatedParts) -> None:
-        self.context, self.invitation, self.parts = context, invitation, parts
+    def __init__(
+        self,
+        message: StepMessage,
+        context: Context,
+        invitation: Invitation,
+        parts: RelatedParts,
+        *,
+        is_noticed: bool,
+    ) -> None:
+        self.message, self.context, self.invitation, self.parts = message, context, invitation, parts
+        self.is_noticed = is_noticed
         self.senders, self.recipients = senders_of(message, context), recipients_of(message, context)
         self.is_own = True
         self.method = "REQUEST" if invitation.method == "ADD" else invitation.method
@@ -199,8 +201,7 @@ class _Conversion:
             uid, notice, decision.meeting, remembered.memory.sent, self.context.settings.unsupported_recurrence
         )
         plan = plan_notice(change, decision)
-        written = sum(len(sheet.entries) for sheet in plan.sheets)
-        if plan.is_unsupported or (written > 1 and written * self.invitation.size > _MAX_WRITTEN_BYTES):
+        if plan.is_unsupported or not self._affords(plan, uid):
             self._unsupported(uid, components, zone_of)
             return
         for sheet in plan.sheets:
@@ -208,6 +209,23 @@ class _Conversion:
             self._add(write_sheet(sheet, uid, method, self.context.now), method, sheet.entries[0].template)
         if plan.is_news:
             self._remember(remembered, replace(decision.memory, sent=plan.sent or decision.memory.sent))
+
+    def _affords(self, plan: SendPlan, uid: str) -> bool:
+        """Whether the message may still send what the plan says; looked at before it is written."""
+        further = plan.sheets[0 if self.outgoing.calendar else 1 :]
+        if not further:
+            return True
+        samples = [
+            meeting_content(
+                self.message,
+                self.context,
+                write_sheet(sheet, uid, sheet.method, self.context.now),
+                sheet.method,
+                _text(sheet.entries[0].template),
+            )
+            for sheet in (further[0], further[-1])
+        ]
+        return self.context.affords(samples, len(further) + 1)  # one more: the notice, should another not be afforded
 
     def _recall(self, uid: str, components: list[Component]) -> Remembered:
         """Recall what Outlook was sent, where the message speaks for the meeting."""
@@ -230,9 +248,10 @@ class _Conversion:
         settings = self.context.settings
         organizers = [address_of(one) for component in components for one in values_of(component, "ORGANIZER")]
         recipients = tuple(dict.fromkeys([*organizers[:1], *settings.unsupported_recurrence_notice.also]))
-        if settings.unsupported_recurrence != "pass" and recipients:
+        if settings.unsupported_recurrence != "pass" and recipients and not self.is_noticed:
+            self.is_noticed = True  # one for the message, however many series it has
             dates = expand(components, zone_of)
-            self.outgoing.notices.append(notice_message(self.context, components[0], dates, recipients))
+            self.outgoing.further.append(notice_message(self.context, components[0], dates, recipients))
         zones = ZoneWriter(_moments(components))
         for component in components:
             component["UID"] = Text(uid)
@@ -283,8 +302,11 @@ class _Conversion:
             rule.params.clear()
 
     def _add(self, calendar: bytes, method: str, component: Component) -> None:
-        text = text_of(component, "DESCRIPTION").strip() or text_of(component, "SUMMARY").strip()
-        self.outgoing.sheets.append((calendar, method, text))
+        text = _text(component)
+        if self.outgoing.calendar is None:
+            self.outgoing.calendar = (calendar, method, text)
+        else:
+            self.outgoing.further.append(meeting_message(self.message, self.context, calendar, method, text))
 
     def _derived_uid(self, components: Sequence[Component]) -> str:
         """Return a UID for a meeting that came without one: the same for what its organizer starts at that time."""
@@ -292,6 +314,10 @@ class _Conversion:
         when = start[0].isoformat() if start else ""
         organizer = "".join(str(one) for one in values_of(components[0], "ORGANIZER")[:1])
         return _digest(f"{organizer.lower()}\0{when}\0{text_of(components[0], 'SUMMARY')}", self.context.hostname)
+
+
+def _text(component: Component) -> str:
+    return text_of(component, "DESCRIPTION").strip() or text_of(component, "SUMMARY").strip()
 
 
 def _digest(text: str, hostname: str) -> str:

@@ -116,7 +116,7 @@ def _changed(change: MeetingChange, sent: SentMeeting) -> SentMeeting:
         sent,
         instances=tuple(
             one
-            if (was := before.get(one.original)) and _essence(was) == _essence(one)
+            if (known := before.get(one.original)) and _essence(known) == _essence(one)
             else replace(one, sequence=sequence)
             for one in instances
         ),

@@ -15,6 +15,7 @@ from services.transform.calendar.sent import SentInstance, SentMeeting
 from shared.calendar.moments import Occurrence
 from shared.calendar.values import Moment
 
+Method = Literal["REQUEST", "CANCEL"]
 Unsupported = Literal["explode", "notice", "pass"]
 
 
@@ -70,7 +71,7 @@ class Entry:
 class Sheet:
     """One calendar to be sent: REQUEST or CANCEL, and its entries, those of one UID. stamped_at: the least DTSTAMP."""
 
-    method: Literal["REQUEST", "CANCEL"]
+    method: Method
     entries: tuple[Entry, ...]
     zone: tzinfo
     sequence: int

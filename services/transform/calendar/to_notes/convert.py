@@ -35,13 +35,18 @@ _ENTRIES = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 
 @dataclass(frozen=True, slots=True)
 class ForNotes:
-    """A calendar as Notes takes it. texts: what people are to be told. cancels: calendars to be sent beside it."""
+    """A calendar as Notes takes it.
+
+    texts: what people are to be told. cancels: calendars to be sent beside it. failures: why meetings in it stay as
+    they were, but for their people and zones.
+    """
 
     calendar: Calendar
     method: str
     texts: tuple[str, ...] = ()
     memories: tuple[Remember, ...] = ()
     cancels: tuple[Calendar, ...] = ()
+    failures: tuple[MalformedCalendar, ...] = ()
 
 
 def for_notes(original: Calendar, context: MeetingContext) -> ForNotes:
@@ -77,6 +82,7 @@ def for_notes(original: Calendar, context: MeetingContext) -> ForNotes:
         tuple(dict.fromkeys(text for piece in pieces for text in piece.texts)),
         tuple(memory for piece in pieces for memory in piece.memories),
         tuple(one for piece in pieces for one in piece.cancels),
+        tuple(piece.failure for piece in pieces if piece.failure),
     )
 
 
@@ -85,8 +91,8 @@ def _piece(uid: str, group: list[Component], context: MeetingContext, zone_of: Z
         if method in ANSWERS:
             return answer(uid, deepcopy(group), context, zone_of, method)
         return convey(uid, deepcopy(group), context, zone_of, method)
-    except MalformedCalendar:
-        return Piece(group)
+    except MalformedCalendar as failure:
+        return Piece(group, failure=failure)
 
 
 def _local_dates(calendar: Component) -> Iterator[date]:

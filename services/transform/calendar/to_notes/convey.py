@@ -67,7 +67,7 @@ def convey(uid: str, group: Sequence[Component], context: MeetingContext, zone_o
 def _take_out(exchange: Exchange) -> Piece:
     """Take one person out of a meeting that goes on for the others: Notes' entry is cancelled under Notes' names."""
     notice, sent = exchange.notice, exchange.sent
-    known = [exchange.instance(component) for component in notice.components]
+    known = [None if notice.is_whole else exchange.instance(component) for component in notice.components]
     piece, _ = cancel_whole(exchange) if notice.is_whole else cancel_instances(exchange)
     if sent:
         for component, instance in zip(piece.components, known, strict=False):
@@ -101,9 +101,13 @@ def _cancelled(exchange: Exchange, sent: SentMeeting | None) -> Piece:
         piece, _ = cancel_whole(replace(exchange, sent=None))
     else:
         piece = Piece([instance_form(one, exchange.name_of(one), notice.zone_of) for one in notice.components])
-    for component in piece.components:
-        if sent:
-            exchange.identify_below(component)
     if not notice.is_cancelled:
         piece.method = "CANCEL"
+    if sent is None:
+        return piece
+    for component in piece.components:
+        if notice.is_cancelled:
+            exchange.identify_below(component)
+        else:
+            identify(component, sent.uid, max(notice.sequence, sent.sequence), exchange.stamped_at)
     return piece

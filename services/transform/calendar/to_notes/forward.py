@@ -77,4 +77,4 @@ def _notice(text: str, summary: str, organizer: str, sender: str, context: Conte
         fold("Content-Type", f"text/plain; charset={charset}"),
         fold("Content-Transfer-Encoding", encoding),
     )
-    return Further(b"".join(header) + b"\r\n" + octets, (sender,), is_notice=True)
+    return context.extra_message(b"".join(header) + b"\r\n" + octets, (sender,), is_notice=True)

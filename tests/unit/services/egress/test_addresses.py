@@ -1,4 +1,4 @@
-"""Look-ups of smart hosts: the system's own for what it knows without DNS, else one that does as it is told."""
+"""Look-ups of smart hosts: the system's own for names it knows without DNS, else a scripted one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATIENCE = 30.0
 
 
 class Directory:
-    """Answers as told: `found`, or the error that `failure` is. While it is `silent` no look-up ends."""
+    """Answers with `found`, or raises `failure`. While it is `silent` no look-up ends."""
 
     def __init__(self, *found: str) -> None:
         self.found: Addresses = found
@@ -114,7 +114,7 @@ def test_a_look_up_that_takes_too_long_is_a_failed_one(directory: Directory) -> 
 
 
 @pytest.mark.usefixtures("nothing_stays_fresh")
-def test_a_lost_packet_of_dns_costs_nobody_who_knows_an_answer(
+def test_a_lost_dns_packet_delays_no_connection_that_has_an_answer(
     directory: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for the moment in which most answers come; who asks later does not wait at all."""

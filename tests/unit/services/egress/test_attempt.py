@@ -29,12 +29,15 @@ def after(attempt: Attempt, delivery: Delivery) -> Crashed | Parked:
     return ended
 
 
-def test_no_final_dot_goes_out_once_the_lease_may_be_anothers() -> None:
+def test_no_final_dot_goes_out_once_the_lease_may_be_anothers(make_delivery: Callable[..., Delivery]) -> None:
+    delivery = make_delivery()
     with pytest.raises(LeaseRanOutError):
-        Attempt(held_until=time.monotonic()).commit()
+        Attempt(delivery, held_until=time.monotonic()).commit()
+    attempt = Attempt(delivery, held_until=time.monotonic() + timedelta(hours=1).total_seconds())
+    attempt.given_up = True
     with pytest.raises(asyncio.CancelledError):
-        Attempt(given_up=True).commit()
-    attempt = Attempt(held_until=time.monotonic() + timedelta(hours=1).total_seconds())
+        attempt.commit()
+    attempt.given_up = False
     attempt.commit()
     assert attempt.committed
 
@@ -42,22 +45,32 @@ def test_no_final_dot_goes_out_once_the_lease_may_be_anothers() -> None:
 def test_an_interrupted_attempt_keeps_what_is_known_and_doubts_the_rest_only_behind_a_final_dot(
     make_delivery: Callable[..., Delivery],
 ) -> None:
-    pending = make_delivery("b@x", "c@x").pending
-    attempt = Attempt()
+    attempt = Attempt(make_delivery("b@x", "c@x"))
     attempt.commit()
-    attempt.learn([TAKEN])
-    assert attempt.interrupted(pending) == (TAKEN, Deferred("c@x", STOPPED, retry_seconds=0.0))
+    attempt.record([TAKEN])
+    assert attempt.interrupted() == (TAKEN, Deferred("c@x", STOPPED, retry_seconds=0.0))
     attempt.commit()
-    assert attempt.interrupted(pending) == (TAKEN, Deferred("c@x", STOPPED, ambiguous=True))
+    assert attempt.interrupted() == (TAKEN, Deferred("c@x", STOPPED, ambiguous=True))
 
 
 def test_a_bug_of_ours_never_sends_again_what_a_host_has_taken(make_delivery: Callable[..., Delivery]) -> None:
     delivery = make_delivery("b@x", "c@x")
-    assert isinstance(after(Attempt(), delivery), Crashed)
-    attempt = Attempt()
+    assert isinstance(after(Attempt(delivery), delivery), Crashed)
+    attempt = Attempt(delivery)
     attempt.commit()
-    attempt.learn([TAKEN])
+    attempt.record([TAKEN])
     parked = after(attempt, delivery)
     assert isinstance(parked, Parked)
     assert parked.delivery
     assert [one.state for one in parked.delivery.recipients] == ["delivered", "pending"]
+
+
+def test_the_ledger_knows_who_is_left(make_delivery: Callable[..., Delivery]) -> None:
+    attempt = Attempt(make_delivery("b@x", "c@x", "d@x"))
+    attempt.record([TAKEN])
+    assert [recipient.address for recipient in attempt.left] == ["c@x", "d@x"]
+    attempt.record([Delivered("d@x", Reply(250, "ok"), "h:25"), TAKEN])
+    assert [recipient.address for recipient in attempt.left] == ["c@x"]
+    completed = attempt.completed(lambda address: Deferred(address, STOPPED))
+    assert {outcome.recipient for outcome in completed} == {"b@x", "c@x", "d@x"}
+    assert completed[-1] == Deferred("c@x", STOPPED)

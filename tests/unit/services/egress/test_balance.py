@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from itertools import islice
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.egress.balance import MAX_HOSTS_PER_ATTEMPT, Host, choose, order, tiers
+from services.egress.balance import MAX_HOSTS_PER_ATTEMPT, Host, candidates, choose, tiers
 from shared.configuration.systems import SmartHost
 
 
@@ -25,11 +24,14 @@ def never(_host: Host) -> bool:
     return False
 
 
-def ordered(hosts: list[Host], usable: Callable[[Host], bool], random: Random) -> list[Host]:
-    """Return the order of hosts that all have room."""
-    found = list(order(hosts, usable, random))
-    assert None not in found
-    return [one for one in found if one]
+def tried_in_order(hosts: list[Host], usable: Callable[[Host], bool], random: Random) -> list[Host]:
+    """Return the hosts that an attempt tries in turn where all have room."""
+    ranked, tried = tiers(hosts), dict[Host, bool]()
+    while among := candidates(ranked, tried, usable):
+        chosen = choose(among, always, random)
+        assert chosen
+        tried[chosen] = usable(chosen)
+    return list(tried)
 
 
 def test_a_lower_preference_comes_first_whatever_the_order_of_the_entries() -> None:
@@ -73,23 +75,34 @@ def test_no_host_is_chosen_where_none_is_usable() -> None:
 def test_the_next_tier_comes_only_when_no_host_of_the_first_is_left() -> None:
     hosts = [host("a", 10), host("b", 10), host("backup", 20)]
     for seed in range(20):
-        names = [one.name for one in ordered(hosts, always, Random(seed))]
+        names = [one.name for one in tried_in_order(hosts, always, Random(seed))]
         assert sorted(names[:2]) == ["a", "b"]
         assert names[2:] == ["backup"]
 
 
 def test_marks_are_ignored_where_every_host_is_down_and_only_the_best_tier_is_tried() -> None:
     hosts = [host("a", 10), host("b", 10), host("backup", 20)]
-    assert sorted(one.name for one in ordered(hosts, never, Random(1))) == ["a", "b"]
+    assert sorted(one.name for one in tried_in_order(hosts, never, Random(1))) == ["a", "b"]
 
 
 def test_a_host_that_goes_down_meanwhile_is_left_out() -> None:
-    down: set[str] = set()
-    hosts = [host("a", 10), host("b", 20), host("c", 30)]
-    trying = order(hosts, lambda one: one.name not in down, Random(1))
-    assert next(trying) == hosts[0]
-    down.add("b")
-    assert list(trying) == [hosts[2]]
+    ranked = tiers([host("a", 10), host("b", 20), host("c", 30)])
+    [a], [_], [c] = ranked
+    assert candidates(ranked, {a: True}, lambda host: host.name != "b") == [c]
+
+
+def test_marks_are_not_ignored_once_a_usable_host_was_tried() -> None:
+    """However the others were marked meanwhile: the message waits for its retry."""
+    ranked = tiers([host("a", 10), host("b", 10)])
+    [[a, _]] = ranked
+    assert candidates(ranked, {a: True}, never) == ()
+
+
+def test_a_host_that_is_back_is_tried_while_marks_are_ignored() -> None:
+    ranked = tiers([host("a", 10), host("b", 10), host("backup", 20)])
+    [[a, b], [backup]] = ranked
+    assert candidates(ranked, {a: False}, never) == [b]
+    assert candidates(ranked, {a: False}, lambda host: host is backup) == [backup]
 
 
 hosts_strategy = st.lists(
@@ -99,7 +112,7 @@ hosts_strategy = st.lists(
 
 @given(hosts_strategy, st.sets(st.sampled_from("abcdefghij")), st.integers(0, 1000))
 def test_an_attempt_tries_each_host_once_in_order_of_preference(hosts: list[Host], down: set[str], seed: int) -> None:
-    tried = ordered(hosts, lambda one: one.name not in down, Random(seed))
+    tried = tried_in_order(hosts, lambda one: one.name not in down, Random(seed))
     assert len({one.key for one in tried}) == len(tried) <= MAX_HOSTS_PER_ATTEMPT
     assert [one.preference for one in tried] == sorted(one.preference for one in tried)
     usable = {one.key for one in hosts if one.name not in down}
@@ -112,27 +125,19 @@ def test_an_attempt_tries_each_host_once_in_order_of_preference(hosts: list[Host
 
 def test_a_host_without_room_leaves_its_share_to_the_others_of_its_tier() -> None:
     full, other, backup = host("full", weight=1000), host("other"), host("backup", 20)
+    among = candidates(tiers([full, other, backup]), {}, always)
     for seed in range(20):
-        trying = order([full, other, backup], always, Random(seed), has_room=lambda one: one is not full)
-        assert next(trying) is other
+        assert choose(among, lambda host: host is not full, Random(seed)) is other
 
 
 def test_no_message_goes_to_the_next_tier_because_the_first_has_no_room() -> None:
-    """However long it asks: the first tier is usable."""
+    """The first tier has a usable host, so no host of the next one is a candidate."""
     full, down, backup = host("full"), host("down"), host("backup", 20)
-    trying = order([full, down, backup], lambda one: one is not down, Random(1), has_room=lambda one: one is backup)
-    assert list(islice(trying, 100)) == [None] * 100
-
-
-def test_a_host_that_had_no_room_after_all_is_tried_again() -> None:
-    tried, first, backup = set[Host](), host("first"), host("backup", 20)
-    trying = order([first, backup], always, Random(1), tried=tried)
-    for _ in range(10):
-        assert next(trying) is first
-        tried.remove(first)
-    assert [next(trying), next(trying)] == [first, backup]
+    among = candidates(tiers([full, down, backup]), {}, lambda host: host is not down)
+    assert among == [full]
+    assert choose(among, lambda host: host is backup, Random(1)) is None
 
 
 def test_marks_that_are_ignored_make_no_room() -> None:
-    trying = order([host("down"), host("backup", 20)], never, Random(1), has_room=lambda one: one.name == "backup")
-    assert list(islice(trying, 10)) == [None] * 10
+    among = candidates(tiers([host("down"), host("backup", 20)]), {}, never)
+    assert choose(among, lambda host: host.name == "backup", Random(1)) is None

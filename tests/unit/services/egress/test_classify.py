@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.egress.classify import Trouble, failure, outcome, remote_queue_id, session_trouble
+from services.egress.classify import Trouble, failure_reply, outcome, remote_queue_id, session_trouble
 from shared.mail.outcome import Deferred, Delivered, Refused
 from shared.mail.reply import Reply
 
@@ -45,8 +45,26 @@ def test_what_a_reply_to_mail_says_of_the_host(code: int, trouble: Trouble | Non
         ValueError("unknown"),
     ],
 )
-def test_a_broken_connection_is_always_temporary(error: BaseException) -> None:
-    assert isinstance(outcome("a@b", failure(error), None), Deferred)
+@pytest.mark.parametrize("after", [None, "RCPT"])
+def test_a_broken_connection_is_always_temporary(error: BaseException, after: str | None) -> None:
+    assert isinstance(outcome("a@b", failure_reply(error, after), None), Deferred)
+
+
+@pytest.mark.parametrize(
+    ("error", "after", "reply"),
+    [
+        (TimeoutError(), None, "451 4.4.1 connection timed out"),
+        (TimeoutError(), "RCPT", "451 4.4.2 timed out after RCPT"),
+        (ConnectionRefusedError(), None, "451 4.4.1 connection refused"),
+        (ConnectionResetError(), None, "451 4.4.2 lost connection after CONNECT"),
+        (ConnectionResetError(), "DATA", "451 4.4.2 lost connection after DATA"),
+        (EOFError(), "EHLO", "451 4.4.2 lost connection after EHLO"),
+        (OSError(113, "No route to host"), None, "451 4.4.1 cannot connect: No route to host"),
+        (OSError(113, "No route to host"), "MAIL", "451 4.4.2 lost connection after MAIL: No route to host"),
+    ],
+)
+def test_a_broken_connection_names_what_was_sent_last(error: BaseException, after: str | None, reply: str) -> None:
+    assert str(failure_reply(error, after)) == reply
 
 
 @pytest.mark.parametrize(

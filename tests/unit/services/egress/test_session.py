@@ -21,8 +21,9 @@ import uvloop
 from services.egress.addresses import HostAddresses, LookUp, NoAddress, addresses_of
 from services.egress.balance import Host
 from services.egress.classify import Trouble
-from services.egress.session import Session, Timeouts, open_session
-from services.egress.transaction import Transaction
+from services.egress.commands import OutgoingMessage
+from services.egress.connect import open_session
+from services.egress.session import Session, Timeouts
 from services.egress.verdict import Result
 from shared.configuration.systems import SmartHost
 from shared.mail.delivery import Delivery
@@ -31,7 +32,7 @@ from shared.mail.outcome import Deferred, Delivered, Refused
 from shared.mail.reply import Reply
 from shared.operations.tls import client_context
 from tests.conftest import Certificates
-from tests.support.smart_host import DROP, HANG, SmartHostServer
+from tests.support.smart_host import DROP, DROP_AMID_CONTENT, HANG, SmartHostServer
 
 T = TypeVar("T")
 SHORT = Timeouts(connect=2, command=2, data=2)
@@ -79,7 +80,7 @@ async def carry(
     if isinstance(session, Reply):
         return session
     try:
-        return await session.send(Transaction(delivery, delivery.pending, content))
+        return await session.send(OutgoingMessage(delivery, content), delivery.pending)
     finally:
         await session.quit()
 
@@ -154,7 +155,7 @@ def test_no_accepted_recipient_sends_nothing_and_keeps_the_session(run: Run, mak
                 session = await opened(where)
                 assert isinstance(session, Session)
                 first = make_delivery("no@x.y")
-                result = await session.send(Transaction(first, first.pending, CONTENT))
+                result = await session.send(OutgoingMessage(first, CONTENT), first.pending)
                 alive = session.is_open
                 await session.quit()
                 return result, alive
@@ -206,11 +207,51 @@ def test_a_fault_at_each_command(  # noqa: PLR0917 (a table of faults)
     with SmartHostServer(extensions, answers={verb: answer}) as server:
         result = asyncio.run(carry(host(server, tls="none"), delivery, timeouts=quick))
     assert isinstance(result, Result)
-    assert result.trouble is trouble
+    assert (result.failure and result.failure.trouble) is trouble
     assert [type(one) for one in result.outcomes] == ([kind] if kind else [])
     assert [getattr(one, "ambiguous", False) for one in result.outcomes] == ([ambiguous] if kind else [])
-    assert (result.reply is not None) == (trouble is not None)
+    assert result.failure is None or result.failure.reply is not None
     assert not server.messages
+
+
+@pytest.mark.parametrize("extensions", [["PIPELINING"], []], ids=["pipelining", "in turn"])
+@pytest.mark.parametrize(
+    ("verb", "after"),
+    [("MAIL", "MAIL"), ("RCPT", "RCPT"), ("DATA", "DATA"), (".", "END-OF-MESSAGE")],
+)
+@pytest.mark.parametrize("answer", [DROP, HANG])
+def test_a_broken_session_names_the_command_it_broke_at(
+    make_delivery: Any, extensions: list[str], verb: str, after: str, answer: str
+) -> None:
+    """In a pipeline it is the first command without a reply, also the last of many groups."""
+    quick = Timeouts(2, 0.2, 0.2)
+    delivery = make_delivery(*(f"r{number}@example.com" for number in range(120)))
+    with SmartHostServer(extensions, answers={verb: answer}) as server:
+        result = asyncio.run(carry(host(server, tls="none"), delivery, timeouts=quick))
+    assert isinstance(result, Result)
+    [reply] = {result.failure.reply} if result.failure else {outcome.reply for outcome in result.outcomes}
+    words = "timed out" if answer == HANG else "lost connection"
+    assert str(reply) == f"451 4.4.2 {words} after {after}"
+
+
+def test_a_connection_that_breaks_amid_the_content_broke_after_data(delivery: Delivery) -> None:
+    """The host may not have the message: nothing is ambiguous."""
+    with SmartHostServer([], answers={".": DROP_AMID_CONTENT}) as server:
+        result = asyncio.run(carry(host(server, tls="none"), delivery, b"x" * 76 + b"\r\n" * 1_000_000))
+    assert isinstance(result, Result)
+    assert result.failure
+    assert str(result.failure.reply) == "451 4.4.2 lost connection after DATA"
+
+
+@pytest.mark.parametrize("verb", ["CONNECT", "EHLO", "HELO", "STARTTLS"])
+@pytest.mark.parametrize("answer", [DROP, HANG, "gibberish"])
+def test_a_session_that_does_not_open_names_the_command_it_broke_at(verb: str, answer: str) -> None:
+    answers: dict[str, Any] = {verb: answer, **({"EHLO": "502 5.5.1 what"} if verb == "HELO" else {})}
+    level = "required" if verb == "STARTTLS" else "none"
+    with SmartHostServer(["STARTTLS"], answers=answers) as server:
+        said = asyncio.run(opened(host(server, tls=level), Timeouts(0.2, 0.2, 0.2)))
+    words = {DROP: "4.4.2 lost connection", HANG: "4.4.2 timed out", "gibberish": "4.5.0 host sent no SMTP reply"}
+    assert str(said) == f"451 {words[answer]} after {verb}"
 
 
 @pytest.mark.parametrize("verb", ["CONNECT", "EHLO"])
@@ -232,7 +273,7 @@ def test_a_host_without_ehlo_is_greeted_with_helo(run: Run, delivery: Delivery) 
         ]
 
 
-def test_nobody_listening_is_a_reply(run: Run) -> None:
+def test_a_refused_connection_is_a_reply(run: Run) -> None:
     with SmartHostServer() as server:
         where = host(server, tls="none")
     assert isinstance(run(opened(where)), Reply)
@@ -245,7 +286,7 @@ def test_too_many_recipients_are_served_by_a_further_transaction(run: Run, make_
     with SmartHostServer(answers=answers) as server:
         result = run(carry(host(server, tls="none"), make_delivery(*(f"{n}@x.y" for n in range(4)))))
         assert {one.recipient for one in result.outcomes} == {"0@x.y", "1@x.y"}
-        assert result.trouble is None, "the rest is left for a further transaction"
+        assert result.failure is None, "the rest is left for a further transaction"
 
 
 # --- extensions
@@ -486,9 +527,9 @@ def two_messages(where: Host, first: Delivery, second: Delivery) -> Awaitable[tu
     async def both() -> tuple[Result, bool, Result | None]:
         session = await opened(where)
         assert isinstance(session, Session)
-        one = await session.send(Transaction(first, first.pending, CONTENT))
+        one = await session.send(OutgoingMessage(first, CONTENT), first.pending)
         alive = session.is_open
-        two = await session.send(Transaction(second, second.pending, CONTENT)) if alive else None
+        two = await session.send(OutgoingMessage(second, CONTENT), second.pending) if alive else None
         await session.quit()
         return one, alive, two
 
@@ -507,7 +548,7 @@ def test_a_session_that_cannot_be_reset_carries_no_other_message(run: Run, make_
 def test_a_host_out_of_step_bounces_nothing(run: Run, delivery: Delivery) -> None:
     with SmartHostServer(answers={"MAIL": "503 5.5.1 sender already given"}) as server:
         result = run(carry(host(server, tls="none"), delivery))
-        assert (result.outcomes, result.trouble) == ((), Trouble.SESSION)
+        assert (result.outcomes, result.failure and result.failure.trouble) == ((), Trouble.SESSION)
 
 
 def test_a_refused_sender_sends_no_empty_message(run: Run, delivery: Delivery) -> None:
@@ -536,7 +577,7 @@ def test_a_host_that_speaks_unasked_is_left(run: Run, delivery: Delivery) -> Non
     async def scenario(where: Host) -> None:
         session = await opened(where)
         assert isinstance(session, Session)
-        result = await session.send(Transaction(delivery, delivery.pending, CONTENT))
+        result = await session.send(OutgoingMessage(delivery, CONTENT), delivery.pending)
         assert [type(one) for one in result.outcomes] == [Delivered]
         try:
             async with asyncio.timeout(5):
@@ -550,7 +591,7 @@ def test_a_host_that_speaks_unasked_is_left(run: Run, delivery: Delivery) -> Non
 
 
 @pytest.mark.parametrize("code", [452, 552])
-def test_too_many_recipients_bounces_nobody(run: Run, make_delivery: Any, code: int) -> None:
+def test_too_many_recipients_refuses_none(run: Run, make_delivery: Any, code: int) -> None:
     """RFC 5321 section 4.5.3.1.10: 552 is to be read as 452 there."""
     answers: dict[str, Any] = {"RCPT": lambda line: f"{code} too many" if "second@" in line else "250 ok"}
     with SmartHostServer(answers=answers) as server:
@@ -612,7 +653,7 @@ def test_an_address_that_says_nothing_leaves_time_for_the_next(run: Run) -> None
         assert server.connections == 1
 
 
-def test_a_host_at_none_of_its_addresses_is_told_as_any_other(run: Run) -> None:
+def test_a_host_that_refuses_at_every_address_is_a_reply(run: Run) -> None:
     with SmartHostServer() as server:
         port = server.port
     where = Host("mail.example.com", port, 10, 1, SmartHost(host="mail.example.com", tls="none"))

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingress import replies
-from services.ingress.admission import STALE_SECONDS, Load, admit, admit_hops, admit_size
-from services.ingress.limits import Flight, SessionLimit
+from services.ingress.admission import STALE_SECONDS, Load, admit, admit_hops, admit_recipient, admit_size
+from services.ingress.limits import ByteBudget, SessionLimit
 from services.ingress.replies import Refusal
 from services.ingress.sources import Sources, certificate_names, client_address, name_matches
 from shared.configuration.ingress import IngressSettings
 from shared.configuration.redis import RedisSettings
 from shared.configuration.systems import System
+from shared.routing.route import NoRoute, Route
 
 REDIS, INGRESS = RedisSettings(), IngressSettings()
 
@@ -27,19 +28,27 @@ REDIS, INGRESS = RedisSettings(), IngressSettings()
         (Load(100.0, "", 0.8, 2_000_000), None),
         (Load(100.0, "", 0.81), replies.SPOOL_FULL),
         (Load(100.0, "", 0.1, 2_000_001), replies.SPOOL_FULL),
-        (Load(100.0, "appendfsync everysec"), replies.SPOOL_AWAY),
-        (Load(100.0 - STALE_SECONDS - 1, ""), replies.SPOOL_AWAY),
+        (Load(100.0, "appendfsync everysec"), replies.SPOOL_UNAVAILABLE),
+        (Load(100.0 - STALE_SECONDS - 1, ""), replies.SPOOL_UNAVAILABLE),
     ],
 )
 def test_mail_is_taken_while_the_spool_is_there_durable_and_not_full(load: Load, refusal: Refusal | None) -> None:
     assert admit(load, 100.0, REDIS) == refusal
 
 
+def test_a_recipient_without_a_route_or_unknown_to_his_system_is_refused() -> None:
+    assert admit_recipient(Route("notes", "a@notes.example.com", "a@example.com")) is None
+    unknown = Route("notes", "a@notes.example.com", "a@example.com", unknown="not mapped")
+    assert admit_recipient(unknown) == (replies.UNKNOWN_RECIPIENT, "not mapped")
+    assert admit_recipient(NoRoute("no relaying")) == (replies.RELAY_ACCESS_DENIED, "no relaying")
+    assert admit_recipient(NoRoute("nobody", is_unknown=True)) == (replies.UNKNOWN_RECIPIENT, "nobody")
+
+
 def test_size_and_hops_have_limits() -> None:
     assert admit_size(INGRESS.max_message_bytes, INGRESS) is None
     assert admit_size(INGRESS.max_message_bytes + 1, INGRESS) == replies.TOO_LARGE
     assert admit_hops(50, 5, INGRESS) is None
-    assert admit_hops(51, 0, INGRESS) == admit_hops(6, 6, INGRESS) == replies.MAIL_LOOP
+    assert admit_hops(51, 0, INGRESS) == admit_hops(6, 6, INGRESS) == replies.TOO_MANY_HOPS
 
 
 def system(name: str, *networks: str, names: tuple[str, ...] = ()) -> System:
@@ -100,29 +109,33 @@ def test_only_dns_names_of_a_verified_certificate_count() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60) | st.none()), max_size=60))
-def test_octets_in_flight_never_pass_the_limit_and_all_come_back(steps: list[tuple[int, int | None]]) -> None:
-    flight = Flight(100)
-    seats = [flight.seat() for _ in range(4)]
+def test_reservations_never_exceed_a_limit_and_are_all_released(steps: list[tuple[int, int | None]]) -> None:
+    """Reservations 0 and 1 are of one client, 2 and 3 of another."""
+    budget, clients = ByteBudget(100, 70), [ip_address(f"192.0.2.{number // 2}") for number in range(4)]
+    reservations = [budget.reservation(client) for client in clients]
     held = [0, 0, 0, 0]
-    for seat, octets in steps:
-        if octets is None:
-            seats[seat].release()
-            held[seat] = 0
-        elif seats[seat].hold(octets):
-            held[seat] = max(held[seat], octets)
+    for number, size in steps:
+        own = slice(number // 2 * 2, number // 2 * 2 + 2)
+        if size is None:
+            reservations[number].release()
+            held[number] = 0
+        elif reservations[number].extend(size):
+            held[number] = max(held[number], size)
         else:
-            assert sum(held) - held[seat] + octets > 100
-        assert flight.octets == sum(held) <= 100
-    for one in seats:
-        one.release()
-    assert flight.octets == 0
+            assert sum(held) - held[number] + size > 100 or sum(held[own]) - held[number] + size > 70
+        assert budget.bytes_reserved == sum(held) <= 100
+        assert sum(held[own]) <= 70
+    for reservation in reservations:
+        reservation.release()
+    assert budget.bytes_reserved == 0
+    assert all(budget.has_room(client, 70) for client in clients)
 
 
 def test_sessions_that_leave_make_room() -> None:
-    limit, one, other = SessionLimit(in_all=2, per_client=1), ip_address("192.0.2.1"), ip_address("192.0.2.2")
+    limit, one, other = SessionLimit(total=2, per_client=1), ip_address("192.0.2.1"), ip_address("192.0.2.2")
     assert limit.enter(one) is None
-    assert limit.enter(one) == replies.TOO_MANY_FROM_CLIENT
+    assert limit.enter(one) == replies.TOO_MANY_CONNECTIONS_FROM_CLIENT
     assert limit.enter(other) is None
-    assert limit.enter(ip_address("192.0.2.3")) == replies.TOO_MANY_SESSIONS
+    assert limit.enter(ip_address("192.0.2.3")) == replies.TOO_MANY_CONNECTIONS
     limit.leave(other)
     assert limit.enter(other) is None

@@ -57,7 +57,7 @@ def test_stopped_data_ends_where_it_would_have_ended_and_keeps_nothing(wire: byt
         assert stopped.feed(chunk) == rest
         assert stopped.size == 0
         if rest is not None:
-            assert stopped.has_doubtful_end == kept.has_doubtful_end
+            assert stopped.has_ambiguous_end == kept.has_ambiguous_end
             return
 
 
@@ -67,7 +67,7 @@ def test_an_end_that_is_doubtful_is_so_too_where_the_message_was_refused_before_
     data.stop()
     assert data.feed(b"x\r\r\n.\r") is None
     assert data.feed(b"\nMAIL FROM:<evil@notes.example.com>\r\n") is not None
-    assert data.has_doubtful_end
+    assert data.has_ambiguous_end
 
 
 def test_data_that_stops_midway_still_finds_an_end_that_was_half_there() -> None:
@@ -81,4 +81,4 @@ def test_data_that_stops_midway_still_finds_an_end_that_was_half_there() -> None
 def test_a_bare_cr_before_the_end_makes_it_doubtful(before: bytes, doubtful: bool) -> None:
     data = Data()
     assert data.feed(before + b"\r\n.\r\n") == b""
-    assert data.has_doubtful_end is doubtful
+    assert data.has_ambiguous_end is doubtful

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.ingress import replies
-from services.ingress.accept import MAX_HEADER_OCTETS, examine
+from services.ingress.accept import MAX_HEADER_BYTES, examine
 from shared.configuration.ingress import IngressSettings
 from shared.mail.mime import parse
 
@@ -25,11 +25,11 @@ def header(octets: int) -> bytes:
 
 def test_a_header_that_transform_could_not_read_is_refused_wherever_the_limit_cuts_it() -> None:
     for more in range(1, 2 * len(FIELD)):
-        content = header(MAX_HEADER_OCTETS + more) + b"\r\nbody\r\n"
+        content = header(MAX_HEADER_BYTES + more) + b"\r\nbody\r\n"
         assert examined(content) is replies.HEADER_TOO_LARGE
 
 
 def test_the_longest_header_that_is_taken_can_be_read_with_our_own_field() -> None:
-    content = header(MAX_HEADER_OCTETS - 4) + b"\r\nbody\r\n"
+    content = header(MAX_HEADER_BYTES - 4) + b"\r\nbody\r\n"
     assert examined(content) == content
     assert parse(TRACE + content).body_start == len(TRACE + content) - len(b"body\r\n")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingress.proxy_protocol import (
-    MAX_V1_OCTETS,
+    MAX_V1_BYTES,
     MAX_V2_PAYLOAD,
     SIGNATURE,
     MalformedProxyHeader,
@@ -81,7 +81,7 @@ def test_arbitrary_octets_are_a_header_or_malformed_and_never_more(wire: bytes) 
     header = wire[: len(wire) - len(left)]
     assert parse(header) == proxied
     assert needed(header) == 0
-    assert len(header) <= max(MAX_V1_OCTETS, 16 + MAX_V2_PAYLOAD)
+    assert len(header) <= max(MAX_V1_BYTES, 16 + MAX_V2_PAYLOAD)
 
 
 @given(pairs, st.tuples(ports, ports), st.data())

@@ -82,7 +82,7 @@ def test_steps_are_counted_by_outcome(leased: LeasedMessage, router: Router) -> 
 def test_content_that_is_gone_is_a_dead_letter(leased: LeasedMessage, router: Router) -> None:
     settled = settlement_of(leased, None, router, SETTINGS, now=NOW)
     assert isinstance(settled, Parked)
-    assert settled.reason == "no_content"
+    assert settled.reason == "missing_content"
 
 
 def test_a_message_beyond_the_limits_is_a_dead_letter(leased: LeasedMessage, router: Router) -> None:
@@ -110,7 +110,7 @@ def test_a_bug_outside_the_steps_is_a_crash(leased: LeasedMessage, router: Route
     broken = replace(leased, envelope=replace(leased.envelope, recipients=(None,)))  # type: ignore[arg-type]
     settled = settlement_of(broken, CONTENT, router, SETTINGS, now=NOW)
     assert isinstance(settled, Crashed)
-    assert settled.reason.startswith("AttributeError: ")
+    assert settled.cause.startswith("AttributeError: ")
 
 
 def test_a_step_that_may_be_passed_over_does_not_hold_the_message(leased: LeasedMessage, router: Router) -> None:
@@ -157,7 +157,7 @@ def test_the_sender_hears_of_a_recipient_without_a_route(leased: LeasedMessage) 
 def test_a_sender_who_wants_no_reports_gets_none(leased: LeasedMessage) -> None:
     leased = addressed(leased, Recipient("x@elsewhere.example.net", ("NEVER",)), sender="john@notes.example.com")
     settled = settlement_of(leased, CONTENT, UNROUTABLE, SETTINGS, now=NOW)
-    assert settled == Transformed(leased.lease, (), ())
+    assert settled == Transformed(leased.lease, (), unrouted=("x@elsewhere.example.net",))
 
 
 def test_the_null_sender_is_never_answered(leased: LeasedMessage) -> None:
@@ -168,7 +168,7 @@ def test_the_null_sender_is_never_answered(leased: LeasedMessage) -> None:
 
 def test_an_internal_address_that_stays_in_a_header_is_counted(leased: LeasedMessage, router: Router) -> None:
     before = REGISTRY.get_sample_value("causeway_internal_address_leaks_total") or 0.0
-    content = b"From: john@example.com (or jd@notes.example.com)\r\n\r\nHello\r\n"  # comments are not addresses
+    content = b"From: <@notes.example.com:john@example.com>\r\n\r\nHello\r\n"  # a route names hosts, not people
     settlement_of(leased, content, router, SETTINGS, now=NOW)
     assert REGISTRY.get_sample_value("causeway_internal_address_leaks_total") == before + 1
 

@@ -96,17 +96,17 @@ def test_a_section_whose_keys_are_all_comments_has_its_defaults(tmp_path: Path) 
         ("http: {zzz: 1}", "http.zzz", "unknown key: write one of listen"),
         (SYSTEMS.replace("verify", "verfy"), "systems[0].smart_hosts[0].tls", 'did you mean "verify"?'),
         (SYSTEMS.replace("host:", "hots:"), "systems[0].smart_hosts[0].hots", 'did you mean "host"?'),
-        (SYSTEMS.replace("kind: domino, ", ""), "systems[0].kind", "is missing: add it"),
+        (SYSTEMS.replace("kind: domino, ", ""), "systems[0].kind", "is required: add it"),
         (
             "systems: [{name: a, kind: domino, networks: [10.0.0.1/8]}]",
             "systems[0].networks[0]",
-            "is an address inside a network: write 10.0.0.0/8",
+            "has host bits set: write 10.0.0.0/8",
         ),
-        ("ingress: {max_recipients: none}", "ingress.max_recipients", "should be a whole number"),
-        ("ingress: {listen: '0.0.0.0'}", "ingress.listen", "should be a list"),
+        ("ingress: {max_recipients: none}", "ingress.max_recipients", "must be a whole number"),
+        ("ingress: {listen: '0.0.0.0'}", "ingress.listen", "must be a list"),
         ("ingress: {listen: ['2525']}", "ingress.listen[0]", "write host:port"),
         ("egress: {retry: {first: 5 weeks}}", "egress.retry.first", "for example 5m"),
-        ("redis: []", "redis", "should be a section"),
+        ("redis: []", "redis", "must be a section"),
     ],
 )
 def test_a_fault_names_file_key_and_remedy(tmp_path: Path, text: str, key: str, said: str) -> None:
@@ -152,9 +152,9 @@ def test_no_fault_shows_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ("text", "said"),
     [
         ("a: [1\nb: 2\n", "line 2, column 2"),
-        ("hostname: a\nhostname: b\n", 'line 2, column 1: the key "hostname" is given twice'),
-        ("- a\n", "no mapping"),
-        ("1: a\n", "no mapping"),
+        ("hostname: a\nhostname: b\n", 'line 2, column 1: duplicate key "hostname"'),
+        ("- a\n", "must be a mapping"),
+        ("1: a\n", "must be a mapping"),
         ("a: !!python/object:os.system x\n", "line 1"),
         ("? [a]\n: b\n", "line 1"),
         ("a: *b\n", "line 1"),
@@ -181,22 +181,34 @@ def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("systems: [{name: a b, kind: domino}]", 'systems[0].name: "a b" is no name of a system: use up to 40 letters'),
-        ("systems: [{name: a, kind: domino, networks: [127.0.2.0/33]}]", '"127.0.2.0/33" is no network: write for'),
-        ("systems: [{name: a, kind: domino, networks: [127.0.2.5/24]}]", "write 127.0.2.0/24, or the address"),
-        ("systems: [{name: a, kind: domino, public_domain: exa mple}]", '"exa mple" is no domain: write only what'),
-        ("systems: [{name: a, kind: domino, domains: ['@exchange.example.com']}]", "no domain: write only what stands"),
+        (
+            "systems: [{name: a b, kind: domino}]",
+            'systems[0].name: not a valid system name: "a b": use 1 to 40 letters',
+        ),
+        (
+            "systems: [{name: a, kind: domino, networks: [127.0.2.0/33]}]",
+            'not a valid network: "127.0.2.0/33": write for',
+        ),
+        (
+            "systems: [{name: a, kind: domino, networks: [127.0.2.5/24]}]",
+            "has host bits set: write 127.0.2.0/24, or the address",
+        ),
+        ("systems: [{name: a, kind: domino, public_domain: exa mple}]", 'not a valid domain: "exa mple": write only'),
+        (
+            "systems: [{name: a, kind: domino, domains: ['@exchange.example.com']}]",
+            'not a valid domain: "@exchange.example.com": write only the part',
+        ),
         ("systems: [{name: a, kind: domino, smart_hosts: [{host: a, mx: b}]}]", "remove one of them"),
         ("systems: [{name: a, kind: domino, smart_hosts: [{port: 25}]}]", "neither `host` nor `mx`: add one"),
         ("ingress: {tls: {mode: on}}", "ingress.tls.mode: is true to YAML, as on, off, yes and no are unless quoted"),
         ("egress: {retry: {first: 5h, longest: 1m}}", "egress.retry: `first` is longer than `longest`"),
-        ("egress: {retry: {give_up: 0s}}", "egress.retry: `give_up` leaves no time to deliver"),
-        ("egress: {retry: {first: 0s}}", "egress.retry: `first` is no wait at all"),
+        ("egress: {retry: {give_up: 0s}}", "egress.retry: `give_up` must be greater than zero"),
+        ("egress: {retry: {first: 0s}}", "egress.retry: `first` must be greater than zero"),
         ("egress: {lease: 0s}", "egress.lease: must be greater than zero: write for example 30s"),
         ("ingress: {data_timeout: 0}", "ingress.data_timeout: must be greater than zero"),
         (
             "transform: {endless_series: 99999d}",
-            "transform.endless_series: is more than ten years: write 3660d at most",
+            "transform.endless_series: must be at most ten years: write 3660d or less",
         ),
         ("egress: {max_in_flight: yes}", "egress.max_in_flight: is true to YAML"),
         ("egress: {lease: no}", "egress.lease: is false to YAML"),
@@ -242,3 +254,39 @@ def test_the_example_names_every_key_and_is_valid_with_all_of_them(tmp_path: Pat
     everything = write(tmp_path, COMMENTED.sub(r"\1\2", EXAMPLE.read_text()))
     assert missing(yaml.safe_load(everything.read_text()), Settings) == set()
     load(everything)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://:secret@127.0.0.1/", "not a Redis URL: write redis://host:port/0"),
+        ("secret", "not a Redis URL: write redis://host:port/0"),
+        ("redis://:sec/ret@127.0.0.1:6379/0", "percent-encode"),
+        ("redis://:sec#ret@127.0.0.1:6379/0", "percent-encode"),
+        ("redis://:sec?ret@127.0.0.1:6379/0", "percent-encode"),
+        ("redis://:secret@127.0.0.1:99999/0", "percent-encode"),
+        ("redis://127.0.0.1:6379/secret", "the database in the URL must be a number"),
+        ("redis://127.0.0.1:6379/0?db=secret", "the database in the URL must be a number"),
+        ("redis://127.0.0.1/0?ssl_cert_reqs=none", 'unknown option "ssl_cert_reqs" in the URL'),
+        ("redis:///0", "the URL has no host"),
+    ],
+)
+def test_a_wrong_redis_url_is_one_line_that_shows_no_password(tmp_path: Path, url: str, said: str) -> None:
+    (fault,) = faults(write(tmp_path, f"redis: {{url: '{url}'}}"))
+    assert said in fault
+    assert "redis.url: " in fault
+    assert not re.search(r"sec|ret@|99999", fault)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://user:p%2Fw@h:6380/3",
+        "unix:///run/redis.sock?db=2",
+        "redis://[::1]:6379",
+        "embedded",
+        "redis://h/?db=1",
+    ],
+)
+def test_every_form_of_redis_url_is_taken(tmp_path: Path, url: str) -> None:
+    assert load(write(tmp_path, f"redis: {{url: '{url}'}}")).redis.url == url

@@ -69,6 +69,33 @@ def test_domains_are_in_lower_case_without_a_final_dot() -> None:
     assert System(name="a", kind="domino", domains=["Example.COM."]).domains == ["example.com"]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("*.Notes.Example.COM.", "*.notes.example.com"),
+        ("[10.1.2.3]", "[10.1.2.3]"),
+        ("[IPv6:2001:DB8:0:0::1]", "[ipv6:2001:db8::1]"),
+    ],
+)
+def test_a_domain_may_stand_for_the_hosts_below_it_or_be_an_address_literal(written: str, read: str) -> None:
+    assert System(name="a", kind="domino", domains=[written]).domains == [read]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["*", "*.", "a.*.example.com", "*@example.com", "[10.1.2]", "[10.1.2.300]", "[x]", "[]"]
+)
+def test_a_domain_of_another_form_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        System(name="a", kind="domino", domains=[wrong])
+
+
+def test_the_postmaster_is_a_mail_address() -> None:
+    assert Settings(postmaster="postmaster@example.com").postmaster == "postmaster@example.com"
+    for wrong in ("postmaster", "@example.com", "a b@example.com", "a@b c"):
+        with pytest.raises(ValidationError):
+            Settings(postmaster=wrong)
+
+
 def test_a_system_is_found_by_its_name() -> None:
     settings = Settings(systems=[System(name="a", kind="domino")])
     assert settings.system("a").kind == "domino"
@@ -83,5 +110,5 @@ def test_a_host_name_has_labels_that_dns_takes(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "bücher.example", "-a.example", "a b", "a_b", "a..b", "a" * 64, "mail\r\nEVIL"])
 def test_a_name_that_no_peer_would_take_is_refused(name: str) -> None:
-    with pytest.raises(ValidationError, match="is no host name"):
+    with pytest.raises(ValidationError, match="not a valid host name"):
         Settings(hostname=name)

@@ -11,10 +11,19 @@ import redis
 from shared.configuration.endpoint import Endpoint
 from shared.configuration.file import load
 from shared.configuration.redis import RedisSettings, Sentinel
-from shared.diagnosis.check import check, faults_before_start, faults_to_run_all, redis_away, surroundings, warnings
+from shared.diagnosis.check import (
+    address_pairs,
+    all_faults,
+    environment_warnings,
+    faults_before_start,
+    faults_before_up,
+    warnings,
+)
+from shared.diagnosis.redis_faults import redis_away
 from shared.errors import SpoolUnavailable
 from shared.operations.certificates import SelfSigned, self_signed
 
+SERVICES = ("ingress", "transform", "egress")
 HOST = "smart_hosts: [{host: mx2.example.com}]"
 NOTES = f"name: notes, kind: domino, domains: [n.example.com], {HOST}"
 EXCHANGE = f"name: exchange, kind: exchange, domains: [e.example.com], {HOST}"
@@ -43,7 +52,7 @@ class Folder:
         self.file.write_text(f"hostname: mx.example.com\n{redis}{tls}{systems}{text}\n")
 
     def check(self, now: datetime | None = None) -> list[str]:
-        found = check(load(self.file), self.file, now)
+        found = all_faults(load(self.file), SERVICES, self.file, now)
         assert all(fault.startswith(f"{self.file}: ") and "\n" not in fault for fault in found)
         return [fault.removeprefix(f"{self.file}: ") for fault in found]
 
@@ -90,7 +99,7 @@ def test_a_certificate_that_expired_is_a_fault_and_no_reason_not_to_start(folder
     later = datetime.now(UTC) + timedelta(days=1000)
     assert "tls.crt expired on" in folder.check(later)[0]
     assert faults_before_start(load(folder.file)) == []
-    assert "is valid only from" in folder.check(datetime.now(UTC) - timedelta(days=1))[0]
+    assert "is not valid before" in folder.check(datetime.now(UTC) - timedelta(days=1))[0]
 
 
 def test_a_certificate_near_its_end_or_for_another_name_is_a_warning(folder: Folder) -> None:
@@ -140,6 +149,35 @@ def test_a_map_that_cannot_be_used_is_a_fault(folder: Folder) -> None:
     assert "a.csv:2" in fault
     (folder.path / "a.csv").write_bytes(b"\xff\n")
     assert "UTF-8" in folder.check()[0]
+    assert address_pairs(load(folder.file)) is None
+
+
+def test_the_pairs_of_a_map_are_counted_and_none_at_all_are_a_warning(folder: Folder) -> None:
+    folder.write("addresses: {map: a.csv}")
+    (folder.path / "a.csv").write_text("public,internal\na@example.com,x@n.example.com\n")
+    assert (address_pairs(load(folder.file)), folder.check(), folder.warnings()) == (1, [], [])
+    (folder.path / "a.csv").write_text("public,internal\n")
+    (warning,) = folder.warnings()
+    assert warning.endswith("a.csv has no pairs: only the domain rules rewrite addresses")
+
+
+def test_mapped_recipients_need_a_map(folder: Folder) -> None:
+    folder.write(notes=f"{FROM_NOTES}, default_route: exchange, recipients: mapped")
+    assert folder.check() == ["systems[0].recipients: mapped, but there is no map: name addresses.map, or write any"]
+
+
+@pytest.mark.parametrize(
+    ("postmaster", "said"),
+    [
+        ("postmaster@n.example.com", None),
+        ("postmaster@mx.example.com", "postmaster: postmaster@mx.example.com is at the gateway's own hostname"),
+        ("admin@elsewhere.example", "postmaster: elsewhere.example is not a domain of any system"),
+    ],
+)
+def test_a_postmaster_whose_mail_would_come_back_is_a_fault(folder: Folder, postmaster: str, said: str | None) -> None:
+    folder.write(f"postmaster: {postmaster}")
+    found = folder.check()
+    assert [fault.partition(";")[0] for fault in found] == ([said] if said else [])
 
 
 @pytest.mark.parametrize(
@@ -171,18 +209,19 @@ def test_a_redis_that_is_weaker_than_declared_is_a_fault(folder: Folder, redis_c
     assert "set appendfsync always" in fault
 
 
-def test_an_address_that_is_none_of_redis_is_one_fault(folder: Folder) -> None:
-    folder.write("redis: {url: 'http://:secret@127.0.0.1/'}")
-    (fault,) = folder.check()
-    assert fault.startswith("redis.url: is no address of Redis")
-    assert "secret" not in fault
+def test_access_to_redis_that_contradicts_itself_is_a_fault(folder: Folder) -> None:
+    folder.write("redis: {url: 'redis://:a@127.0.0.1/0', password_file: b, ca: c}")
+    assert [fault.partition(":")[0] for fault in folder.check() if "answer" not in fault][:2] == [
+        "redis.password_file",
+        "redis.ca",
+    ]
 
 
 def test_embedded_redis_is_for_up_only(folder: Folder) -> None:
     folder.write("redis: {url: embedded}")
     settings = load(folder.file)
-    assert check(settings) == []
-    assert faults_to_run_all(settings) == []
+    assert all_faults(settings, SERVICES) == []
+    assert faults_before_up(settings, SERVICES) == []
     assert [fault.partition(":")[0] for fault in faults_before_start(settings)] == ["redis.url"]
     folder.write("redis: {url: embedded, durability: replicated}")
     assert "no replicas" in folder.check()[0]
@@ -191,19 +230,19 @@ def test_embedded_redis_is_for_up_only(folder: Folder) -> None:
 def test_systems_of_one_name_are_one_fault(folder: Folder) -> None:
     folder.write()
     folder.file.write_text(folder.file.read_text().replace("name: exchange", "name: notes"))
-    assert folder.check() == ["systems[1].name: notes is in systems[0].name too; give each system a name of its own"]
+    assert folder.check() == ["systems[1].name: notes is also in systems[0].name; give each system a name of its own"]
 
 
 def test_a_system_that_nobody_can_speak_for_is_a_warning(folder: Folder) -> None:
     folder.write(notes="default_route: exchange")
-    assert folder.warnings() == ["systems[0]: no client can speak for notes: name its networks, or client_names"]
+    assert folder.warnings() == ["systems[0]: no client is recognized as notes: set networks or client_names"]
 
 
 def test_what_is_ignored_is_a_warning(folder: Folder) -> None:
     folder.write()
     text = folder.file.read_text()
     folder.file.write_text(text.replace("[{host: mx2.example.com}]", "[{host: mx2.example.com, ca: ca.crt}]", 1))
-    assert folder.warnings() == ["systems[0].smart_hosts[0].ca: is ignored under tls required: set tls to verify"]
+    assert folder.warnings() == ["systems[0].smart_hosts[0].ca: is ignored with tls: required: set tls to verify"]
 
 
 def test_one_host_with_two_limits_is_a_warning(folder: Folder) -> None:
@@ -214,7 +253,7 @@ def test_one_host_with_two_limits_is_a_warning(folder: Folder) -> None:
     [warning] = folder.warnings()
     assert warning.partition(" differs from ")[::2] == (
         "systems[0].smart_hosts[1].max_connections:",
-        "systems[0].smart_hosts[0], which is the same host: give both the same",
+        "systems[0].smart_hosts[0], which is the same host: use the same value for both",
     )
 
 
@@ -233,11 +272,11 @@ def test_a_smart_host_that_is_the_gateway_itself_is_a_fault(folder: Folder, list
 def test_a_url_beside_sentinel_is_a_fault(folder: Folder) -> None:
     sentinel = "sentinel: {service: mymaster, nodes: ['127.0.0.1:1']}"
     folder.write(f"redis: {{url: 'redis://127.0.0.1/0', {sentinel}}}")
-    assert "redis: url and sentinel are both given: remove url, Sentinel tells where Redis is" in folder.check()
+    assert "redis: url and sentinel are both set: remove url, Sentinel knows the address" in folder.check()
     folder.write(f"redis: {{{sentinel}}}")
     (fault,) = folder.check()
     assert fault == (
-        'redis.sentinel: none of 127.0.0.1:1 knows a primary of "mymaster": start Sentinel there, or correct it'
+        'redis.sentinel: no primary of "mymaster" is known to 127.0.0.1:1: start Sentinel there, or correct both'
     )
 
 
@@ -250,11 +289,11 @@ def test_a_wrong_password_has_its_own_remedy() -> None:
 
 def test_ports_of_the_services_that_up_runs_are_checked(folder: Folder) -> None:
     folder.write("redis: {url: embedded}\nhttp: {listen: '127.0.0.1:2523'}")
-    said = "http.listen+2: 127.0.0.1:2525 clashes with 0.0.0.0:2525 of ingress.listen: give each a port of its own"
+    said = "http.listen+2 (egress): 127.0.0.1:2525 clashes with 0.0.0.0:2525 of ingress.listen: choose another port"
     assert folder.check() == [said]
     folder.write("http: {listen: '127.0.0.1:2523'}")
     assert folder.check() == []
-    assert faults_to_run_all(load(folder.file)) == [said]
+    assert faults_before_up(load(folder.file), SERVICES) == [said]
     folder.write("redis: {url: embedded}\nhttp: {listen: '127.0.0.1:65534'}")
     assert folder.check() == ["http.listen: 127.0.0.1:65534 leaves no port for every service: choose a lower one"]
 
@@ -264,4 +303,4 @@ def test_a_smart_host_without_an_address_is_told(folder: Folder) -> None:
     name = "a..example.com"  # no resolver is asked for it
     folder.file.write_text(folder.file.read_text().replace("host: mx2.example.com", f"host: {name}", 1))
     said = f"systems[0].smart_hosts[0].host: {name} has no address: correct the name, or DNS"
-    assert said in surroundings(load(folder.file))
+    assert said in environment_warnings(load(folder.file), SERVICES)

@@ -259,7 +259,7 @@ def test_parts_are_counted() -> None:
 def test_the_octets_of_one_header_are_counted() -> None:
     content = b"A: " + b"x" * 95 + b"\r\n"
     assert parse(content + b"\r\nbody" * 50, Limits(header_bytes=100)).fields
-    with pytest.raises(MalformedMessage, match="longer than 99 octets"):
+    with pytest.raises(MalformedMessage, match="longer than 99 bytes"):
         parse(content + b"\r\n", Limits(header_bytes=99))
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
-from typing import cast
+from typing import Literal, cast
 
 import pytest
 from hypothesis import given
@@ -162,6 +162,17 @@ def test_headers_that_are_not_ascii_return_as_base64() -> None:
     message, raw = report(content=header + b"\r\nbody")
     assert raw.isascii()
     assert parts(message)[2].get_payload(decode=True) == header
+
+
+@pytest.mark.parametrize("ret", ["FULL", "HDRS", None])
+@pytest.mark.parametrize("where", ["header", "body"])
+def test_a_long_line_of_the_original_is_not_repeated(ret: Literal["FULL", "HDRS"] | None, where: str) -> None:
+    """A strict host refuses a report with it ("line too long"), and the sender would learn of nothing."""
+    long = b"X-Long: " + b"a" * 3000 + b"\r\n"
+    content = b"Subject: Offer\r\n" + (long + b"\r\n" if where == "header" else b"\r\n" + long)
+    message, raw = report(delivery=replace(DELIVERY, ret=ret), content=content)
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert (parts(message)[2].get_payload(decode=True) == content[: content.index(b"\r\n\r\n") + 2]) is True
 
 
 @given(st.text(max_size=2000), st.text(max_size=200))

@@ -46,36 +46,36 @@ def test_what_spreadsheets_write_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("", "a.csv: empty; the first line must be public,internal,notes_name"),
+        ("", "a.csv: empty; the first line must be public,internal,notes_name,aliases"),
         (
             "public,notes_name\n",
-            'a.csv:1: column "internal" is missing; the first line must be public,internal,notes_name',
+            'a.csv:1: column "internal" is missing; the first line must be public,internal,notes_name,aliases',
         ),
         (
             HEAD.replace("notes_name", "notesname"),
-            'a.csv:1: unknown column "notesname"; use public, internal, notes_name',
+            'a.csv:1: unknown column "notesname"; use public, internal, notes_name, aliases',
         ),
         (HEAD + "john,b@x.com\n", 'a.csv:2: public: "john" has no @; write local@domain'),
         (HEAD + "a@x.com\n", 'a.csv:2: internal: "" has no @; write local@domain'),
         (HEAD + "a@x.com,b@x.com,/,\n", "a.csv:2: more cells than columns; quote a cell that holds a comma"),
-        (HEAD + "a@x.com,b@x.com,/\n", "a.csv:2: notes_name: '/' is no Notes name; write John Doe/Sales/Acme"),
+        (HEAD + "a@x.com,b@x.com,/\n", "a.csv:2: notes_name: '/' is not a Notes name; write John Doe/Sales/Acme"),
         (
             HEAD + "a@x.com,b@x.com\nA@X.com,c@x.com\n",
-            "a.csv:3: public A@X.com is already in line 2; remove one of them",
+            "a.csv:3: public A@X.com is also in line 2; remove one of them",
         ),
         (
             HEAD + "a@x.com,b@x.com\nc@x.com,b@x.com\n",
-            "a.csv:3: internal b@x.com is already in line 2; remove one of them",
+            "a.csv:3: internal b@x.com is also in line 2; remove one of them",
         ),
         (
             HEAD + "a@x.com,b@x.com,J D/A\nc@x.com,d@x.com,CN=J D/O=A\n",
-            "a.csv:3: notes_name J D/A is already in line 2; remove one of them",
+            "a.csv:3: notes_name J D/A is also in line 2; remove one of them",
         ),
         (
             HEAD + "a@x.com,b@x.com\nb@x.com,c@x.com\n",
             "a.csv:2: internal b@x.com is the public address of line 3; give each person one row",
         ),
-        (HEAD + '"a@x.com', "a.csv: no CSV (unexpected end of data); save it as comma-separated UTF-8 text"),
+        (HEAD + '"a@x.com', "a.csv: not valid CSV (unexpected end of data); save it as comma-separated UTF-8 text"),
     ],
 )
 def test_a_map_that_cannot_be_used_says_where_and_what_to_do(text: str, fault: str) -> None:
@@ -105,7 +105,7 @@ def test_a_missing_or_unreadable_file_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"none\.csv: No such file or directory; correct addresses\.map"):
         load(tmp_path / "none.csv")
     (tmp_path / "latin.csv").write_bytes(b"public,internal\nj\xfcrgen@x.com,b@x.com\n")
-    with pytest.raises(ConfigurationError, match=r"latin\.csv: no UTF-8 at octet 17; save the file as UTF-8"):
+    with pytest.raises(ConfigurationError, match=r"latin\.csv: not UTF-8 at byte 17; save the file as UTF-8"):
         load(tmp_path / "latin.csv")
 
 
@@ -138,7 +138,9 @@ def test_a_version_written_in_place_is_seen_by_its_time(tmp_path: Path) -> None:
     assert file.current().by_public("jane.doe@example.com")
 
 
-def test_a_broken_version_keeps_the_old_map_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_version_keeps_the_old_map_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "a.csv"
     path.write_text(HEAD + JOHN)
     file = AddressMapFile(path)
@@ -157,3 +159,98 @@ def test_a_map_with_semicolons_is_one_fault() -> None:
     with pytest.raises(ConfigurationError) as caught:
         read((HEAD + JOHN).replace(",", ";"), "a.csv")
     assert caught.value.faults == ("a.csv:1: cells are separated by semicolons; use commas",)
+
+
+ALIASES = "public,internal,notes_name,aliases\n"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "jd@x.com;j.d@notes.x.com",
+        "jd@x.com j.d@notes.x.com",
+        " jd@x.com ;  j.d@notes.x.com; ",
+        '"jd@x.com, j.d@notes.x.com"',
+    ],
+)
+def test_aliases_are_separated_by_semicolons_blanks_or_commas(cell: str) -> None:
+    (pair,) = address_map = read(ALIASES + f"john@x.com,jdoe@notes.x.com,,{cell}\n", "a.csv")
+    assert pair.aliases == ("jd@x.com", "j.d@notes.x.com")
+    assert address_map.find("J.D@notes.x.com") is address_map.find("jd@X.com") is pair
+
+
+def test_an_alias_that_says_nothing_new_is_passed_over() -> None:
+    (pair,) = read(ALIASES + "john@x.com,jdoe@notes.x.com,,JOHN@x.com;jdoe@notes.x.com;a@x.com;A@X.com\n", "a.csv")
+    assert [alias.lower() for alias in pair.aliases] == ["a@x.com"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ("a@x.com,b@x.com,,c@x.com\nc@x.com,d@x.com,,\n", "a.csv:2: alias c@x.com is an address of line 3 too"),
+        ("a@x.com,b@x.com,,d@x.com\nc@x.com,d@x.com,,\n", "a.csv:2: alias d@x.com is an address of line 3 too"),
+        ("a@x.com,b@x.com,,e@x.com\nc@x.com,d@x.com,,E@x.com\n", "a.csv:3: alias E@x.com is an address of line 2 too"),
+        ("a@x.com,b@x.com,,nobody\n", 'a.csv:2: aliases: "nobody" has no @; write local@domain'),
+        ("*@x.com,*@notes.x.com,,\n", "a.csv:2: public: *@x.com is a pattern; write one row for each person, or"),
+        ("a@x.com,*@notes.x.com,,\n", "a.csv:2: internal: *@notes.x.com is a pattern"),
+        ("a@x.com,sales-*@notes.x.com,,\n", "a.csv:2: internal: sales-*@notes.x.com is a pattern"),
+        ("a@x.com,b@*.x.com,,\n", "a.csv:2: internal: b@*.x.com is a pattern"),
+        ("a@x.com,b@x.com,,*@y.com\n", "a.csv:2: aliases: *@y.com is a pattern"),
+        ("@x.com,b@x.com,,\n", "a.csv:2: public: @x.com is a pattern"),
+    ],
+)
+def test_a_map_with_an_alias_or_pattern_that_cannot_be_used_says_so(rows: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read(ALIASES + rows, "a.csv")
+    assert len(error.value.faults) == 1
+    assert error.value.faults[0].startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ((HEAD + JOHN).replace(",", "\t"), "a.csv:1: cells are separated by tabs; use commas"),
+        (
+            JOHN,
+            "a.csv:1: the names of the columns are missing; the first line must be public,internal,notes_name,aliases",
+        ),
+        ("public,internal,public\n", 'a.csv:1: column "public" is there twice; remove one of them'),
+    ],
+)
+def test_a_file_of_another_form_is_one_fault(text: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(text, "a.csv")
+    assert caught.value.faults == (fault,)
+
+
+def people(count: int) -> str:
+    return HEAD + "".join(f"p{at}@example.com,i{at}@notes.example.com,\n" for at in range(count))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "max_shrink", "is_taken"),
+    [
+        ((20, 18), 0.1, True),
+        ((20, 17), 0.1, False),
+        ((20, 0), 0.1, False),
+        ((1, 0), 0.1, False),
+        ((20, 0), 1.0, True),
+        ((20, 19), 0.0, False),
+        ((20, 21), 0.0, True),
+        ((0, 5), 0.1, True),
+    ],
+)
+def test_a_version_that_lacks_too_many_pairs_waits_for_a_reload(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, sizes: tuple[int, int], max_shrink: float, is_taken: bool
+) -> None:
+    before, after = sizes
+    path = tmp_path / "a.csv"
+    path.write_text(people(before))
+    file = AddressMapFile(path, max_shrink)
+    replace_file(path, people(after))
+    assert [len(file.current()) for _ in range(3)] == [after if is_taken else before] * 3
+    shrunk = [record for record in caplog.records if record.message == "address_map.shrunk"]
+    assert len(shrunk) == (not is_taken)
+    assert len(file.reload()) == after
+    assert len(file.current()) == after
+    assert len(AddressMapFile(path, max_shrink).current()) == after

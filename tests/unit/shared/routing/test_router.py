@@ -7,7 +7,7 @@ from shared.errors import ConfigurationError
 from shared.routing.address_map import read
 from shared.routing.explain import explain
 from shared.routing.imcea import Encapsulated, encode
-from shared.routing.route import NoRoute, Route
+from shared.routing.route import Gateway, NoRoute, Route
 from shared.routing.router import CurrentRouter, Router
 
 NOTES = System(
@@ -268,9 +268,9 @@ def test_a_hostile_nest_of_wrappings_is_undone_in_time() -> None:
     assert DIRECTORY.public(endless) == endless
 
 
-def test_an_explanation_tells_rule_by_rule() -> None:
+def test_an_explanation_lists_the_rules() -> None:
     told = explain("IMCEASMTP-jdoe+40notes+2Eexample+2Ecom@exchange.example.com", "exchange", DIRECTORY)
-    assert told.rules == ("IMCEASMTP: jdoe@notes.example.com inside", "map: line 2", "it lives in notes")
+    assert told.rules == ("IMCEASMTP: jdoe@notes.example.com inside", "map: line 2", "its home system is notes")
     assert (told.system, told.delivered_to, told.public) == ("notes", "jdoe@notes.example.com", "john.doe@example.com")
     assert (told.is_address, told.is_internal, told.map_line, told.refused) == (True, True, 2, None)
     assert explain("joe@partner.example", "internet", DIRECTORY).to_json()["refused"] is not None
@@ -289,3 +289,159 @@ def test_the_current_directory_follows_the_map(tmp_path: Path) -> None:
     assert before.public("x@notes.example.com") == "a@example.com", "a router in use never changes"
     with pytest.raises(ConfigurationError):
         CurrentRouter([NOTES], tmp_path / "none.csv")
+
+
+HOPS = Router(
+    [
+        NOTES.model_copy(
+            update={
+                "domains": ["notes.example.com", "*.notes.example.com", "[10.1.2.3]", "[ipv6:2001:db8::1]"],
+                "notes_domains": ["ACME", "HUB", "CausewayDom", "acme.dom"],
+            }
+        ),
+        EXCHANGE,
+        INTERNET,
+    ],
+    MAP,
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "public", "expected"),
+    [
+        ("jane@exchange.example.com@CausewayDom@ACME", "jane@example.com", ("exchange", "jane@exchange.example.com")),
+        ("jane@exchange.example.com@A@B@C@D", "jane@example.com", ("exchange", "jane@exchange.example.com")),
+        ("jane%exchange.example.com%CausewayDom%ACME@notes.example.com", "jane@example.com", ("exchange", "")),
+        ("jane%exchange.example.com%CausewayDom@ACME", "jane@example.com", ("exchange", "")),
+        ("jane%exchange.example.com@ACME@HUB", "jane@example.com", ("exchange", "")),
+        ("jane@exchange.example.com@CausewayDom@ACME@notes.example.com", "jane@example.com", ("exchange", "")),
+        ("jane%exchange.example.com@notes.example.com", "jane@example.com", ("exchange", "")),
+        ("jane@exchange.example.com@acme.dom@HUB", "jane@example.com", ("exchange", "")),
+        ("joe@fabrikam.test@ACME@HUB", "joe@fabrikam.test", ("exchange", "joe@fabrikam.test")),
+        ("joe@fabrikam.test@smtp@CausewayDom", "joe@fabrikam.test", ("exchange", "joe@fabrikam.test")),
+        ("joe@fabrikam.test@SMTP", "joe@fabrikam.test", ("exchange", "joe@fabrikam.test")),
+        ("joe%fabrikam.test%smtp@notes.example.com", "joe@fabrikam.test", ("exchange", "joe@fabrikam.test")),
+        ("joe%fabrikam.test@smtp@CausewayDom", "joe@fabrikam.test", ("exchange", "joe@fabrikam.test")),
+        ("joe@[192.0.2.1]@ACME@HUB", "joe@[192.0.2.1]", ("exchange", "joe@[192.0.2.1]")),
+        ('"j d"@exchange.example.com@ACME@HUB', '"j d"@example.com', ("exchange", '"j d"@exchange.example.com')),
+        ('"jane@exchange.example.com@ACME@HUB"@notes.example.com', "jane@example.com", ("exchange", "")),
+        ("m1@exchange.example.com@CausewayDom@ACME", "mary@example.com", ("exchange", "m1@exchange.example.com")),
+        ("jdoe@notes.example.com@ACME@HUB", "john.doe@example.com", ("notes", "jdoe@notes.example.com")),
+        ("jdoe@srv1.notes.example.com@ACME@HUB", "john.doe@example.com", ("notes", "jdoe@notes.example.com")),
+        ("new@srv1.notes.example.com", "new@example.com", ("notes", "new@srv1.notes.example.com")),
+        ("new@a.b.notes.example.com", "new@example.com", ("notes", "new@a.b.notes.example.com")),
+        ("new@[10.1.2.3]", "new@example.com", ("notes", "new@[10.1.2.3]")),
+        ("new@[IPv6:2001:DB8:0::1]", "new@example.com", ("notes", "new@[IPv6:2001:DB8:0::1]")),
+        ("IMCEAINVALID-jdoe+40notes+2Eexample+2Ecom@exchange.example.com", "john.doe@example.com", ("notes", "")),
+        ("IMCEAINVALID-'jdoe+40notes+2Eexample+2Ecom'@exchange.example.com", "john.doe@example.com", ("notes", "")),
+        ("IMCEAMAILTO-mailto+3Ajdoe+40notes+2Eexample+2Ecom@example.com", "john.doe@example.com", ("notes", "")),
+        ("IMCEAINVALID-J+20+3Cjoe+40fabrikam+2Etest+3E@exchange.example.com", "joe@fabrikam.test", ("exchange", "")),
+        ("IMCEAINVALID-John+20Doe_Sales_Acme+40ACME@exchange.example.com", "john.doe@example.com", ("notes", "")),
+        ("IMCEAINVALID-nonsense@exchange.example.com", "IMCEAINVALID-nonsense@example.com", ("exchange", "")),
+        ("IMCEAX400-c+3DUS+3Bs+3DDoe@exchange.example.com", "IMCEAX400-c+3DUS+3Bs+3DDoe@example.com", ("exchange", "")),
+    ],
+)
+def test_every_wrapping_is_undone_down_to_the_internet_address(
+    address: str, public: str, expected: tuple[str, str]
+) -> None:
+    assert HOPS.public(address) == public
+    assert HOPS.public(public) == public
+    route = HOPS.route(address, "notes")
+    assert isinstance(route, Route)
+    assert route.system == expected[0]
+    assert not expected[1] or route.address == expected[1]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("joe@fabrikam.test@ACME@HUB", "joe%fabrikam.test%smtp@notes.example.com", "joe%fabrikam.test@smtp@HUB"),
+        "IMCEAINVALID-joe+40fabrikam+2Etest@exchange.example.com",
+        "IMCEAMAILTO-joe+40fabrikam+2Etest+20x@exchange.example.com",
+    ],
+)
+def test_no_wrapping_makes_the_gateway_relay_from_the_internet(address: str) -> None:
+    assert isinstance(HOPS.route(address, "internet"), NoRoute)
+
+
+@pytest.mark.parametrize("domain", ["xnotes.example.com", "[10.1.2.4]", "notes.example.com.evil.example", "[10.1.2.3"])
+def test_only_what_is_configured_is_ours(domain: str) -> None:
+    assert HOPS.recognize(f"a@{domain}").owner is None
+
+
+def test_a_domain_that_is_listed_wins_over_the_hosts_above_it() -> None:
+    notes = NOTES.model_copy(update={"domains": ["*.example.com", "[10.1.2.3]"]})
+    exchange = EXCHANGE.model_copy(update={"domains": ["exchange.example.com", "*.deep.example.com"]})
+    router = Router([notes, exchange], MAP)
+    owners = [router.topology.owner(f"{host}.example.com") for host in ("exchange", "x.deep", "deep", "any.other")]
+    assert [owner and owner.name for owner in owners] == ["exchange", "exchange", "notes", "notes"]
+    assert router.topology.owner("example.com") is None
+    assert router.public("a@example.com") == "a@example.com"
+    assert not router.topology.internal_pattern.search(b"a@example.com")
+    assert router.topology.internal_pattern.search(b"a@x.deep.example.com")
+
+
+def test_a_recipient_is_never_told_a_domain_of_hosts() -> None:
+    notes = NOTES.model_copy(update={"domains": ["*.notes.example.com", "[10.1.2.3]", "notes.example.com"]})
+    router = Router([notes, EXCHANGE], MAP)
+    assert routed("Jane Roe/Sales/Acme@ACME", "exchange", router) == (
+        "notes",
+        "Jane_Roe/Sales/Acme%ACME@notes.example.com",
+    )
+
+
+OWN = frozenset({"gw.example.net", "mx.example.net"})
+NAMED = Router([NOTES, EXCHANGE, INTERNET], MAP, Gateway(OWN, "john.doe@example.com"))
+
+
+@pytest.mark.parametrize("source", ["notes", "exchange", "internet"])
+@pytest.mark.parametrize(
+    "address", ["MAILER-DAEMON@gw.example.net", "postmaster@GW.example.net", '"Postmaster"@mx.example.net']
+)
+def test_mail_to_the_gateway_itself_goes_to_its_postmaster_or_nowhere(address: str, source: str) -> None:
+    assert routed(address, source, NAMED) == ("notes", "jdoe@notes.example.com")
+    refused = Router([NOTES, EXCHANGE, INTERNET], MAP, Gateway(OWN)).route(address, source)
+    assert isinstance(refused, NoRoute)
+    assert refused.is_unknown
+
+
+@pytest.mark.parametrize("address", ["joe@gw.example.net", "joe%example.com@mx.example.net", "root@gw.example.net"])
+def test_nobody_else_has_an_address_at_the_gateway(address: str) -> None:
+    route = NAMED.route(address, "notes")
+    assert isinstance(route, NoRoute)
+    assert route.is_unknown
+
+
+def test_postmaster_without_a_domain_goes_to_the_configured_one() -> None:
+    assert routed("postmaster", "exchange", NAMED) == ("notes", "jdoe@notes.example.com")
+
+
+def test_a_hostname_that_is_a_domain_of_a_system_stays_its_own() -> None:
+    router = Router([NOTES, EXCHANGE], MAP, Gateway(frozenset({"notes.example.com"}), "mary@example.com"))
+    assert routed("postmaster@notes.example.com", "exchange", router) == ("notes", "postmaster@notes.example.com")
+
+
+MAPPED = Router([NOTES.model_copy(update={"recipients": "mapped"}), EXCHANGE, INTERNET], MAP)
+
+
+@pytest.mark.parametrize(
+    ("address", "source", "is_known"),
+    [
+        ("jdoe@notes.example.com", "internet", True),
+        ("john.doe@example.com", "internet", True),
+        ("John Doe/Sales/Acme@ACME", "exchange", True),
+        ("IMCEANOTES-John+20Doe+2FSales+2FAcme+40ACME@exchange.example.com", "exchange", True),
+        ("postmaster@notes.example.com", "internet", True),
+        ("nobody@notes.example.com", "internet", False),
+        ("nobody@notes.example.com", "exchange", False),
+        ("nobody@example.com", "exchange", False),
+        ("Nobody/Sales/Acme@ACME", "exchange", False),
+        ("nobody@exchange.example.com", "internet", True),
+        ("joe@fabrikam.test", "exchange", True),
+    ],
+)
+def test_a_system_of_mapped_recipients_has_nobody_else(address: str, source: str, is_known: bool) -> None:
+    route = MAPPED.route(address, source)
+    assert isinstance(route, Route)
+    assert (route.unknown == "") is is_known
+    assert (explain(address, source, MAPPED).refused is None) is is_known

@@ -32,7 +32,10 @@ def worlds(draw: st.DrawFn) -> World:
         System(
             name=name,
             kind=draw(st.sampled_from(["domino", "exchange"])),
-            domains=[f"d{n}.{name}.example" for n in range(draw(st.integers(1, 2)))],
+            domains=[
+                *(f"d{n}.{name}.example" for n in range(draw(st.integers(1, 2)))),
+                *draw(st.sampled_from([[], [f"*.{name}.example"], [f"*.d0.{name}.example"]])),
+            ],
             notes_domains=[f"N{n}{name}" for n in range(draw(st.integers(0, 2)))],
             public_domain=draw(st.sampled_from([*PUBLIC_DOMAINS, None])),
             envelope_domain=draw(st.sampled_from([f"e.{name}.example", f"d0.{name}.example", None])),
@@ -45,18 +48,25 @@ def worlds(draw: st.DrawFn) -> World:
         system = draw(st.sampled_from(systems))
         public = f"{draw(LOCALS)}{line}@{draw(st.sampled_from(PUBLIC_DOMAINS))}".replace('"', "")
         shared = [system.public_domain] if system.public_domain else []
-        internal = f"{draw(LOCALS)}@{draw(st.sampled_from([*system.domains, *shared]))}"
+        internal = f"{draw(LOCALS)}@{draw(st.sampled_from([*_hosts(draw, system), *shared]))}"
         name = NotesName((f"Person {line}", draw(PARTS))) if draw(st.booleans()) else None
-        pairs.setdefault(("internal", internal.lower()), Pair(public.replace(" ", ""), internal, name, line + 2))
+        aliases = (f"alias{line}@{draw(st.sampled_from([*PUBLIC_DOMAINS, *_hosts(draw, system)]))}",)
+        pair = Pair(public.replace(" ", ""), internal, name, line + 2, draw(st.sampled_from([(), aliases])))
+        pairs.setdefault(("internal", internal.lower()), pair)
     address_map = AddressMap(pairs.values())
     assume(not map_faults(systems, address_map, "a.csv"))
     return World(systems, Router(systems, address_map))
 
 
+def _hosts(draw: st.DrawFn, system: System) -> list[str]:
+    """Return the domains of a system's addresses, with a host in the place of `*`."""
+    return [domain.replace("*", draw(st.sampled_from(["h", "x.y"]))) for domain in system.domains]
+
+
 @st.composite
 def forms(draw: st.DrawFn, system: System) -> str:
     """Return an address of one person of the system in some form."""
-    local, domain = draw(LOCALS), draw(st.sampled_from(system.domains))
+    local, domain = draw(LOCALS), draw(st.sampled_from(_hosts(draw, system)))
     plain = f"{local}@{domain}"
     shapes = [plain, plain.upper(), f"{plain}@FOO", f"{encode(Encapsulated('SMTP', plain))}@{domain}"]
     if system.notes_domains:
@@ -82,6 +92,9 @@ def test_public_undoes_internal_for_every_row_of_the_map(world: World) -> None:
         assert world.router.public(world.router.internal(pair.public, owner.name)) == pair.public
         assert world.router.public(pair.internal) == pair.public
         assert world.router.public(pair.public) == pair.public
+        for alias in pair.aliases:
+            assert world.router.public(alias) == pair.public
+            assert world.router.public(world.router.internal(alias, owner.name)) == pair.public
 
 
 @given(st.data(), worlds())

@@ -55,29 +55,29 @@ def test_in_a_single_namespace_all_systems_may_take_recipients_in_the_public_dom
         (
             systems({}, {"networks": ["10.1.2.0/24"]}),
             "systems[1].networks: 10.1.2.0/24 (exchange) overlaps 10.1.0.0/16 of systems[0] (notes); "
-            "a client must speak for one system only, so narrow one of them",
+            "a client belongs to one system only: narrow one of them",
         ),
         (
             systems({"client_names": ["MX.example.com"]}, {"client_names": ["mx.example.com"]}),
-            "systems[1].client_names: mx.example.com is in systems[0].client_names too; keep it in one of them",
+            "systems[1].client_names: mx.example.com is also in systems[0].client_names; remove one of them",
         ),
         (
             systems({"client_names": ["mx.example.com"]}, {"client_names": ["*.example.com"]}),
             "systems[0].client_names: mx.example.com is covered by *.example.com of exchange; "
-            "take mx.example.com there, or narrow the wildcard",
+            "remove mx.example.com, or narrow the wildcard",
         ),
         (
             systems({}, {"domains": ["Notes.example.com"]}),
-            "systems[1].domains: notes.example.com is in systems[0].domains too; a domain lives in one system",
+            "systems[1].domains: notes.example.com is also in systems[0].domains; a domain belongs to one system",
         ),
         (
             systems({}, {"notes_domains": ["acme"]}),
-            "systems[1].notes_domains: acme is in systems[0].notes_domains too; a Notes domain lives in one system",
+            "systems[1].notes_domains: acme is also in systems[0].notes_domains; a Notes domain belongs to one system",
         ),
         (
             systems({"domains": ["acme.example"]}, {"public_domain": "acme.example"}),
             "systems[0].domains: acme.example is the public_domain of exchange; "
-            "take it out, or make it notes's public_domain too",
+            "remove it, or make it notes's public_domain too",
         ),
         (
             systems({}, {"envelope_domain": "notes.example.com"}),
@@ -85,23 +85,23 @@ def test_in_a_single_namespace_all_systems_may_take_recipients_in_the_public_dom
         ),
         (
             systems({"default_route": "exchagne"}),
-            'systems[0].default_route: no system is named "exchagne"; use one of notes, exchange',
+            'systems[0].default_route: unknown system "exchagne"; use one of notes, exchange',
         ),
         (
             systems({"default_route": "notes"}),
-            "systems[0].default_route: notes would be sent its own mail back; name another system, or null",
+            "systems[0].default_route: notes is the system itself; name another system, or null",
         ),
         (
             systems({}, {"default_route": "web"}, {"name": "web", "default_route": "notes", "smart_hosts": HOSTS}),
             "systems[1].default_route: cyclic route exchange -> web -> notes -> exchange; "
-            "let one of them route elsewhere, or null",
+            "change one of them, or set it to null",
         ),
         (
             systems({}, {"smart_hosts": []}),
             "systems[1].smart_hosts: none, but mail is routed to exchange (default_route of notes, domains); "
             "add a host or an mx",
         ),
-        ([], "systems: none; describe the mail systems on both sides"),
+        ([], "systems: empty; add the mail systems on both sides"),
     ],
 )
 def test_a_fault_is_one_line_with_key_cause_and_remedy(given: list[System], fault: str) -> None:
@@ -109,7 +109,7 @@ def test_a_fault_is_one_line_with_key_cause_and_remedy(given: list[System], faul
 
 
 def test_two_systems_of_one_name_are_told() -> None:
-    assert "systems[1].name: notes is in systems[0].name too; give each system a name of its own" in faults(
+    assert "systems[1].name: notes is also in systems[0].name; give each system a name of its own" in faults(
         systems({}, {"name": "notes"})
     )
 
@@ -118,5 +118,5 @@ def test_a_map_that_the_systems_do_not_bear_out_is_told() -> None:
     address_map = read("public,internal\na@notes.example.com,b@nowhere.example\n", "a.csv")
     assert map_faults(systems(), address_map, "a.csv") == [
         "a.csv:2: public a@notes.example.com is in an internal domain; show another, or correct systems[].domains",
-        "a.csv:2: internal b@nowhere.example lives in no system; add its domain to systems[].domains",
+        "a.csv:2: internal b@nowhere.example belongs to no system; add its domain to systems[].domains",
     ]

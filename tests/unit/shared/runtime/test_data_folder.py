@@ -27,6 +27,16 @@ def test_a_long_folder_has_a_short_socket_and_always_the_same(tmp_path: Path) ->
     assert not DataFolder(long).socket.parent.exists()
 
 
+def test_a_socket_that_is_too_long_everywhere_is_one_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("d" * 120)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    data = DataFolder(long / "data")
+    with pytest.raises(ConfigurationError, match=r"the limit is 10[37]: set TMPDIR to a shorter folder"), data.locked():
+        pass
+    assert list(long.iterdir()) == [], "nothing is left behind"
+
+
 def test_two_gateways_never_share_a_folder(tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     with data.locked():
@@ -38,7 +48,13 @@ def test_two_gateways_never_share_a_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with DataFolder(tmp_path).locked():
+        assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_created_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="--data"), DataFolder(tmp_path / "file").locked():
         pass

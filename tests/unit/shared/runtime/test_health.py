@@ -20,7 +20,8 @@ from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
 from shared.configuration.systems import System
 from shared.runtime.gauges import Gauges
-from shared.runtime.health import LIVE_SECONDS, GroupHealth, Health, HealthServer, Probe
+from shared.runtime.health import LIVE_SECONDS, GroupHealth, Health, Probe
+from shared.runtime.health_server import HealthServer
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
 from shared.spool.lease import lease_messages
@@ -74,12 +75,12 @@ def test_a_service_that_beats_is_alive_and_ready() -> None:
         assert ask(server, "/nothing")[0] == 404
 
 
-def test_a_loop_that_was_not_heard_of_is_not_alive_until_it_drains() -> None:
+def test_a_loop_without_a_heartbeat_is_not_alive_until_it_drains() -> None:
     health = Health(live_seconds=0.0)
     with answering(health) as server:
         status, text = ask(server, "/livez")
         assert status == 503
-        assert "not heard of" in text
+        assert "no heartbeat" in text
         assert ask(server, "/readyz")[0] == 503
         health.drain()
         assert ask(server, "/livez")[0] == 200
@@ -143,7 +144,7 @@ def test_a_group_is_as_alive_as_its_quietest_child(tmp_path: Path) -> None:
     assert (group.live(), group.ready()) == ("", "")
     long_ago = time.time() - 2 * LIVE_SECONDS
     os.utime(files[1], (long_ago, long_ago))
-    assert "not heard of" in group.live()
+    assert "no heartbeat" in group.live()
     child = Health(beat_file=files[1])
     child.beat()
     assert group.live() == ""

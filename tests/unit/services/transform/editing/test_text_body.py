@@ -191,7 +191,78 @@ def test_the_text_reads_as_changed(
 )
 def test_any_octets_are_some_text(pieces: list[bytes], charset: str, encoding: str, at: int) -> None:
     content = message(f"text/plain; charset={charset}", encoding, b"".join(pieces))
-    body = body_of(content)
+    body = read_text(content, parse(content))
+    if body is None:
+        assert charset in ("utf-16", "utf-7"), "written as a whole, and not readable"
+        return
     at = min(at, len(body.text))
     result = apply(content, body.edits([Replacement(at, at, "XYZ")]))
+    if charset in ("us-ascii", "x") and b"\x1b" in body.text.encode("utf-8", "surrogatepass"):
+        assert b"XYZ" in decode_body(result, parse(result)), "an escape without a label may begin to mean something"
+        return
     assert decode_text(result, parse(result)).count("XYZ") >= 1
+    assert "\ufffd" not in decode_text(result, parse(result)) or b"\xef\xbf\xbd" in decode_body(content, parse(content))
+
+
+JAPANESE = {
+    "vendor characters": b"\x1b$B2q5D-!-j|b66MM\x1b(B",
+    "JIS X 0212": b'\x1b$(D"q\x1b(B',
+    "half-width katakana": b"\x1b(I123\x1b(B",
+    "katakana between SO and SI": b"\x0e123\x0f",
+    "JIS C 6226": b"\x1b$@2q5D\x1b(J",
+    "a cell without a character": b"\x1b$B2q~~\x1b(B",
+    "an escape of no charset": b"\x1b%G\xe4\xb8\x80\x1b%@",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("octets", JAPANESE.values(), ids=JAPANESE)
+def test_iso_2022_jp_keeps_its_bytes_around_a_change(octets: bytes, encoding: str) -> None:
+    lines = b"<p>" + octets + b"<o:p></o:p>" + octets + b"</p>\r\n" + octets + b"\r\n"
+    content = message("text/html; charset=ISO-2022-JP", encoding, encoded(lines, encoding))
+    body = body_of(content)
+    at = body.text.index("</p>")
+    result = apply(content, body.edits([Replacement(at, at, "<b>x</b>")]))
+    changed = decode_body(result, parse(result))
+    before, after = lines.split(b"</p>")
+    assert changed.startswith(before.removesuffix(b"\x1b(J"))
+    assert changed.endswith(b"</p>" + after)
+    assert body_of(result).text == body.text.replace("</p>", "<b>x</b></p>")
+
+
+@pytest.mark.parametrize(
+    ("charset", "octets"),
+    [
+        ("shift_jis", b"\x87\x8a\xfa\x54\xee\xef"),  # one character at several places: NEC's and IBM's
+        ("windows-31j", b"\xed\x40\xfa\x5c\x81\xca"),
+        ("euc-jp", b"\xad\xa1\xf9\xa1\x8f\xa2\xb7\x8e\xb1"),
+        ("big5", b"\xf9\xda\x9d\xef\xa2\x41\xa1\xc3\xa1\xc5"),
+        ("big5-hkscs", b"\x88\x62\x88\x64\x9d\xef"),
+        ("gb2312", b"\x80\xa8\xbc\xfe\x50\x81\x30\x81\x30"),
+        ("ks_c_5601-1987", b"\x81\x41\xc6\x52"),
+        ("tis-620", b"\xa1\x85\x93"),
+        ("iso-8859-9", b"\x93\xfe\x94"),
+        ("shift_jis", b"\x81\xad\x82\xa0\xa0"),
+        ("utf-8", b"\xff\xe3\x81"),
+        ("us-ascii", b"\x93\xe6\xef"),
+        ("no-such-charset", b"\xc8\xb1\x81\xad"),
+    ],
+)
+def test_bytes_beside_a_change_stay_in_every_charset(charset: str, octets: bytes) -> None:
+    content = message(f"text/plain; charset={charset}", "8bit", octets + b" old " + octets + b"\r\n")
+    body = body_of(content)
+    at = body.text.index("old")
+    result = apply(content, body.edits([Replacement(at, at + 3, "n\u2460w")]))
+    shown = decode_body(result, parse(result))
+    assert b"\xef\xbf\xbd" not in shown
+    if b"charset=utf-8" not in result or charset == "utf-8":
+        assert shown.startswith(octets + b" n")
+        assert shown.rstrip().endswith(b"w " + octets)
+    else:
+        assert decode_text(result, parse(result)) == body.text.replace("old", "n\u2460w")
+
+
+def test_a_first_half_of_a_character_is_not_joined_to_what_follows() -> None:
+    content = message("text/html; charset=shift_jis", "8bit", b"\xe9<o:p>a</o:p>\r\n")
+    body = body_of(content)
+    assert apply(content, body.edits([Replacement(1, 6, "")])).endswith(b"\r\n\r\n\xe9 a</o:p>\r\n")

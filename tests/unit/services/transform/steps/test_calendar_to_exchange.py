@@ -264,7 +264,8 @@ def test_a_late_message_stays_below_the_sequence_and_changes_nothing(gateway: Ga
     gateway.carry(meeting.reschedule(timedelta(hours=1)))
     before = dict(gateway.memories)
     (late,) = gateway.carry(first)
-    assert int(calendar_of(late).events[0]["SEQUENCE"]) == 0
+    event: Any = calendar_of(late).events[0]
+    assert int(event["SEQUENCE"]) == 0
     assert gateway.outlook.spans() == meeting.spans()
     assert gateway.memories == before
 

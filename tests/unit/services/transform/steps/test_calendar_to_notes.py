@@ -20,6 +20,7 @@ from services.transform.steps import calendar_to_exchange, calendar_to_notes
 from shared.calendar.ical import read_calendars, text_of, values_of
 from shared.calendar.moments import Occurrence
 from shared.configuration.transform import TransformSettings
+from shared.errors import MalformedCalendar
 from shared.mail.body import decode_text
 from shared.mail.edits import apply
 from shared.mail.mime import parse
@@ -116,7 +117,21 @@ def people(text: str) -> set[tuple[str, ...]]:
 )
 def test_a_meeting_with_a_time_that_cannot_be_read_stays_as_it_is(line: str, context: Context) -> None:
     content = message(calendar("REQUEST", line, "ORGANIZER:mailto:jane@exchange.example.com"))
-    assert not conversion_of(content, context).edits
+    conversion = convert(content, context, [calendar_to_notes.STEP])
+    assert not conversion.edits
+    assert isinstance(conversion.reports[0].failure, MalformedCalendar)
+
+
+def test_the_organizer_of_a_meeting_that_cannot_be_read_is_told_once(context: Context) -> None:
+    content = message(calendar("REQUEST", "RRULE:COUNT=3", "ORGANIZER:mailto:jane@exchange.example.com"))
+    first = convert(content, context, [calendar_to_notes.STEP])
+    (notice,) = first.further
+    assert notice.is_notice
+    assert notice.recipients == ("jane@exchange.example.com",)
+    assert b"RRULE cannot be read" in notice.content
+    (memory,) = first.memories
+    told = replace(context, recall=lambda key: Memory(1, memory.value) if key == memory.key else Memory())
+    assert not convert(content, told, [calendar_to_notes.STEP]).further
 
 
 # Answers to meetings of Notes
@@ -311,4 +326,5 @@ def test_any_octets_in_an_invitation_pass(context: Context, noise: bytes, at: in
     start = content.index(b"BEGIN:VCALENDAR")
     place = start if whole else start + at
     damaged = content[:place] + noise + (b"" if whole else content[place:])
-    conversion_of(damaged, context)
+    failures = [report.failure for report in convert(damaged, context, [calendar_to_notes.STEP]).reports]
+    assert all(failure is None or isinstance(failure, MalformedCalendar) for failure in failures)

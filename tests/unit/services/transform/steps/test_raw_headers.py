@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from services.transform.pipeline import Context, convert
 from services.transform.steps import raw_headers
-from shared.mail.charset import read_unlabelled
 from shared.mail.edits import apply
+from shared.mail.unlabelled import read_unlabelled
 
 MakeContext = Callable[[str, str], Context]
 _LETTERS = {

@@ -15,7 +15,7 @@ from services.transform.tnef import ole
 from services.transform.tnef.carrier import Carrier
 from services.transform.tnef.content import content_of
 from services.transform.tnef.message import read_message
-from services.transform.tnef.parts import file_part, multipart, text_part
+from services.transform.tnef.parts import file_name, file_part, multipart, text_part
 from tests.support import tnef as build
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -244,3 +244,9 @@ def test_html_is_read_by_its_own_code_page() -> None:
         part for part in entity(build.message("IPM.Note", told)).walk() if part.get_content_type() == "text/html"
     )
     assert "мир" in str(html.get_content())
+
+
+@pytest.mark.parametrize("turn", ["\u202a", "\u202e", "\u2066", "\u2069"])
+def test_no_name_turns_the_direction_of_text(turn: str) -> None:
+    """`invoice` RLO `gpj.exe` reads as `invoiceexe.jpg`."""
+    assert file_name(f"invoice{turn}gpj.exe") == "invoicegpj.exe"

@@ -1,0 +1,110 @@
+"""A connection to a smart host, from its addresses to a session at its TLS level that has said EHLO."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+
+from services.egress.addresses import Addresses, HostAddresses, NoAddress
+from services.egress.balance import Host
+from services.egress.protocol import ConversationError, Protocol, reply_on_failure
+from services.egress.session import Session, Timeouts
+from shared.mail.reply import Reply
+
+
+async def open_session(
+    host: Host, *, hostname: str, context: ssl.SSLContext | None, timeouts: Timeouts, addresses: HostAddresses
+) -> Session | Reply:
+    """Connect, greet as `hostname` and encrypt as the host's TLS level demands; a Reply says why that was not possible.
+
+    Never raises for what a host does. NoAddress is a reply that says nothing about the host.
+
+    Under `required`, `verify` and `implicit` a session is always encrypted. Under `opportunistic` a failed handshake is
+    followed by a connection in the clear. context: None only for `tls: none`.
+    """
+    session = await _Opening(host, hostname, timeouts, addresses).session(context)
+    if isinstance(session, Session) and host.settings.tls in ("required", "verify") and not session.encrypted:
+        session.abort()  # whatever led here: nothing of a message may follow
+        return Reply(454, "TLS is required, but the connection is not encrypted", "4.7.4")
+    return session
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    host: Host
+    hostname: str
+    timeouts: Timeouts
+    addresses: HostAddresses
+
+    async def session(self, context: ssl.SSLContext | None) -> Session | Reply:
+        """Return a session at the host's TLS level, or why there is none."""
+        level, implicit = self.host.settings.tls, self.host.settings.implicit
+        found = await self.addresses.of(self.host.name, patience=self.timeouts.connect)
+        if isinstance(found, NoAddress):
+            return found
+        try:
+            if implicit:
+                return await self._greeted(found, implicit_tls=context)
+            if level == "none":
+                return await self._greeted(found)
+            assert context
+            return await self._encrypted(found, context, in_clear=level == "opportunistic")
+        except ConversationError as error:
+            return error.reply
+
+    async def _encrypted(self, addresses: Addresses, context: ssl.SSLContext, *, in_clear: bool) -> Session | Reply:
+        """Return a session after STARTTLS. in_clear: or, where that is not possible, one in the clear."""
+        plain = await self._greeted(addresses)
+        if "starttls" not in plain.extensions:
+            if in_clear:
+                return plain
+            await plain.quit()
+            return Reply(454, "TLS is required, but was not offered by the host", "4.7.4")
+        try:
+            await plain.protocol.encrypt(context, self._certificate_name, self.timeouts.connect)
+            return await self._hello(plain.protocol)
+        except ConversationError:
+            plain.abort()
+            if in_clear:
+                return await self._greeted(addresses)
+            raise
+        except BaseException:
+            plain.abort()
+            raise
+
+    async def _greeted(self, addresses: Addresses, *, implicit_tls: ssl.SSLContext | None = None) -> Session:
+        """Connect and greet. Raises ConversationError."""
+        with reply_on_failure(None):
+            protocol = await self._reached(addresses, implicit_tls)
+        try:
+            await protocol.greeting(self.timeouts.command)
+            return await self._hello(protocol)
+        except BaseException:
+            protocol.abort()
+            raise
+
+    async def _hello(self, protocol: Protocol) -> Session:
+        extensions = await protocol.hello(self.hostname, self.timeouts.command)
+        return Session(self.host, protocol, extensions, self.timeouts)
+
+    async def _reached(self, addresses: Addresses, tls: ssl.SSLContext | None) -> Protocol:
+        """Connect to the first address that takes the connection; each has its share of the time. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        name = self._certificate_name if tls else None
+        end = loop.time() + self.timeouts.connect
+        for left in range(len(addresses), 0, -1):
+            try:
+                async with asyncio.timeout((end - loop.time()) / left):
+                    _, protocol = await loop.create_connection(
+                        lambda: Protocol(loop), addresses[-left], self.host.port, ssl=tls, server_hostname=name
+                    )
+                    return protocol
+            except OSError as error:  # TimeoutError and SSLError are kinds of OSError
+                if left == 1 or isinstance(error, ssl.SSLError):
+                    raise
+        raise AssertionError("a host has an address")
+
+    @property
+    def _certificate_name(self) -> str:
+        return self.host.settings.name or self.host.name

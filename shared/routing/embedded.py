@@ -1,0 +1,133 @@
+"""Internal addresses inside any text: a display name, a comment, a report for people. Pure, linear in the text.
+
+What is found is an internal domain after `@` (or `%40`, in a URI), and as much before it as can be a local part:
+
+    Doe, John (jdoe@notes.example.com)      mailto:jdoe%40notes.example.com      addr=jdoe@notes.example.com
+    'jdoe@notes.example.com'                jane@exchange.example.com@ACME       John Doe/Sales/Acme@ACME
+
+Where a local part begins is a guess where signs that may be part of one stand before it: the longest beginning that the
+address map knows wins, else everything up to a blank. A Notes name at a Notes domain holds blanks: one that the map
+knows is found, and a canonical one (`CN=…`). Any other only loses its Notes domain: where it begins, nobody can say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from shared.mail.address import ATEXT
+from shared.routing import rewrite
+from shared.routing.address_map import AddressMap
+from shared.routing.notes_address import NotesName
+from shared.routing.recognize import Recognized, recognize
+from shared.routing.topology import Topology
+
+_LOOK_BACK = 256  # characters: more than a local part has
+_MORE_DOMAINS = re.compile(r"(?:@[\w-]++(?:\.[\w-]++)*+)++")
+_QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\.){1,256}+"\Z')
+_RUN_BACKWARDS = re.compile(rf"[{ATEXT}.@\u0080-\U0010ffff]*+")
+_SEPARATORS = re.compile(r"""[=/'|*{}!?&#^`~:@]|[^\x00-\x7f](?=[\x00-\x7f])""")
+_NAME_BREAK = re.compile(r"""[<>()\[\]",;:\r\n]""")
+_NAME_PART = re.compile(r"/[^\s/@]{1,64}\Z")
+_BLANK = re.compile(r"[ \t\r\n]+")
+_AROUND = "'`.@"
+_MAILTO = re.compile(r"mailto:(?://)?[^\s<>]*+\Z", re.IGNORECASE)
+_MAX_BEGINNINGS = 12
+_UNRESERVED = "!$&'*+/=^_`{|}~.-"  # of a mailto URI's local part (RFC 6068 section 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An internal address in a text, `text[start:end]`, and what everybody may see in its place."""
+
+    start: int
+    end: int
+    public: str
+
+
+def internal_addresses(text: str, topology: Topology, address_map: AddressMap) -> Iterator[Embedded]:
+    """Yield the internal addresses that a text holds, in order and without overlap."""
+    position = 0
+    for found in topology.internal_text_pattern.finditer(text):
+        if found.start() < position:
+            continue
+        more = _MORE_DOMAINS.match(text, found.end())
+        end = more.end() if more else found.end()
+        before = text[max(position, found.start() - _LOOK_BACK) : found.start()]
+        domains = _BLANK.sub("", text[found.start() : end]).replace("%40", "@")
+        local, public = _best(before, domains, topology, address_map)
+        if public is not None:
+            yield Embedded(found.start() - len(local), end, public)
+        position = end  # so that no character is looked at again: time stays linear
+
+
+def public_text(text: str, topology: Topology, address_map: AddressMap) -> str:
+    """Return the text with every internal address replaced."""
+    pieces: list[str] = []
+    position = 0
+    for found in internal_addresses(text, topology, address_map):
+        pieces += (text[position : found.start], found.public)
+        position = found.end
+    return "".join([*pieces, text[position:]])
+
+
+def _best(before: str, domains: str, topology: Topology, address_map: AddressMap) -> tuple[str, str | None]:
+    """Return the end of `before` that is the local part, as it stands there, and the public address."""
+    if "." not in domains and _NAME_PART.search(before):
+        return _notes_name(before, domains, topology, address_map)
+    first: tuple[str, str | None] = ("", None)
+    is_uri = _MAILTO.search(before) is not None
+    for local in _beginnings(before):
+        for written in dict.fromkeys((local, unquote(local)) if is_uri else (local,)):
+            if first[1] is not None and "%" not in written and not address_map.find(written + domains):
+                continue  # one look-up, where all that could be found is the map's
+            found, public = _seen(written + domains, topology, address_map)
+            if public is not None and found.pair:
+                return local, _in_uri(public) if written != local else public
+            if first[1] is None:
+                first = (local, public)
+    return first if first[1] else _notes_name(before, domains, topology, address_map)
+
+
+def _seen(address: str, topology: Topology, address_map: AddressMap) -> tuple[Recognized, str | None]:
+    """Return what an address is, and its public form where that is another one."""
+    found = recognize(address, topology, address_map)
+    public = rewrite.public(found, topology, address_map)
+    return found, public if public != address else None
+
+
+def _beginnings(before: str) -> Iterator[str]:
+    """Yield what may be the local part, the longest first."""
+    if before.endswith('"') and (quoted := _QUOTED.search(before)):
+        yield quoted[0]
+        return
+    length = len(_RUN_BACKWARDS.match(before[::-1])[0])  # type: ignore[index]  # it matches "" at least
+    run = before[len(before) - length :].lstrip(_AROUND)
+    ascii_start = next((at for at in range(len(run), 0, -1) if not run[at - 1].isascii()), 0)
+    starts = [0, ascii_start, *(sign.end() for sign in _SEPARATORS.finditer(run))]
+    for start in sorted(set(starts))[:_MAX_BEGINNINGS]:
+        if local := run[start:].lstrip(_AROUND):
+            yield local
+
+
+def _in_uri(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{quote(local, safe=_UNRESERVED)}@{domain}"
+
+
+def _notes_name(before: str, domains: str, topology: Topology, address_map: AddressMap) -> tuple[str, str | None]:
+    """Return a Notes name that the map knows, or that begins with `CN=`, and the public address.
+
+    Of any other, nothing and "": it loses its Notes domain.
+    """
+    words = _NAME_BREAK.split(before)[-1].lstrip()
+    starts = [0, *(blank.end() for blank in _BLANK.finditer(words))][-_MAX_BEGINNINGS:]
+    for start in starts:
+        name = NotesName.parse(words[start:] + domains)
+        if name and (name.types[:1] == ("CN",) or address_map.by_name(name)):
+            _, public = _seen(words[start:] + domains, topology, address_map)
+            if public is not None:
+                return words[start:], public
+    return "", "" if _NAME_PART.search(before) and "." not in domains else None

@@ -1,0 +1,23 @@
+"""A message's history: its events, kept with the message and for a while after it is done with."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from shared.history.event import HistoryEvent
+from shared.history.vocabulary import from_note
+from shared.spool import keys
+from shared.spool.operation import Command, Operation
+
+
+def read_history(message_id: str) -> Operation[list[HistoryEvent]]:
+    """Return what happened to a message, oldest first, or nothing for an unknown id.
+
+    Events of a newer release that this one does not know are left out.
+    """
+    texts = yield Command("LRANGE", (keys.history(message_id), 0, -1))
+    events: list[HistoryEvent] = []
+    for text in texts:
+        with suppress(ValueError):
+            events.append(from_note(text, message_id))
+    return events
