@@ -85,16 +85,15 @@ def _out_of_date(change: MeetingChange, sent: SentMeeting | None) -> SendPlan:
     for component in notice.components:
         slot = recurrence_id(component, notice.zone_of)
         entry, highest = Entry(component, first_occurrence(component, notice.zone_of), slot=slot), notice.sequence
+        is_gone = not notice.is_cancelled and _is_gone_unseen(change, sent, slot)
+        method: Method = "CANCEL" if is_gone or notice.is_cancelled else "REQUEST"
         if sent:
-            entry, highest = _as_known(change, sent, entry)
-        sequence = min(notice.sequence, max(highest - 1, 0))
-        if not notice.is_cancelled and _is_gone_unseen(change, sent, slot):
-            sequence = max(notice.sequence, sent.sequence if sent else 0)
-            stamp = sent.stamped_at if sent else 0
-            sheets.append(Sheet("CANCEL", (entry,), change.zone, sequence, stamp))
+            entry, highest = _as_known(change, sent, entry, method)
+        if is_gone:
+            sequence, stamp = (max(notice.sequence, sent.sequence), sent.stamped_at) if sent else (notice.sequence, 0)
+            sheets.append(Sheet(method, (entry,), change.zone, sequence, stamp))
         else:
-            method: Method = "CANCEL" if notice.is_cancelled else "REQUEST"
-            sheets.append(Sheet(method, (entry,), change.zone, sequence))
+            sheets.append(Sheet(method, (entry,), change.zone, min(notice.sequence, max(highest - 1, 0))))
         if slot is None:
             break
     first = sheets[0]
@@ -112,14 +111,23 @@ def _is_gone_unseen(change: MeetingChange, sent: SentMeeting | None, slot: Momen
     return is_gone and (sent is None or sent.by_original(held.original if held else slot) is None)
 
 
-def _as_known(change: MeetingChange, sent: SentMeeting, entry: Entry) -> tuple[Entry, int]:
-    """Return an entry under a name that Outlook has, and the SEQUENCE that it has there."""
+def _as_known(change: MeetingChange, sent: SentMeeting, entry: Entry, method: Method) -> tuple[Entry, int]:
+    """Return an entry under a name that Outlook has, and the SEQUENCE that it has there.
+
+    Where Outlook has single meetings only, no series may come to be: what is unknown is a request for one that it has,
+    and a cancellation of one that it never had.
+    """
     one: SentInstance | None = None
+    name = entry.slot
     if entry.slot is not None:
         held = change.meeting.find(entry.slot, change.zone)
-        one = sent.by_original(held.original if held else entry.slot)
+        name = held.original if held else entry.slot
+        one = sent.by_original(name)
     if one is None and sent.is_exploded:
-        one = next(iter(sent.instances))  # Outlook has no series, and none may come to be
+        if method == "CANCEL":
+            name = name or sent.instances[0].original
+            return replace(entry, slot=None, apart=name), 0
+        one = sent.instances[0]
     if one is None:
         return entry, sent.sequence
     named = replace(entry, slot=None, apart=one.original) if one.is_apart else replace(entry, slot=one.slot)

@@ -116,7 +116,7 @@ def _changed(change: MeetingChange, sent: SentMeeting) -> SentMeeting:
         sent,
         instances=tuple(
             one
-            if (known := before.get(one.original)) and _essence(known) == _essence(one)
+            if (prior := before.get(one.original)) and _essence(prior) == _essence(one)
             else replace(one, sequence=sequence)
             for one in instances
         ),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from datetime import datetime
 
 from icalendar import Component
 
 from services.transform.calendar.context import RECURRENCE
 from services.transform.calendar.life import Held, Meeting
 from services.transform.calendar.notice import Notice
-from shared.calendar.ical import moment_of, moments_of, put_moment, put_moments
-from shared.calendar.moments import to_utc, to_written
+from shared.calendar.ical import moment_of, put_moment, put_moments, values_of
+from shared.calendar.moments import to_written
 from shared.calendar.recurrence import recurrence_id
 from shared.calendar.values import Moment
 
@@ -37,15 +36,11 @@ def amended(notice: Notice, meeting: Meeting) -> Sequence[Component]:
 
 
 def _leave_out(master: Component, slots: Sequence[Moment], notice: Notice) -> None:
-    if not slots:
-        return
-    excluded: list[Moment] = []
-    for value, tzid in moments_of(master, "EXDATE"):
-        moment = value[0] if isinstance(value, tuple) else value
-        excluded.append(to_utc(moment, notice.zone_of(tzid)))
-    kinds = isinstance(slots[0], datetime)
-    same = [one for one in excluded if isinstance(one, datetime) == kinds]
-    put_moments(master, "EXDATE", [to_written(one, notice.zone) for one in (*same, *slots)])
+    if slots:
+        known = values_of(master, "EXDATE")
+        put_moments(master, "EXDATE", [to_written(one, notice.zone) for one in slots])
+        if known:
+            master["EXDATE"] = [*known, *values_of(master, "EXDATE")]
 
 
 def _moved(like: Component, held: Held, notice: Notice) -> Component:
