@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONFIG ?= causeway.yaml
 TOOLS := build/tools
 
-.PHONY: help install demo run test test-peers bench soak format lint types tests test-random test-containers test-pods \
+.PHONY: help install demo run test test-peers bench soak lives format lint types tests test-random test-containers test-pods \
 	test-compose test-manifests test-monitoring test-clock test-loss system-packages images manifests lock clean
 
 help: ## list the targets
@@ -83,6 +83,9 @@ bench: install ## Causeway measured, and against Postfix; BENCH="latency --quick
 SOAK ?=
 soak: install ## the gateway under load while things happen to it; SOAK="kill roll" MINUTES=10 RATE=50 JSON=soak.json choose
 	$(BIN)/python -m bench.soak $(SOAK) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json $(JSON))
+
+lives: install ## play lives of meetings that the tests do not: make lives LIVES=50000 SEED=1000
+	$(BIN)/python -m tests.lives.play $(or $(SEED),1000) $(or $(LIVES),5000)
 
 ENGINE ?= docker
 REGISTRY ?= causeway

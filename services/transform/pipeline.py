@@ -98,11 +98,15 @@ class Further:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a step makes of a message: edits over its text, further messages, and what is to be remembered."""
+    """What a step makes of a message: edits over its text, further messages, and what is to be remembered.
+
+    failure: why a part of the message could not be converted, where the step went on without it.
+    """
 
     edits: Edits = ()
     further: tuple[Further, ...] = ()
     memories: tuple[Remember, ...] = ()
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What one step did: how many edits it made, or the exception it raised."""
+    """What one step did: how many edits it made, and the exception that it raised or met."""
 
     step: Step
     edits: int
@@ -208,7 +212,7 @@ def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: Ste
         if isinstance(change, Change):
             further += change.further
             memories += change.memories
-        reports.append(StepReport(step, len(made)))
+        reports.append(StepReport(step, len(made), change.failure if isinstance(change, Change) else None))
     root = message.root if message else None
     return Conversion(edits, tuple(reports), further=tuple(further), memories=tuple(memories), root=root)
 

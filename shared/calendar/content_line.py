@@ -23,15 +23,21 @@ _QUOTED = re.compile(r'[ \t]*+"([^"]*+)"[^:;,]*+')
 _LIST = re.compile(r"[^:;,]*+")
 _TEXT = re.compile(r"[^:;]*+")
 _URI = re.compile(r"cid:<[^>;\"]*+>|(?:mailto|cid|notes|https?):(?://)?+[^:;,]*+|[^:;,]*+", re.IGNORECASE)
-_ZONE = re.compile(r"\((?:UTC|GMT)[^);\"]*+\)[^:;\"]*+|[^:;\"]*+")  # `(UTC+02:00) Athens`, bare, has a colon of its own
+# A bare name of a zone may hold colons (`(UTC+02:00) Athens`, `tzone://Microsoft/Custom`): it ends where a date or a
+# rule begins, or the next parameter.
+_ZONE = re.compile(r"[^;\"]*?(?=:[ \t]*+(?:\d{8}|[A-Za-z]++=))|[^;\"]*+(?=;[ \t]*+[A-Za-z0-9_-]++[ \t]*+=)|[^:;\"]*+")
+_NAME_OF_PERSON = re.compile(r"[^:;]*+(?:;(?![ \t]*+[A-Za-z0-9_-]++[ \t]*+=)[^:;]*+)*+")  # `CN=Roe; Jane`
 _CARET = re.compile(r"\^([n'^])")  # RFC 6868
 
 _LISTS = frozenset(("MEMBER", "DELEGATED-FROM", "DELEGATED-TO"))
-_BARE = {**dict.fromkeys(_LISTS | {"ALTREP", "DIR", "SENT-BY"}, _URI), "TZID": _ZONE}
+_BARE = {**dict.fromkeys(_LISTS | {"ALTREP", "DIR", "SENT-BY"}, _URI), "TZID": _ZONE, "CN": _NAME_OF_PERSON}
 
 
 def content_lines(text: str) -> Iterator[str]:
-    """Yield content lines, unfolded; what cannot begin one continues the line before."""
+    """Yield content lines, unfolded; what cannot begin one continues the line before.
+
+    A line with an empty name (`:x`) is one of its own, which `split_line` then refuses.
+    """
     unfolded = _FOLD.sub("", _LINE_END.sub("\n", text))
     lines = unfolded.split("\n")
     if len(lines) > MAX_LINES:
@@ -40,7 +46,7 @@ def content_lines(text: str) -> Iterator[str]:
     for line in lines:
         if not line.strip():
             continue
-        if pending and _NAME.match(line):
+        if pending and (_NAME.match(line) or line.lstrip().startswith(":")):
             yield "".join(pending)
             pending = []
         pending.append(line)

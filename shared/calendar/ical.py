@@ -70,19 +70,24 @@ _CLASSES: dict[str, type[Component]] = {
     )
     if one.name
 }
+_BYTE_FOLD = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _LOTUS_CHARSET = re.compile(rb"^X-LOTUS-CHARSET[^:\r\n]*:[ \t]*([!-~]+)", re.MULTILINE | re.IGNORECASE)
 
 
 def decode_calendar(octets: bytes, charset: str | None) -> str:
-    """Return a calendar part's decoded body as text. `charset`: of the MIME part, where it names one.
+    """Return the text of a calendar part. octets: its body without transfer encoding; charset: as its MIME type says.
 
-    The part's charset counts, then X-LOTUS-CHARSET; one that is unknown or does not fit the octets is not believed.
+    The part's charset counts, then X-LOTUS-CHARSET, then UTF-8; one that is unknown or does not fit the bytes is not
+    believed. A fold may stand inside a character (RFC 5545 section 3.1): what cannot be decoded is tried unfolded.
     """
-    told = _LOTUS_CHARSET.search(octets, 0, 4096)
-    for name in (charset, told[1].decode("ascii") if told else None):
-        text = charsets.decode(octets, name) if name and not charsets.is_ascii(name) else None
-        if text is not None:
-            return text.removeprefix("\ufeff")
+    written = _LOTUS_CHARSET.search(octets, 0, 4096)
+    unfolded = _BYTE_FOLD.sub(b"", octets)
+    for name in dict.fromkeys((charset, written[1].decode("ascii") if written else None, "utf-8")):
+        if name and not charsets.is_ascii(name):
+            for form in (octets, unfolded):
+                text = charsets.decode(form, name)
+                if text is not None:
+                    return text.removeprefix("\ufeff")
     return charsets.guess(octets).removeprefix("\ufeff")
 
 

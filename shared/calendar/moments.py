@@ -6,7 +6,7 @@ skips or repeats is taken with the offset before the change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TypeVar
@@ -15,6 +15,31 @@ from shared.calendar.values import Moment
 from shared.errors import MalformedCalendar
 
 _M = TypeVar("_M", datetime, date)
+
+
+class Floating(tzinfo):
+    """The zone of times that are local wherever somebody is (RFC 5545 section 3.3.5): in values they count as UTC."""
+
+    key = "floating"
+
+    def utcoffset(self, _moment: datetime | None) -> timedelta:
+        """Return no distance from UTC."""
+        return timedelta()
+
+    def dst(self, _moment: datetime | None) -> timedelta:
+        """Return no summer time."""
+        return timedelta()
+
+    def tzname(self, _moment: datetime | None) -> str:
+        """Return its name."""
+        return self.key
+
+
+FLOATING = Floating()
+ZoneOf = Callable[[str | None], tzinfo]
+"""Gives the zone of a TZID; FLOATING for none."""
+ONLY_ZONE = "\0"
+"""A TZID that says nothing: a `ZoneOf` gives the only zone that its calendar defines for it, else FLOATING."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +82,11 @@ def _shown(moment: datetime, zone: tzinfo) -> datetime:
         return moment.astimezone(zone)
     except (OverflowError, ValueError):  # the second is what zoneinfo raises
         raise MalformedCalendar(f"{moment} is out of range") from None
+
+
+def to_written(moment: Moment, zone: tzinfo) -> Moment:
+    """Return an instant as it is written where no TZID is: in UTC, and without a zone for floating times."""
+    return moment.replace(tzinfo=None) if zone is FLOATING and isinstance(moment, datetime) else moment
 
 
 def day_of(moment: Moment, zone: tzinfo) -> date:

@@ -10,29 +10,27 @@ told counts; a time that a change of clocks skips is taken with the offset befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice
 
 from icalendar import Component
 
-from shared.calendar.ical import moment_of, moments_of, values_of
-from shared.calendar.moments import Occurrence, after, day_of, instant, to_local, to_utc
+from shared.calendar.ical import moment_of, moments_of, text_of, values_of
+from shared.calendar.moments import FLOATING, Occurrence, ZoneOf, after, day_of, instant, to_local, to_utc
 from shared.calendar.rules import is_followed_to_its_end, rule_slots
 from shared.calendar.values import Moment, Period
 from shared.calendar.zones.find import zones_of
 from shared.calendar.zones.names import plain
 from shared.errors import MalformedCalendar
 
-MAX_OCCURRENCES = 1500
+MAX_OCCURRENCES = 5000
+_MAX_ENDLESS = 1500  # of a rule without an end
 HORIZON = timedelta(days=40 * 366)  # from the start on: how far a series without an end is followed
 _FAR = timedelta(days=200 * 366)  # and one with an end
 
 _DECIDING = frozenset(("DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RRULE", "RDATE", "EXDATE", "EXRULE"))
-
-ZoneOf = Callable[[str | None], tzinfo]
-"""Gives the zone of a TZID; of None that of floating times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +56,20 @@ class Expansion:
 
 
 def zone_finder(calendar: Component) -> ZoneOf:
-    """Return what gives the zones of a calendar, right for the dates in it; unknown ones and none are its only zone.
+    """Return what gives the zones of a calendar, right for the dates in it.
 
-    A calendar that has none, or several, leaves them UTC.
+    A name that says nothing stands for the only zone that the calendar defines; without one its times are floating, as
+    are times without a name: never UTC, which would move them.
     """
     zones = zones_of(calendar, _dates(calendar))
-    only = next(iter(zones.values())) if len(set(zones.values())) == 1 else UTC
-    return lambda name: zones.get(plain(name), only) if name else only
+    names = (plain(text_of(component, "TZID")) for component in calendar.walk("VTIMEZONE"))
+    defined = {zones[name] for name in names if name in zones}
+    only: tzinfo = next(iter(defined)) if len(defined) == 1 else FLOATING
+
+    def zone_of(name: str | None) -> tzinfo:
+        return zones.get(plain(name), only) if name else FLOATING
+
+    return zone_of
 
 
 def _dates(calendar: Component) -> Iterator[date]:
@@ -101,12 +106,19 @@ def expand(
         own = _Set(master, zone_of, horizon, most)
         found = {instant(one.slot): one for one in own.instances()}
         zone, is_complete = own.zone, own.is_complete
-    for override in sorted(overrides, key=lambda one: (_recurrence_id(one, zone_of), not is_this_and_future(one))):
+    for override in sorted(overrides, key=lambda one: _order(one, zone_of)):
         own = _Set(override, zone_of, horizon, most)
         _override(found, _recurrence_id(override, zone_of), own, zone)
         is_complete = is_complete and own.is_complete
     ordered = sorted(found.values(), key=lambda one: (instant(one.occurrence.start), instant(one.slot)))
     return Expansion(tuple(ordered[:most]), is_complete and len(ordered) <= most)
+
+
+def first_occurrence(component: Component, zone_of: ZoneOf) -> Occurrence:
+    """Return when a component is for the first time, or would be were not all of it left out. Raises as `expand`."""
+    made = _Set(component, zone_of, None, 1)
+    own = next(made.instances(), None)
+    return own.occurrence if own else made.usual()
 
 
 def own_occurrences(component: Component, zone_of: ZoneOf, most: int = MAX_OCCURRENCES) -> tuple[Occurrence, ...]:
@@ -124,6 +136,12 @@ def is_this_and_future(component: Component) -> bool:
     """Whether an override holds for all instances that follow, too (RFC 5545 section 3.2.13)."""
     values = values_of(component, "RECURRENCE-ID")
     return bool(values) and str(values[0].params.get("RANGE", "")).upper() == "THISANDFUTURE"
+
+
+def _order(override: Component, zone_of: ZoneOf) -> tuple[datetime, bool, int]:
+    """Order overrides so that of two of one slot the one with the higher SEQUENCE comes last, and counts."""
+    sequence = next((int(value) for value in values_of(override, "SEQUENCE")), 0)
+    return _recurrence_id(override, zone_of), not is_this_and_future(override), sequence
 
 
 def _recurrence_id(component: Component, zone_of: ZoneOf) -> datetime:
@@ -184,6 +202,7 @@ class _Set:
         self.start, tzid = start
         self.zone = zone_of(tzid) if not isinstance(self.start, datetime) or not self.start.tzinfo else UTC
         self.first = to_utc(self.start, self.zone)
+        self.length, self.is_exact = self._usual_length()
         self.horizon = horizon
         self.is_complete = True
 
@@ -200,21 +219,27 @@ class _Set:
         ]
         yield from (Instance(one.start, one, self.component) for one in kept)
 
+    def usual(self) -> Occurrence:
+        """Return what DTSTART stands for by itself."""
+        return self._lasting(self.first)
+
     def _lasting(self, start: Moment) -> Occurrence:
         """Return the occurrence of usual length: as long as the first (3.8.5.3), or as DURATION says by the clock."""
+        if not isinstance(start, datetime):
+            return Occurrence(start, after(start, timedelta(days=max(1, self.length.days))))
+        if self.is_exact:
+            return Occurrence(start, after(start, self.length))
+        return Occurrence(start, self._after(start, self.length))
+
+    def _usual_length(self) -> tuple[timedelta, bool]:
+        """Return how long an instance is, and whether by the clock that never changes."""
         end = moment_of(self.component, "DTEND") or moment_of(self.component, "DUE")
         if end:
             last = to_utc(end[0], self.zone_of(end[1]))
-            if isinstance(start, datetime):
-                return Occurrence(start, after(start, max(instant(last) - instant(self.first), timedelta())))
-            length = max(timedelta(days=1), timedelta(days=(instant(last) - instant(self.first)).days))
-            return Occurrence(start, after(start, length))
+            return max(instant(last) - instant(self.first), timedelta()), True
         durations = values_of(self.component, "DURATION")
-        told = durations[0].dt if durations else None
-        lasting = max(told if isinstance(told, timedelta) else timedelta(), timedelta())
-        if not isinstance(start, datetime):
-            return Occurrence(start, after(start, timedelta(days=max(1, lasting.days))))
-        return Occurrence(start, self._after(start, lasting))
+        said = durations[0].dt if durations else None
+        return max(said if isinstance(said, timedelta) else timedelta(), timedelta()), False
 
     def _after(self, start: datetime, length: timedelta) -> datetime:
         """Add a duration: its days by the clock, the rest exactly (RFC 5545 section 3.3.6)."""
@@ -265,8 +290,9 @@ class _Set:
         for rule in values_of(self.component, name):
             reach = _FAR if "COUNT" in rule or "UNTIL" in rule else HORIZON
             horizon = self.horizon or after(instant(self.first), reach)
-            slots = list(islice(rule_slots(rule, self.start, self.zone, horizon), self.most + 1))
+            most = self.most if reach is _FAR else min(self.most, _MAX_ENDLESS)
+            slots = list(islice(rule_slots(rule, self.start, self.zone, horizon), most + 1))
             is_whole = is_followed_to_its_end(rule, len(slots), horizon, self.zone)
-            if name == "RRULE" and (len(slots) > self.most or not is_whole):
+            if name == "RRULE" and (len(slots) > most or not (is_whole or not slots)):
                 self.is_complete = False
-            yield from slots
+            yield from slots[:most]

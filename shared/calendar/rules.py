@@ -28,6 +28,7 @@ _LISTS = {
 }
 _KNOWN = {*_LISTS, "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY"}
 _MAX_TIMES_A_DAY = 100
+_MAX_WEEKS = 53  # of a year
 _AROUND_DAYS = 800  # that are looked at before the start and after the horizon: whole years, where a rule is of years
 
 
@@ -56,9 +57,10 @@ def rule_slots(rule: vRecur, start: Moment, zone: tzinfo, horizon: datetime) -> 
     base = local if isinstance(local, datetime) else datetime(local.year, local.month, local.day)
     try:
         last, last_instant, last_day = _until(rule, horizon, zone)
-        slots: Any = rrule.rrule(dtstart=base, until=last, cache=False, **_arguments(rule))
-        slots._bymonth = _Months(slots._bymonth or range(1, 13))
-        slots._bymonth.days_left = max((last - base).days, 0) + _AROUND_DAYS
+        slots: Any = rrule.rrule(dtstart=base, until=last, cache=False, **_arguments(rule, base))
+        if slots._bymonth or slots._freq != rrule.YEARLY or not slots._bynweekday:
+            slots._bymonth = _Months(slots._bymonth or range(1, 13))
+            slots._bymonth.days_left = max((last - base).days, 0) + _AROUND_DAYS
         count = one_of(rule, "COUNT")
         for slot in slots if count is None else islice(slots, int(count)):
             if last_day and slot.date() > last_day:
@@ -93,7 +95,7 @@ def _until(rule: vRecur, horizon: datetime, zone: tzinfo) -> tuple[datetime, dat
     return min(bound, datetime(until.year, until.month, until.day, 23, 59, 59)), horizon, until
 
 
-def _arguments(rule: vRecur) -> dict[str, Any]:
+def _arguments(rule: vRecur, start: datetime) -> dict[str, Any]:
     """Return the rule in the words of dateutil. Raises ValueError for what it must not be asked."""
     unknown = set(rule) - _KNOWN
     frequency = str(one_of(rule, "FREQ")).upper()
@@ -110,12 +112,31 @@ def _arguments(rule: vRecur) -> dict[str, Any]:
             arguments[argument] = [int(value) for value in rule[name]]
     if "BYDAY" in rule:
         arguments["byweekday"] = [_weekday(str(value).upper()) for value in rule["BYDAY"]]
+    elif "BYWEEKNO" in rule and not {"BYMONTHDAY", "BYYEARDAY"} & set(rule):
+        arguments["byweekday"] = [start.weekday()]  # which dateutil takes for all days of the week
+    if frequency == "YEARLY" and "BYMONTH" not in rule:
+        _check_days_of_year(rule)
     times = 1
     for argument in ("byhour", "byminute", "bysecond"):
         times *= max(1, len(arguments.get(argument, ())))
     if times > _MAX_TIMES_A_DAY:
         raise ValueError(f"{times} times a day")
     return arguments
+
+
+def _check_days_of_year(rule: vRecur) -> None:
+    """Raise ValueError for "the nth Monday of the year" with other parts that may leave no day at all.
+
+    Such a rule would be followed to the year 9999, since nothing of it can be counted.
+    """
+    nth = [int(number) for value in rule.get("BYDAY", ()) if (number := str(value)[:-2])]
+    positions = [int(value) for value in rule.get("BYSETPOS", ())]
+    if nth and (
+        {"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"} & set(rule)
+        or any(not 1 <= abs(number) <= _MAX_WEEKS for number in nth)
+        or any(abs(position) > len(rule["BYDAY"]) for position in positions)
+    ):
+        raise ValueError("such days of the year are not supported")
 
 
 def _weekday(text: str) -> Any:

@@ -29,8 +29,10 @@ Moment = datetime | date
 """A naive datetime is local to the zone of its TZID parameter, an aware one is UTC, a date is a whole day."""
 Period = tuple[datetime, datetime] | tuple[datetime, timedelta]
 
-_ESCAPE = re.compile(r"\\([\\;,nN])")
+_ESCAPE = re.compile(r"\\([\\;,nN\"])")
 _TO_ESCAPE = re.compile(r"\r\n|[\\;,\r\n]")
+_LISTED_TEXT = re.compile(r"(?:[^\\,]|\\.?)+", re.DOTALL)
+_BLANKS = re.compile(r"\s+")
 _DATE_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z)?)?", re.IGNORECASE)
 
 
@@ -41,6 +43,14 @@ class Text(vText):
         """Return the value escaped."""
         escaped = _TO_ESCAPE.sub(lambda found: "\\n" if found[0] in "\r\n" else f"\\{found[0]}", self)
         return escaped.encode("utf-8", "replace")
+
+
+class Texts(vCategory):
+    """A list of TEXT values. The library's own reads a backslash before an N as a line break when it writes."""
+
+    def to_ical(self) -> bytes:
+        """Return the values escaped, with commas between them."""
+        return b",".join(Text(one).to_ical() for one in self.cats)
 
 
 def read_value(name: str, parameters: Parameters, text: str) -> Any:
@@ -81,11 +91,11 @@ def _uri(value: str) -> vUri:
 
 
 def _address(value: str) -> vCalAddress:
-    return vCalAddress(value.strip())
+    return vCalAddress(value.strip().strip('"').strip())
 
 
-def _categories(value: str) -> vCategory:
-    return vCategory([str(_text(one.strip())) for one in re.split(r"(?<!\\),", value)])
+def _texts(value: str) -> Texts:
+    return Texts([str(_text(found[0].strip())) for found in _LISTED_TEXT.finditer(value) if found[0].strip()])
 
 
 def _integer(value: str) -> vInt:
@@ -102,7 +112,7 @@ def _offset(value: str) -> vUTCOffset:
 def _recurrence(value: str) -> vRecur:
     if len(value) > 4096:
         raise ValueError("a rule of more than 4096 characters")
-    rule = vRecur(vRecur.from_ical(value.strip().strip(";").upper()))
+    rule = vRecur(vRecur.from_ical(_BLANKS.sub("", value).strip(";").upper()))
     if "FREQ" not in rule:
         raise ValueError("a rule without FREQ")
     return rule
@@ -170,5 +180,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("ATTENDEE", "ORGANIZER"), _address),
     **dict.fromkeys(("TZOFFSETFROM", "TZOFFSETTO"), _offset),
     **dict.fromkeys(("ATTACH", "URL", "TZURL", "GEO", "REQUEST-STATUS"), _uri),
-    "CATEGORIES": _categories,
+    **dict.fromkeys(("CATEGORIES", "RESOURCES"), _texts),
 }

@@ -143,14 +143,15 @@ class OutlookCalendar:
     cancellations: int = 0
 
     def receive(self, message: Message) -> None:
-        """Apply a request or a cancellation; one with an old SEQUENCE is a failure."""
+        """Apply a request or a cancellation; one with an old SEQUENCE is passed over."""
         assert not [part for part in message.walk() if part.defects]
         calendar = calendar_of(message)
         method = str(calendar["METHOD"])
         events: list[Event] = list(calendar.events)
         uid = str(events[0]["UID"])
         sequence = max(int(event["SEQUENCE"]) for event in events)
-        assert sequence >= self.sequences.get(uid, 0)
+        if sequence < self.sequences.get(uid, 0):
+            return
         self.sequences[uid] = sequence
         known = self.meetings.get(uid, [])
         if method == "REQUEST":

@@ -16,12 +16,12 @@ from itertools import islice, pairwise
 from icalendar.prop import vRecur
 
 from services.transform.calendar.patterns import DayPattern, candidates
-from shared.calendar.moments import Occurrence, day_of, instant, to_local, to_utc, union
+from shared.calendar.moments import FLOATING, Occurrence, day_of, instant, to_local, to_utc, union
 from shared.calendar.rules import rule_slots
 from shared.calendar.values import Moment
 from shared.errors import MalformedCalendar
 
-MAX_SLOTS = 3000
+MAX_SLOTS = 10_000
 MAX_COUNT = 999  # of Outlook's "end after … occurrences"; a longer series ends by a date
 _FAR = timedelta(days=400)
 
@@ -171,12 +171,15 @@ def _said(
     placed = tuple((_at(slot, clock), one) for slot, one in zip(slots, ordered, strict=True))
     kept = set(slots)
     excluded = tuple(_at(slot, clock) for slot in every if slot not in kept)
-    if len(every) <= MAX_COUNT:
-        end = f"COUNT={len(every)}"
-    else:
-        last = to_utc(_at(every[-1], clock), zone)
-        end = f"UNTIL={last.strftime('%Y%m%dT%H%M%SZ' if isinstance(last, datetime) else '%Y%m%d')}"
+    end = f"COUNT={len(every)}" if len(every) <= MAX_COUNT else f"UNTIL={_written_end(_at(every[-1], clock), zone)}"
     return Pattern(f"{candidate.rule()};{end}", _at(every[0], clock), length, placed, excluded)
+
+
+def _written_end(last: Moment, zone: tzinfo) -> str:
+    """Return UNTIL of the kind that DTSTART has (RFC 5545 section 3.3.10)."""
+    if not isinstance(last, datetime):
+        return last.strftime("%Y%m%d")
+    return to_utc(last, zone).strftime("%Y%m%dT%H%M%S" if zone is FLOATING else "%Y%m%dT%H%M%SZ")
 
 
 def _time(moment: Moment, zone: tzinfo) -> time | None:

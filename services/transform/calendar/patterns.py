@@ -191,7 +191,7 @@ def is_readable(rule: vRecur, start: Moment) -> bool:
             if [int(month) for month in rule["BYMONTH"]] != [start.month]:
                 return False
             given.discard("BYMONTH")
-        elif "BYDAY" in given:
+        elif given:
             return False
     return _is_readable_day(rule, given, days, start)
 

@@ -1,14 +1,17 @@
 """Meetings of Notes for Outlook: invitations, changes, cancellations and answers, see `calendar.to_exchange`.
 
-A calendar that cannot be read passes as it is: whatever it says, the mail around it arrives.
+A calendar that cannot be converted passes as it is: whatever it says, the mail around it arrives, and its organizer is
+told.
 """
 
 from __future__ import annotations
 
 from services.transform.calendar.part import places
 from services.transform.calendar.to_exchange.convert import convert_invitations
+from services.transform.calendar.unconverted import unconverted
 from services.transform.pipeline import Change, Context, Step, StepMessage
 from services.transform.scope import leaves_notes
+from shared.errors import SpoolError
 
 
 def _applies(message: StepMessage, context: Context) -> bool:
@@ -16,7 +19,12 @@ def _applies(message: StepMessage, context: Context) -> bool:
 
 
 def _change(message: StepMessage, context: Context) -> Change:
-    return convert_invitations(message, context)
+    try:
+        return convert_invitations(message, context)
+    except SpoolError:
+        raise
+    except Exception as failure:  # noqa: BLE001 whatever is wrong with a calendar, its organizer is told
+        return unconverted(message, context, tuple(places(message.root)), failure)
 
 
 STEP = Step(

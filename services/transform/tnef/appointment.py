@@ -45,6 +45,7 @@ _REMINDER_MINUTES, _HAS_REMINDER = (PSETID_COMMON, 0x8501), (PSETID_COMMON, 0x85
 _COMMON_START, _COMMON_END = (PSETID_COMMON, 0x8516), (PSETID_COMMON, 0x8517)
 _KEYWORDS = (PS_PUBLIC_STRINGS, "Keywords")
 _IMPORTANCE, _SENSITIVITY, _START_DATE, _END_DATE, _OWNER_ID = 0x0017, 0x0036, 0x0060, 0x0061, 0x0062
+_RESPONSE_REQUESTED = 0x0063
 
 _DEFAULT_REMINDER = 0x5AE980E1  # "as the recipient likes it": 15 minutes (MS-OXORMDR section 2.2.1.4)
 _MAX_REMINDER_MINUTES = 366 * 24 * 60
@@ -74,6 +75,7 @@ class Appointment:
     busy_status: int | None
     intended_status: int | None
     allows_counter: bool
+    wants_answer: bool
     reminder: timedelta | None
     importance: int
     sensitivity: int | None
@@ -124,6 +126,7 @@ def read_appointment(message: TnefMessage, sender: str) -> Appointment:
         busy_status=told.number(_BUSY_STATUS),
         intended_status=told.number(_INTENDED_STATUS),
         allows_counter=not told.flag(_NO_COUNTER),
+        wants_answer=told.flag(_RESPONSE_REQUESTED) or _RESPONSE_REQUESTED not in told,
         reminder=_reminder(told),
         importance=1 if (importance := told.number(_IMPORTANCE)) is None else importance,
         sensitivity=told.number(_SENSITIVITY),
@@ -132,6 +135,11 @@ def read_appointment(message: TnefMessage, sender: str) -> Appointment:
         organizer_change=told.moment(_OWNER_CHANGE),
         attendee_change=told.moment(_ATTENDEE_CHANGE),
     )
+
+
+def replaced_start(message: TnefMessage) -> datetime | None:
+    """Return, in UTC, the original start of the occurrence that an attached message changes; None for others."""
+    return message.properties.moment(_REPLACED_TIME)
 
 
 def _zone(told: Properties, start: datetime, recurrence: Recurrence | None, is_all_day: bool) -> Zone:

@@ -80,7 +80,7 @@ def content_of(message: TnefMessage, carrier: Carrier, now: datetime) -> Content
     is_told = bool(text) and message.is_of("REPORT")  # whether its own text tells the facts
     try:
         if is_meeting(message):
-            calendar = meeting_object(message, carrier, Body(text, html), now)
+            calendar = meeting_object(message, carrier, lambda told: Body(*_body(told)[:2]), now)
         elif is_task(message):
             task = task_itself(message)
             consumed = None if task is message else task

@@ -9,6 +9,8 @@ from typing import Literal
 import icalendar
 
 from services.transform.tnef.message import Person
+from shared.calendar.ical import write_calendar
+from shared.calendar.values import Text, Texts
 
 Method = Literal["REQUEST", "REPLY", "CANCEL", "COUNTER", "PUBLISH"]
 Component = icalendar.Event | icalendar.Todo
@@ -35,19 +37,19 @@ def write(method: Method, components: list[icalendar.Component]) -> bytes:
     calendar.add("VERSION", "2.0")
     for component in components:
         calendar.add_component(component)
-    return bytes(calendar.to_ical())
+    return write_calendar(calendar)
 
 
 def add_text(component: Component, name: str, text: str) -> None:
     """Add a property of text unless it is blank; control characters, which iCalendar cannot hold, are left out."""
     if clean := _without_controls(text).strip():
-        component.add(name, clean)
+        component.add(name, Text(clean), encode=False)
 
 
 def add_keywords(component: Component, keywords: tuple[str, ...]) -> None:
     """Add CATEGORIES, if there are any."""
     if clean := [keyword for told in keywords if (keyword := _printable(told).strip())]:
-        component.add("CATEGORIES", clean)
+        component.add("CATEGORIES", Texts(clean), encode=False)
 
 
 def add_sensitivity(component: Component, sensitivity: int | None) -> None:
@@ -59,8 +61,9 @@ def add_description(component: Component, text: str, html: str | None) -> None:
     """Add the body: as text, and as HTML in the property that Outlook reads it from."""
     add_text(component, "DESCRIPTION", text)
     if html:
-        clean = icalendar.vText(_without_controls(html))
-        component.add("X-ALT-DESC", clean, parameters={"FMTTYPE": "text/html"})
+        rich = Text(_without_controls(html))
+        rich.params["FMTTYPE"] = "text/html"
+        component.add("X-ALT-DESC", rich, encode=False)
 
 
 def add_time(component: Component, name: str, when: datetime | date, zone: str) -> None:
@@ -85,14 +88,18 @@ def add_attendee(component: Component, person: Person, delegate: Person | None =
         component.add("ATTENDEE", _mailto(person), parameters={**_name(person), **_sent_by(delegate), **parameters})
 
 
-def add_invited(component: Component, people: tuple[Person, ...], organizer: Person | None) -> None:
-    """Add everybody who is invited; the organizer is not."""
+def add_invited(
+    component: Component, people: tuple[Person, ...], organizer: Person | None, *, is_answer_wanted: bool = True
+) -> None:
+    """Add everybody who is invited; the organizer is not. RSVP is set where an answer is wanted."""
     seen = {organizer.address.lower()} if organizer else set()
     for person in people:
         if person.is_organizer or person.address.lower() in seen:
             continue
         seen.add(person.address.lower())
-        parameters = {"ROLE": _ROLES.get(person.role, "REQ-PARTICIPANT"), "PARTSTAT": "NEEDS-ACTION", "RSVP": "TRUE"}
+        parameters = {"ROLE": _ROLES.get(person.role, "REQ-PARTICIPANT"), "PARTSTAT": "NEEDS-ACTION"}
+        if is_answer_wanted:
+            parameters["RSVP"] = "TRUE"
         if person.role == "bcc":
             parameters["CUTYPE"] = "RESOURCE"
         add_attendee(component, person, None, **parameters)

@@ -7,12 +7,13 @@ rule, its removed occurrences as EXDATE and its changed ones as components of th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 import icalendar
 
-from services.transform.tnef.appointment import Appointment, read_appointment
+from services.transform.tnef.appointment import Appointment, read_appointment, replaced_start
 from services.transform.tnef.carrier import Carrier
 from services.transform.tnef.icalendar_object import (
     CalendarObject,
@@ -40,6 +41,7 @@ _METHODS: dict[str, tuple[Method, str]] = {  # message class → METHOD and, of 
 }
 _BUSY = {0: "FREE", 1: "TENTATIVE", 2: "BUSY", 3: "OOF", 4: "WORKINGELSEWHERE"}
 _FREE, _AS_BUSY = 0, 2
+_EXCEPTION = "IPM.OLE.CLASS.{00061055-0000-0000-C000-000000000046}"
 _PRIORITIES = {0: 9, 1: 5, 2: 1}  # by importance (MS-OXCICAL section 2.1.3.1.1.20.17)
 
 
@@ -51,25 +53,33 @@ class Body:
     html: str | None = None
 
 
+BodyOf = Callable[[TnefMessage], Body]
+
+
 def is_meeting(message: TnefMessage) -> bool:
     """Whether the message's class is one of a meeting."""
     return message.is_of(*_METHODS)
 
 
-def meeting_object(message: TnefMessage, carrier: Carrier, body: Body, now: datetime) -> CalendarObject:
-    """Return the meeting. carrier: the header around it. now: its DTSTAMP, where nothing tells a better one.
+def meeting_object(message: TnefMessage, carrier: Carrier, body_of: BodyOf, now: datetime) -> CalendarObject:
+    """Return the meeting.
+
+    carrier: the header around it. body_of: reads the body of a message, also of the changed occurrences attached to it.
+    now: its DTSTAMP, where nothing tells a better one.
 
     Raises ValueError for a meeting without a start, and for a series whose pattern cannot be expressed.
     """
     sender = carrier.sender.address if carrier.sender else ""
-    return _Meeting(message, read_appointment(message, sender), carrier, body, now).to_object()
+    return _Meeting(message, read_appointment(message, sender), carrier, body_of, now).to_object()
 
 
 class _Meeting:
     def __init__(
-        self, message: TnefMessage, appointment: Appointment, carrier: Carrier, body: Body, now: datetime
+        self, message: TnefMessage, appointment: Appointment, carrier: Carrier, body_of: BodyOf, now: datetime
     ) -> None:
-        self.topic, self.appointment, self.carrier, self.body = message.topic, appointment, carrier, body
+        self.topic, self.appointment, self.carrier = message.topic, appointment, carrier
+        self.body = body_of(message)
+        self.bodies = _bodies(message, appointment, body_of)
         self.method, self.answer = next(found for name, found in _METHODS.items() if message.is_of(name))
         if self.answer and appointment.proposed:
             self.method, self.answer = "COUNTER", "TENTATIVE"
@@ -111,7 +121,8 @@ class _Meeting:
 
     def _exception(self, changed: Changed) -> icalendar.Event:
         meeting, event = self.appointment, icalendar.Event()
-        self._add_common(event)
+        own = self.bodies.get(changed.original_start)
+        self._add_common(event, own if own and (own.text.strip() or own.html) else None)
         self._add_time(event, "RECURRENCE-ID", meeting.told(changed.original_start))
         self._add_span(event, meeting.told(changed.start), meeting.told(changed.end))
         add_text(event, "SUMMARY", self.topic if changed.subject is None else changed.subject)
@@ -134,9 +145,9 @@ class _Meeting:
         self._add_time(event, "DTSTART", start)
         self._add_time(event, "DTEND", end)
 
-    def _add_common(self, event: icalendar.Event) -> None:
-        """Add what a series and each of its changed occurrences have in common."""
-        meeting = self.appointment
+    def _add_common(self, event: icalendar.Event, own: Body | None = None) -> None:
+        """Add what a series and each of its changed occurrences have in common. own: another body than the series'."""
+        meeting, body = self.appointment, own or self.body
         event.add("UID", meeting.uid)
         event.add("DTSTAMP", self.stamp)
         event.add("SEQUENCE", meeting.sequence)
@@ -147,11 +158,11 @@ class _Meeting:
         add_organizer(event, self.organizer, None if self.answer else delegate)
         if self.answer:
             add_attendee(event, self.carrier.sender or Person("", ""), delegate, PARTSTAT=self.answer)
-            add_text(event, "COMMENT", self.body.text)
+            add_text(event, "COMMENT", body.text)
         else:
             if self.method != "PUBLISH":
-                add_invited(event, self.carrier.recipients, self.organizer)
-            add_description(event, self.body.text, self.body.html)
+                add_invited(event, self.carrier.recipients, self.organizer, is_answer_wanted=meeting.wants_answer)
+            add_description(event, body.text, body.html)
         event.add("STATUS", "CANCELLED" if self.method == "CANCEL" else "CONFIRMED")
         event.add("X-MICROSOFT-CDO-APPT-SEQUENCE", str(meeting.sequence))
         event.add("X-MICROSOFT-CDO-ALLDAYEVENT", "TRUE" if meeting.is_all_day else "FALSE")
@@ -175,6 +186,23 @@ class _Meeting:
         event.add("RRULE", recurrence.rrule(until))
         for day in recurrence.removed:
             self._add_time(event, "EXDATE", meeting.told(datetime.combine(day, time()) + recurrence.start_of_day))
+
+
+def _bodies(message: TnefMessage, appointment: Appointment, body_of: BodyOf) -> dict[datetime, Body]:
+    """Return the bodies of changed occurrences by their original starts.
+
+    Each is a message that is attached (MS-OXOCAL section 2.2.10.1.6), which tells its original start; where it does
+    not, they are in the order of the pattern.
+    """
+    attached = [one.message for one in message.attachments if one.message and one.message.is_of(_EXCEPTION)]
+    changed = appointment.recurrence.changed if appointment.recurrence else ()
+    by_start = {start: one for one in attached if (start := replaced_start(one))}
+    in_order = dict(zip(changed, attached, strict=False)) if len(attached) == len(changed) and not by_start else {}
+    found = {
+        one.original_start: by_start.get(appointment.zone.to_utc(one.original_start)) or in_order.get(one)
+        for one in changed
+    }
+    return {start: body_of(told) for start, told in found.items() if told}
 
 
 def _alarm(before: timedelta) -> icalendar.Alarm:

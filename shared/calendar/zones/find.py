@@ -23,7 +23,15 @@ from zoneinfo import ZoneInfo
 
 from tzlocal.windows_tz import win_tz
 
-from shared.calendar.zones.names import STANDARD, iana_name, notes_names, plain, windows_name_of, windows_names
+from shared.calendar.zones.names import (
+    STANDARD,
+    iana_name,
+    notes_names,
+    offset_named,
+    plain,
+    windows_name_of,
+    windows_names,
+)
 from shared.calendar.zones.rules import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -88,7 +96,7 @@ def years_of(dates: Iterable[date]) -> Years:
 
 
 def zone_of(name: str, timezone: Any | None = None, dates: Iterable[date] = ()) -> ZoneInfo | None:
-    """Return the zone that a message calls `name`, right for the dates; None for an unknown name without rules.
+    """Return the zone that a message calls `name`, right for the dates; None for an unknown name that says no offset.
 
     name: a TZID as written, quoted or escaped or not, or a Notes string `Z=…$DO=…$DL=…$ZN=…`. timezone: the VTIMEZONE
     component of that name. A zone that is none of tzdata has the name as its key.
@@ -149,7 +157,10 @@ def _zone(name: str, rules: tuple[Observance, ...], years: Years) -> ZoneInfo | 
     if iana and not rules:
         return ZoneInfo(iana)
     if not rules:
-        return None
+        offset = offset_named(name)
+        if offset is None:
+            return None
+        rules = (Observance(datetime(1970, 1, 1), offset, offset, is_daylight=False),)
     built = built_zone(rules, _NAMELESS if iana or not name else name)
     if iana and plain(name) == "gmt" and len({rule.offset_to for rule in rules}) == 1:
         iana = "Etc/GMT"

@@ -8,6 +8,7 @@ Windows name and one label a line, of Windows, Exchange and the Notes preference
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from zoneinfo import available_timezones
@@ -44,6 +45,36 @@ _SEPARATOR = re.compile(r"[,;/]")
 _BLANKS = re.compile(r"\s+")
 
 
+_ENGLISH = {
+    **dict.fromkeys(("Central European", "Central Europe", "Middle European", "CEST", "MEZ", "MESZ"), "Europe/Berlin"),
+    **dict.fromkeys(("Eastern European", "EEST"), "Europe/Kiev"),
+    **dict.fromkeys(("Western European", "WEST"), "Europe/Lisbon"),
+    **dict.fromkeys(("Greenwich Mean", "British", "BST"), "Europe/London"),
+    **dict.fromkeys(("Coordinated Universal", "Universal", "Zulu"), "UTC"),
+    **dict.fromkeys(("Japan", "JST"), "Asia/Tokyo"),
+    **dict.fromkeys(("EDT", "US Eastern"), "America/New_York"),
+    **dict.fromkeys(("CDT", "US Central"), "America/Chicago"),
+    **dict.fromkeys(("MDT", "US Mountain"), "America/Denver"),
+    **dict.fromkeys(("PST", "PDT", "US Pacific"), "America/Los_Angeles"),
+}
+"""What people call zones in English, with or without `Time`, `Standard Time` or `Summer Time`."""
+
+_TIME = re.compile(r" (?:standard |summer |daylight )?time$")
+_NAMED_OFFSET = re.compile(
+    r"\(?(?:utc|gmt)?\s*(?P<sign>[+-])\s*(?P<hours>\d{1,2}?)(?::?(?P<minutes>\d\d))?\)?(?:\s.*)?"
+)
+_MAX_HOURS = 14
+
+
+def offset_named(name: str) -> timedelta | None:
+    """Return the offset, east of UTC, that stands in a name: `GMT-0500`, `UTC+05:30`, `(UTC+01:00) Anywhere`."""
+    found = _NAMED_OFFSET.fullmatch(plain(name[:200]))
+    if not found or int(found["hours"]) > _MAX_HOURS:
+        return None
+    offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    return -offset if found["sign"] == "-" else offset
+
+
 def plain(name: str) -> str:
     """Return a name as it is compared: no quotes, no escapes, single blanks, case folded."""
     return _BLANKS.sub(" ", name.replace("\\", "").strip().strip("\"'")).strip().casefold()
@@ -75,6 +106,8 @@ def _of_plain(name: str) -> str | None:
         return found
     if name.endswith(" daylight time"):
         return known.get(name.removesuffix(" daylight time") + STANDARD.casefold())
+    if found := _english().get(_TIME.sub("", name)):
+        return found
     for at, sign in enumerate(name):  # `/mozilla.org/20050126_1/Europe/Berlin`
         if sign == "/" and (found := _iana().get(name[at + 1 :])):
             return found
@@ -93,6 +126,11 @@ def _of_label(name: str) -> str | None:
 
 def _cities(label: str) -> tuple[str, ...]:
     return tuple(city.strip() for city in _SEPARATOR.split(label))
+
+
+@cache
+def _english() -> dict[str, str]:
+    return {name.casefold(): iana for name, iana in _ENGLISH.items()}
 
 
 @cache
@@ -126,7 +164,10 @@ def _names() -> dict[str, str]:
     for windows, iana in win_tz.items():
         names[windows.casefold()] = iana
         names.setdefault(windows.removesuffix(STANDARD).casefold(), iana)
-    return names | {name.casefold(): iana for name, iana in NOTES_ONLY.items()}
+    for name, iana in NOTES_ONLY.items():
+        names[name.casefold()] = iana
+        names.setdefault(f"{name}{STANDARD}".casefold(), iana)
+    return names
 
 
 _MOST_PEOPLE = (

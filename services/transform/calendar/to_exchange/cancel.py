@@ -6,75 +6,102 @@ cancellation an instance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from icalendar import Component
 from icalendar.prop import vRecur
 
 from services.transform.calendar.patterns import is_readable
-from services.transform.calendar.series import Series
-from services.transform.calendar.to_exchange.plan import Entry, Meeting, Plan, Sheet, Wanted, cancel_apart, tail_of
-from services.transform.calendar.to_exchange.series import MAX_SINGLES, define, rule_text
+from services.transform.calendar.sent import SentInstance, SentMeeting
+from services.transform.calendar.to_exchange.instances import ORPHANS
+from services.transform.calendar.to_exchange.plan import Entry, MeetingChange, SendPlan, Sheet, cancel_sheet
+from services.transform.calendar.to_exchange.series import MAX_SINGLES, rule_text
 from shared.calendar.ical import moment_of, values_of
-from shared.calendar.moments import to_local, to_utc
-from shared.calendar.recurrence import is_this_and_future, own_occurrences, recurrence_id
-
-_LEAVING = frozenset(("Y", "Z"))  # a room or a person is taken out; the meeting itself goes on
+from shared.calendar.moments import Occurrence, to_local, to_utc
+from shared.calendar.recurrence import first_occurrence, is_this_and_future, own_occurrences, recurrence_id
 
 
-def plan_cancel(meeting: Meeting, told: Series | None) -> Plan:
-    """Plan a cancellation: of all, of one instance, or of one and all that follow. Raises MalformedCalendar."""
-    component = meeting.components[0]
-    slot = recurrence_id(component, meeting.zone_of)
-    if told is None or not told.instances:
-        return _blind_cancel(meeting, told)
-    if slot is None:
-        gone = told.instances
-    elif is_this_and_future(component):
-        gone = tuple(tail_of(told, slot))
-    else:
-        found = told.find(slot)
-        gone = (found,) if found else ()
-    if not gone:
-        return _blind_cancel(meeting, told)
-    left = tuple(one for one in told.instances if one not in gone)
-    sequence = max(meeting.sequence, told.sequence)
-    sheets = list(cancel_apart(component, gone, meeting.zone, sequence))
-    ruled, ruled_left = [one for one in gone if not one.is_apart], [one for one in left if not one.is_apart]
-    series = replace(told, instances=left, sequence=sequence, source_sequence=meeting.sequence)
-    if ruled and not ruled_left:
-        whole = Entry(component, ruled[0].occurrence, rule=told.rule)
-        sheets.insert(0, Sheet("CANCEL", (whole,), meeting.zone, sequence))
-    elif len(ruled) == 1 and not (slot and is_this_and_future(component)):
-        entry = Entry(component, ruled[0].occurrence, slot=ruled[0].slot)
-        sheets.insert(0, Sheet("CANCEL", (entry,), meeting.zone, sequence))
-    elif ruled:
-        wanted = [Wanted(one.original, one.occurrence, component) for one in left]
-        plan = define(meeting, wanted, told, None)
-        sheets, series = list(plan.sheets), plan.series or series  # which withdraw what stands apart, too
-    return Plan(tuple(sheets), None if meeting.notice_type in _LEAVING else series)
+def cancel_all(change: MeetingChange, sent: SentMeeting) -> SendPlan:
+    """Cancel everything that Outlook has of a meeting; another copy of the notice says the same again."""
+    notice = change.notice
+    is_news = bool(sent.alive)
+    sequence = max(notice.sequence, sent.sequence + 1) if is_news else sent.sequence
+    instances = tuple(
+        one if one.is_cancelled else replace(one, is_cancelled=True, changed_by=notice.id, sequence=sequence)
+        for one in sent.instances
+    )
+    after = replace(
+        sent,
+        instances=instances,
+        sequence=sequence,
+        source_sequence=notice.sequence if is_news else sent.source_sequence,
+        stamped_at=max(sent.stamped_at, notice.stamped_at),
+        cancelled_by=notice.id if is_news else sent.cancelled_by,
+    )
+    gone = [one for one in instances if one.changed_by == notice.id] or list(instances)
+    return SendPlan(tuple(_cancellations(change, after, gone)), after)
 
 
-def _blind_cancel(meeting: Meeting, told: Series | None) -> Plan:
-    """Pass on a cancellation of what was never told, one calendar an instance."""
+def take_out(change: MeetingChange, sent: SentMeeting) -> SendPlan:
+    """Take one person out of a meeting that goes on for the others: nothing of it is remembered."""
+    named = [
+        held.original
+        for component in change.notice.components
+        if (slot := recurrence_id(component, change.notice.zone_of)) is not None
+        and (held := change.meeting.find(slot, change.zone)) is not None
+    ]
+    is_whole = any(recurrence_id(one, change.notice.zone_of) is None for one in change.notice.components)
+    gone = [one for one in sent.alive if is_whole or one.original in named]
+    said = replace(sent, sequence=max(sent.sequence, change.notice.sequence))
+    if is_whole:
+        return SendPlan(tuple(_cancellations(change, said, gone)))
+    return SendPlan(tuple(cancel_sheet(change.template, one, change.zone) for one in gone))
+
+
+def cancel_unknown(change: MeetingChange) -> SendPlan:
+    """Pass on a cancellation of what was never sent, one calendar an instance."""
     sheets = []
-    sequence = max(meeting.sequence, told.sequence if told else 0)
-    for component in meeting.components:
-        slot = recurrence_id(component, meeting.zone_of)
-        own = own_occurrences(component, meeting.zone_of, MAX_SINGLES)
+    notice = change.notice
+    for component in notice.components:
+        slot = recurrence_id(component, notice.zone_of)
+        own = own_occurrences(component, notice.zone_of, MAX_SINGLES)
         if slot is not None and is_this_and_future(component):
             entries = [Entry(component, one, slot=one.start) for one in own]
         else:
             rules = values_of(component, "RRULE") if slot is None else []
-            entries = [Entry(component, own[0], slot=slot, rule=_rule_of(rules, component, meeting))]
-        sheets += [Sheet("CANCEL", (entry,), meeting.zone, sequence) for entry in entries]
-    return Plan(tuple(sheets))
+            first = first_occurrence(component, notice.zone_of)
+            entries = [Entry(component, first, slot=slot, rule=_rule_of(rules, component, change))]
+        sheets += [Sheet("CANCEL", (entry,), change.zone, notice.sequence) for entry in entries]
+    sent = change.sent or SentMeeting(change.uid)
+    return SendPlan(
+        tuple(sheets),
+        replace(
+            sent,
+            sequence=max(sent.sequence, notice.sequence),
+            stamped_at=max(sent.stamped_at, notice.stamped_at),
+        ),
+    )
 
 
-def _rule_of(rules: Sequence[vRecur], component: Component, meeting: Meeting) -> str:
+def _cancellations(change: MeetingChange, sent: SentMeeting, gone: Sequence[SentInstance]) -> Iterator[Sheet]:
+    ruled = [one for one in gone if not one.is_apart]
+    zone, stamp = change.zone, sent.stamped_at
+    if ruled and sent.rule != ORPHANS:
+        first = ruled[0].occurrence
+        if sent.start is not None:
+            first = Occurrence(sent.start, sent.start + sent.length)
+        yield Sheet("CANCEL", (Entry(change.template, first, rule=sent.rule),), zone, sent.sequence, stamp)
+    else:
+        yield from (cancel_sheet(change.template, replace(one, sequence=sent.sequence), zone, stamp) for one in ruled)
+    yield from (
+        cancel_sheet(change.template, replace(one, sequence=sent.sequence), zone, stamp) for one in gone if one.is_apart
+    )
+
+
+def _rule_of(rules: Sequence[vRecur], component: Component, change: MeetingChange) -> str:
     start = moment_of(component, "DTSTART")
     if len(rules) != 1 or start is None:
         return ""
-    local = to_local(to_utc(start[0], meeting.zone_of(start[1])), meeting.zone)
-    return rule_text(rules[0], local, meeting.zone) if is_readable(rules[0], local) else ""
+    local = to_local(to_utc(start[0], change.notice.zone_of(start[1])), change.zone)
+    return rule_text(rules[0], local, change.zone) if is_readable(rules[0], local) else ""

@@ -10,31 +10,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date
 
 from icalendar import Calendar, Component
 from icalendar.prop import vInt
 
-from services.transform.calendar.known import first_uid
+from services.transform.calendar.authority import attendees_of, organizer_of, recipients_of, senders_of, speaks_for
+from services.transform.calendar.memory import MeetingMemory, Remembered, recall_answered, recall_meeting
 from services.transform.calendar.message import meeting_content, meeting_message, notice_message
+from services.transform.calendar.notice import decide, read_notice, sequence_of, zone_of_meeting
 from services.transform.calendar.part import Place, place_calendar, places, read_text, replace_calendar
 from services.transform.calendar.related import RelatedParts
-from services.transform.calendar.series import Series, memory_key, series_of
-from services.transform.calendar.to_exchange.cancel import plan_cancel
+from services.transform.calendar.sent import SentInstance
+from services.transform.calendar.to_exchange.answer import settle_answer
+from services.transform.calendar.to_exchange.choose import plan_notice
 from services.transform.calendar.to_exchange.people import address_of, publish_people
-from services.transform.calendar.to_exchange.plan import Meeting, Plan
-from services.transform.calendar.to_exchange.request import plan_request
+from services.transform.calendar.to_exchange.plan import MeetingChange, SendPlan
 from services.transform.calendar.to_exchange.text import resolve_references
 from services.transform.calendar.to_exchange.write import strip_lotus, suit_kind, write_others, write_sheet
 from services.transform.calendar.to_exchange.zones import ZoneWriter
-from services.transform.pipeline import Change, Context, Further, StepMessage
+from services.transform.calendar.uids import first_uid, series_of
+from services.transform.pipeline import Change, Context, Further, StepMessage, nothing_remembered
 from shared.calendar.ical import PRODID, moment_of, read_calendars, text_of, values_of
-from shared.calendar.recurrence import ZoneOf, expand, recurrence_id, zone_finder
+from shared.calendar.kinds import settle_kinds
+from shared.calendar.moments import ZoneOf
+from shared.calendar.recurrence import expand, recurrence_id, zone_finder
 from shared.calendar.values import Text
 from shared.errors import MalformedCalendar
 from shared.mail.edits import Edit, merge
-from shared.spool.memory import Memory, Remember
+from shared.spool.memory import Remember
 
 _METHODS = frozenset(("PUBLISH", "REQUEST", "REPLY", "ADD", "CANCEL", "REFRESH", "COUNTER", "DECLINECOUNTER"))
 _ANSWERS = frozenset(("REPLY", "COUNTER", "DECLINECOUNTER", "REFRESH"))
@@ -58,7 +63,7 @@ class Invitation:
 
     @property
     def size(self) -> int:
-        """How many octets it has in the message."""
+        """How many bytes it has in the message."""
         return self.place.entity.end - self.place.entity.body_start
 
     def components(self) -> Iterator[Component]:
@@ -153,6 +158,8 @@ class _Conversion:
     ) -> None:
         self.message, self.context, self.invitation, self.parts = message, context, invitation, parts
         self.is_noticed = is_noticed
+        self.senders, self.recipients = senders_of(message, context), recipients_of(message, context)
+        self.is_own = True
         self.method = "REQUEST" if invitation.method == "ADD" else invitation.method
         self.outgoing = _Outgoing()
 
@@ -173,36 +180,37 @@ class _Conversion:
                 self._pass_on(others, zone_of)
         return self.outgoing
 
-    def _meet(self, told_uid: str, components: list[Component], zone_of: ZoneOf) -> None:
+    def _meet(self, given_uid: str, components: list[Component], zone_of: ZoneOf) -> None:
         """Invite, change or cancel."""
-        uid = told_uid or self._derived_uid(components)
+        uid = given_uid or self._derived_uid(components)
         notice_type = text_of(components[0], "X-LOTUS-NOTICETYPE").strip().upper()
-        sequence = max((max(0, int(one)) for one in _all(components, "SEQUENCE")), default=0)
+        settle_kinds(components, zone_of)
         for component in components:
             self._clean(component)
-        meeting = Meeting(
-            uid,
-            tuple(components),
+        public = self.context.router.public
+        notice = read_notice(
+            components,
             zone_of,
-            _zone(components, zone_of),
-            notice_type,
-            sequence,
-            self.context.source.name,
-            self.context.settings.unsupported_recurrence,
+            is_cancelled=self.method == "CANCEL",
+            people=attendees_of(components, public),
+            kind=notice_type,
         )
-        key = memory_key(self.context.destination.name, uid)
-        memory = self.context.recall(key) if self.method != "PUBLISH" else Memory()
-        series = Series.from_json(memory.value)
-        plan = plan_cancel(meeting, series) if self.method == "CANCEL" else plan_request(meeting, series)
+        remembered = self._recall(uid, components)
+        decision = decide(remembered.memory, notice)
+        change = MeetingChange(
+            uid, notice, decision.meeting, remembered.memory.sent, self.context.settings.unsupported_recurrence
+        )
+        plan = plan_notice(change, decision)
         if plan.is_unsupported or not self._affords(plan, uid):
             self._unsupported(uid, components, zone_of)
             return
         for sheet in plan.sheets:
             method = "PUBLISH" if self.method == "PUBLISH" else sheet.method
             self._add(write_sheet(sheet, uid, method, self.context.now), method, sheet.entries[0].template)
-        self._remember(plan, memory.version)
+        if plan.is_news:
+            self._remember(remembered, replace(decision.memory, sent=plan.sent or decision.memory.sent))
 
-    def _affords(self, plan: Plan, uid: str) -> bool:
+    def _affords(self, plan: SendPlan, uid: str) -> bool:
         """Whether the message may still send what the plan says; looked at before it is written."""
         further = plan.sheets[0 if self.outgoing.calendar else 1 :]
         if not further:
@@ -219,13 +227,21 @@ class _Conversion:
         ]
         return self.context.affords(samples, len(further) + 1)  # one more: the notice, should another not be afforded
 
-    def _remember(self, plan: Plan, version: int) -> None:
-        if plan.series is None or self.method == "PUBLISH":
-            return
-        now, margin = self.context.now, self.context.settings.series_memory.total_seconds()
-        key = memory_key(self.context.destination.name, plan.series.uid)
-        remembered = Remember(key, version, plan.series.to_json(), plan.series.expires_at(now, margin))
-        self.outgoing.memories.append(remembered)
+    def _recall(self, uid: str, components: list[Component]) -> Remembered:
+        """Recall what Outlook was sent, where the message speaks for the meeting."""
+        context = self.context
+        organizer = organizer_of(components, context.router.public) or next(iter(self.senders), "")
+        is_own = self.method != "PUBLISH" and speaks_for(organizer, components, self.senders, context.router.public)
+        recall = context.recall if is_own else nothing_remembered
+        source, destination = context.source.name, context.destination.name
+        self.is_own = is_own
+        return recall_meeting(recall, destination, source, uid, organizer, keeps_names=True)
+
+    def _remember(self, remembered: Remembered, memory: MeetingMemory) -> None:
+        settings = self.context.settings
+        written = remembered.remember(memory, self.context.now, settings.series_memory.total_seconds())
+        if written and self.is_own:
+            self.outgoing.memories.append(written)
 
     def _unsupported(self, uid: str, components: list[Component], zone_of: ZoneOf) -> None:
         """Leave the recurrence as Notes wrote it, and say so to its organizer where that is wished."""
@@ -244,6 +260,7 @@ class _Conversion:
 
     def _pass_on(self, components: list[Component], zone_of: ZoneOf) -> None:
         """Pass on an answer, or what is no meeting."""
+        settle_kinds([one for one in components if one.name == "VEVENT"], zone_of)
         zones = ZoneWriter(_moments(components))
         for component in components:
             self._clean(component)
@@ -253,23 +270,28 @@ class _Conversion:
         self._add(write_others(components, self.method, zones, self.context.now), self.method, components[0])
 
     def _answer(self, component: Component, zone_of: ZoneOf) -> None:
-        """Name the meeting as its organizer's side does, whatever Notes was told."""
+        """Name the meeting as its organizer's side does, whatever Notes was sent."""
         apart = series_of(text_of(component, "UID"))
         uid = first_uid(apart[0] if apart else text_of(component, "UID"))
-        told = Series.from_json(self.context.recall(memory_key(self.context.source.name, uid)).value)
+        organizer = organizer_of([component], self.context.router.public)
+        source, destination = self.context.source.name, self.context.destination.name
+        organizers = [organizer] if organizer else self.recipients
+        sent = recall_answered(self.context.recall, source, destination, uid, organizers, keeps_names=False)
         slot = apart[1] if apart else recurrence_id(component, zone_of)
-        zone = _zone([component], zone_of)
+        zone = zone_of_meeting([component], zone_of)
         for name in ("RDATE", "EXDATE", "RRULE"):
             component.pop(name, None)
         component["UID"] = Text(uid)
+        found: SentInstance | None = None
         if slot is not None:
-            found = next((one for one in told.instances if one.slot == slot), None) if told else None
+            found = (sent.by_original(slot) if apart else sent.by_slot(slot)) if sent else None
             writer = ZoneWriter([slot])
-            writer.put(component, "RECURRENCE-ID", found.original if found else slot, UTC if told else zone)
-        sequence = next((int(one) for one in values_of(component, "SEQUENCE")), 0)
-        if told:
-            sequence = told.source_sequence
+            writer.put(component, "RECURRENCE-ID", found.original if found else slot, UTC if sent else zone)
+        sequence = sequence_of(component)
+        if sent:
+            sequence = found.source_sequence if found else sent.source_sequence
         component["SEQUENCE"] = vInt(max(0, sequence))
+        settle_answer(component, self.method, sent, found, zone)
 
     def _clean(self, component: Component) -> None:
         publish_people(component, self.context.router)
@@ -300,21 +322,6 @@ def _text(component: Component) -> str:
 
 def _digest(text: str, hostname: str) -> str:
     return f"{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}@{hostname}"
-
-
-def _all(components: Sequence[Component], name: str) -> Iterator[int]:
-    for component in components:
-        yield from values_of(component, name)
-
-
-def _zone(components: Sequence[Component], zone_of: ZoneOf) -> tzinfo:
-    """Return the zone that a meeting is told in: of its first local time, else the calendar's."""
-    for component in components:
-        for name in ("DTSTART", "RECURRENCE-ID", "DTEND"):
-            found = moment_of(component, name)
-            if found and isinstance(found[0], datetime) and not found[0].tzinfo:
-                return zone_of(found[1])
-    return zone_of(None)
 
 
 def _moments(components: Sequence[Component]) -> Iterator[date]:

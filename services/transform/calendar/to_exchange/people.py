@@ -36,7 +36,7 @@ _KINDS = frozenset(("INDIVIDUAL", "GROUP", "RESOURCE", "ROOM", "UNKNOWN"))
 def publish_people(component: Component, router: Router) -> None:
     """Make ORGANIZER, every ATTENDEE and a room in LOCATION public, in place."""
     for name in ("ORGANIZER", "ATTENDEE"):
-        published = [_published(value, router) for value in values_of(component, name)]
+        published = _without_repeats([_published(value, router) for value in values_of(component, name)])
         component.pop(name, None)
         for value in published if name == "ATTENDEE" else published[:1]:
             component.add(name, value, encode=False)
@@ -47,6 +47,11 @@ def publish_people(component: Component, router: Router) -> None:
     rooms = {_common_name(str(one.params.get("CN", ""))).lower() for one in people if _is_room(one.params)}
     if location and location.lower() in {room.lower(), *rooms}:
         component["LOCATION"] = Text(location)
+
+
+def _without_repeats(people: list[vCalAddress]) -> list[vCalAddress]:
+    """Return people once each, as they are named first; their addresses are public, so that one person has one."""
+    return list({str(person).casefold(): person for person in reversed(people)}.values())[::-1]
 
 
 def address_of(value: Any) -> str:

@@ -1,34 +1,43 @@
-"""The values in which it is planned what Outlook is told of a meeting that Notes organises."""
+"""The values in which it is planned what Outlook is sent of a meeting that Notes organises."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import tzinfo
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta, tzinfo
 from typing import Literal
 
 from icalendar import Component
 
-from services.transform.calendar.series import Series, Told
-from shared.calendar.moments import Occurrence, instant
-from shared.calendar.recurrence import ZoneOf
+from services.transform.calendar.life import Meeting
+from services.transform.calendar.notice import Notice
+from services.transform.calendar.sent import SentInstance, SentMeeting
+from shared.calendar.moments import Occurrence
 from shared.calendar.values import Moment
 
+Method = Literal["REQUEST", "CANCEL"]
 Unsupported = Literal["explode", "notice", "pass"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
-    """What one message of Notes says of one UID. notice_type: X-LOTUS-NOTICETYPE. zone: the one it is told in."""
+class MeetingChange:
+    """A notice of Notes about a meeting, what the meeting is with it, and what Outlook was last sent of it."""
 
     uid: str
-    components: tuple[Component, ...]
-    zone_of: ZoneOf
-    zone: tzinfo
-    notice_type: str = ""
-    sequence: int = 0
-    organizer_side: str = ""
+    notice: Notice
+    meeting: Meeting
+    sent: SentMeeting | None = None
     unsupported: Unsupported = "explode"
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone that the meeting is sent in."""
+        return self.notice.zone
+
+    @property
+    def template(self) -> Component:
+        """The component that says what the meeting looks like."""
+        return self.notice.components[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class Wanted:
     original: Moment
     occurrence: Occurrence
     template: Component
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,68 +69,114 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One calendar to be sent: REQUEST or CANCEL, and its entries, those of one UID."""
+    """One calendar to be sent: REQUEST or CANCEL, and its entries, those of one UID. stamped_at: the least DTSTAMP."""
 
-    method: Literal["REQUEST", "CANCEL"]
+    method: Method
     entries: tuple[Entry, ...]
     zone: tzinfo
     sequence: int
+    stamped_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to send, the first in the message itself, and what to remember, None for nothing new.
+class SendPlan:
+    """What to send, the first in the message itself, and what Outlook was sent after it; None for nothing new.
 
-    is_unsupported: the recurrence cannot be said, and by setting it stays as it is; there are then no sheets.
+    is_unsupported: the recurrence cannot be said, and by setting it stays as it is; there are then no sheets. is_news:
+    whether the notice is to be remembered.
     """
 
     sheets: tuple[Sheet, ...] = ()
-    series: Series | None = None
+    sent: SentMeeting | None = None
     is_unsupported: bool = False
+    is_news: bool = True
 
 
-def as_told(one: Wanted) -> Told:
-    """Return an instance as told in the series where it is."""
-    return Told(one.original, one.occurrence.start, one.occurrence)
+def wanted_of(change: MeetingChange) -> list[Wanted]:
+    """Return what Outlook is to have of the meeting, by start."""
+    templates = dict(change.notice.template_of(change.meeting))
+    return [
+        Wanted(held.original, held.occurrence, templates.get(held.original, change.template), held.sequence)
+        for held in change.meeting.alive
+    ]
 
 
-def remembered(meeting: Meeting, rule: str, instances: Sequence[Told], sequence: int) -> Series:
-    """Return what is to be remembered of a meeting that is told so."""
-    return Series(
-        uid=meeting.uid,
-        organizer_side=meeting.organizer_side,
-        instances=tuple(instances),
+def as_sent(one: Wanted, slot: Moment | None = None, *, is_apart: bool = False) -> SentInstance:
+    """Return an instance as sent in the series where it is, or where its slot is."""
+    place = one.occurrence.start if slot is None else slot
+    return SentInstance(one.original, place, one.occurrence, is_apart, source_sequence=one.sequence)
+
+
+def after_sending(
+    change: MeetingChange,
+    instances: Sequence[SentInstance],
+    *,
+    rule: str = "",
+    start: Moment | None = None,
+    length: timedelta = timedelta(),
+) -> SentMeeting:
+    """Return what Outlook was sent once the meeting was sent anew; cancelled instances stay known.
+
+    SEQUENCE is one that Outlook takes: higher than the last where times changed (RFC 5546 section 2.1.4).
+    """
+    sent, notice = change.sent, change.notice
+    known = {one.original for one in instances}
+    gone = tuple(_gone(one, notice.id) for one in sent.instances if one.original not in known) if sent else ()
+    sequence = notice.sequence
+    if sent:
+        before = {(one.original, one.slot, one.occurrence, one.is_apart) for one in sent.alive}
+        now = {(one.original, one.slot, one.occurrence, one.is_apart) for one in instances}
+        is_changed = (before, sent.rule) != (now, rule) or bool(sent.cancelled_by)
+        sequence = max(notice.sequence, sent.sequence + is_changed)
+    marks = {one.original: one for one in sent.instances} if sent else {}
+    kept = tuple(_sequenced(one, sequence, marks.get(one.original), notice.id) for one in instances)
+    return SentMeeting(
+        uid=change.uid,
+        instances=(*kept, *(replace(one, sequence=sequence) if one.changed_by == notice.id else one for one in gone)),
         rule=rule,
-        zone=str(getattr(meeting.zone, "key", "UTC")),
+        start=start,
+        length=length,
+        zone=str(getattr(change.zone, "key", "UTC")),
         sequence=sequence,
-        source_sequence=meeting.sequence,
+        source_sequence=notice.sequence,
+        stamped_at=max(notice.stamped_at, sent.stamped_at if sent else 0),
     )
 
 
-def next_sequence(meeting: Meeting, series: Series, told: Series | None) -> int:
-    """Return a SEQUENCE that Outlook takes: higher than the last where the times changed (RFC 5546 section 2.1.4)."""
-    if told is None:
-        return meeting.sequence
-    changed = (series.instances, series.rule) != (told.instances, told.rule)
-    return max(meeting.sequence, told.sequence + changed)
+def _gone(one: SentInstance, notice: str) -> SentInstance:
+    return one if one.is_cancelled else replace(one, is_cancelled=True, changed_by=notice)
 
 
-def single_sheet(one: Wanted, zone: tzinfo, sequence: int) -> Sheet:
+def _sequenced(one: SentInstance, sequence: int, was: SentInstance | None, notice: str) -> SentInstance:
+    """Return an instance with its SEQUENCE; one that leaves the series by this notice, or comes back, says so."""
+    left_by = ""
+    if was and was.is_apart == one.is_apart:
+        left_by = was.left_by
+    elif was and not was.is_cancelled:
+        left_by = notice
+    return replace(one, sequence=sequence, left_by=left_by)
+
+
+def single_sheet(one: Wanted, zone: tzinfo, sequence: int, stamped_at: int = 0) -> Sheet:
     """Return the calendar of the single meeting that stands for an instance."""
-    return Sheet("REQUEST", (Entry(one.template, one.occurrence, apart=one.original),), zone, sequence)
+    return Sheet("REQUEST", (Entry(one.template, one.occurrence, apart=one.original),), zone, sequence, stamped_at)
 
 
-def cancel_apart(template: Component, gone: Iterable[Told], zone: tzinfo, sequence: int) -> Iterator[Sheet]:
-    """Yield the cancellations of those instances that were told as single meetings."""
-    for one in gone:
-        if one.is_apart:
-            entry = Entry(template, one.occurrence, apart=one.original)
-            yield Sheet("CANCEL", (entry,), zone, sequence)
+def cancel_sheet(template: Component, one: SentInstance, zone: tzinfo, stamped_at: int = 0) -> Sheet:
+    """Return the cancellation of one instance, as Outlook names it."""
+    entry = Entry(
+        template,
+        one.occurrence,
+        slot=None if one.is_apart else one.slot,
+        apart=one.original if one.is_apart else None,
+    )
+    return Sheet("CANCEL", (entry,), zone, one.sequence, stamped_at)
 
 
-def tail_of(told: Series, slot: Moment) -> Iterator[Told]:
-    """Yield the instance that a RECURRENCE-ID names and all that followed it at first, in the order they have now."""
-    was = told.find(slot)
-    since = instant(was.original if was else slot)
-    ordered = sorted(told.instances, key=lambda one: instant(one.occurrence.start))
-    return (one for one in ordered if instant(one.original) >= since)
+def withdrawn(change: MeetingChange, sent: SentMeeting) -> Iterator[Sheet]:
+    """Yield the cancellations of single meetings that this notice withdraws."""
+    notice = change.notice.id
+    for one in sent.instances:
+        is_gone = one.is_cancelled and one.is_apart and one.changed_by == notice
+        if is_gone or (one.left_by == notice and not one.is_apart):
+            yield cancel_sheet(change.template, replace(one, is_apart=True), change.zone, sent.stamped_at)

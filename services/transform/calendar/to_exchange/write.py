@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from icalendar import Alarm, Calendar, Component
 from icalendar.prop import vDDDTypes, vInt, vRecur
 
-from services.transform.calendar.series import single_uid
 from services.transform.calendar.to_exchange.plan import Entry, Sheet
 from services.transform.calendar.to_exchange.zones import ZoneWriter
+from services.transform.calendar.uids import single_uid
 from shared.calendar.ical import PRODID, moment_of, put_moment, text_of, values_of, write_calendar
 from shared.calendar.values import Moment, Text
 
@@ -87,6 +87,10 @@ def _entry(entry: Entry, sheet: Sheet, uid: str, method: str, zones: ZoneWriter)
     component["SEQUENCE"] = vInt(sheet.sequence)
     component["X-MICROSOFT-CDO-APPT-SEQUENCE"] = Text(str(sheet.sequence))
     component["STATUS"] = Text("CANCELLED" if method == "CANCEL" else "CONFIRMED")
+    stamp = moment_of(component, "DTSTAMP")
+    least = datetime.fromtimestamp(sheet.stamped_at, UTC)
+    if stamp and isinstance(stamp[0], datetime) and stamp[0].tzinfo and stamp[0] < least:
+        put_moment(component, "DTSTAMP", least)
     _tell_outlook(component, method)
     return component
 

@@ -11,8 +11,7 @@ from icalendar import Component, Timezone
 from icalendar.prop import vDDDLists, vDDDTypes
 
 from shared.calendar.ical import put_moment, put_moments, values_of
-from shared.calendar.moments import to_local, to_utc
-from shared.calendar.recurrence import ZoneOf
+from shared.calendar.moments import FLOATING, ZoneOf, to_local, to_utc, to_written
 from shared.calendar.values import Moment
 from shared.calendar.zones.find import windows_name
 from shared.calendar.zones.write import windows_timezone
@@ -41,6 +40,8 @@ class ZoneWriter:
         told = list(local)
         if isinstance(zone, ZoneInfo) and any(isinstance(one, datetime) for one in told):
             put_moments(component, name, told, self._name(zone))
+        elif zone is FLOATING:
+            put_moments(component, name, told)
         else:
             put_moments(component, name, [to_utc(one, UTC) for one in told])
 
@@ -65,12 +66,12 @@ class ZoneWriter:
     def _rename(self, value: vDDDTypes | vDDDLists, zone: Any) -> None:
         if isinstance(zone, ZoneInfo) and any(_has_time(one.dt) for one in value.dts):
             value.params["TZID"] = self._name(zone)
-        elif isinstance(value, vDDDTypes) and isinstance(value.dt, datetime):
+        elif zone is not FLOATING and isinstance(value, vDDDTypes) and isinstance(value.dt, datetime):
             value.dt = value.dt.replace(tzinfo=UTC)
 
     def _local(self, moment: Moment, zone: Any) -> Moment:
         if not isinstance(zone, ZoneInfo) or not isinstance(moment, datetime):
-            return moment
+            return to_written(moment, zone)
         local = to_local(moment, zone)
         return local if to_utc(local, zone) == moment else moment
 

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 
 from icalendar import Component
 
-from services.transform.calendar.known import RECURRENCE, Known, Piece, Situation, identify
-from services.transform.calendar.series import series_of
+from services.transform.calendar.authority import organizer_of
+from services.transform.calendar.context import RECURRENCE, MeetingContext, Piece, identify
+from services.transform.calendar.memory import recall_answered
+from services.transform.calendar.notice import zone_of_meeting
+from services.transform.calendar.uids import series_of
 from shared.calendar.ical import put_moment, values_of
-from shared.calendar.recurrence import ZoneOf, recurrence_id
+from shared.calendar.moments import ZoneOf, to_written
+from shared.calendar.recurrence import recurrence_id
 from shared.calendar.values import Text
 
 METHODS = frozenset(("REPLY", "COUNTER", "REFRESH"))
@@ -21,18 +25,23 @@ _COUNTER = "T"
 _NOTICE_TYPES = {"ACCEPTED": "A", "DECLINED": "R", "TENTATIVE": "P", "DELEGATED": "D"}
 
 
-def answer(uid: str, group: Sequence[Component], situation: Situation, zone_of: ZoneOf, method: str) -> Piece:
+def answer(uid: str, group: Sequence[Component], context: MeetingContext, zone_of: ZoneOf, method: str) -> Piece:
     """Put an answer into the words of the invitation that Notes sent. Raises MalformedCalendar."""
-    apart = series_of(uid)  # one instance of a series that Exchange was told as a meeting of its own
-    known = Known.of(situation, situation.source, apart[0] if apart else uid)
-    series = known.series
+    apart = series_of(uid)  # one instance of a series that Exchange was sent as a meeting of its own
+    organizer = organizer_of(group, context.public)
+    organizers = [organizer] if organizer else context.recipients
+    meeting = apart[0] if apart else uid
+    side, organizer_side = context.source, context.destination
+    sent = recall_answered(context.recall, side, organizer_side, meeting, organizers, keeps_names=True)
     for one in group:
-        slot = apart[1] if apart and series else recurrence_id(one, zone_of)
+        slot = apart[1] if apart and sent else recurrence_id(one, zone_of)
+        known = None
         if slot is not None:
-            told = known.by_slot(slot)
-            put_moment(one, "RECURRENCE-ID", told.original if told else slot)
-        if series:
-            identify(one, series.uid, series.source_sequence)
+            known = (sent.by_original(slot) if apart else sent.by_slot(slot)) if sent else None
+            zone = zone_of_meeting(group, zone_of)
+            put_moment(one, "RECURRENCE-ID", to_written(known.original if known else slot, zone))
+        if sent:
+            identify(one, sent.uid, known.source_sequence if known else sent.source_sequence)
         if method == "REPLY":
             for name in RECURRENCE:
                 one.pop(name, None)

@@ -12,8 +12,8 @@ from hashlib import sha256
 
 from icalendar import Calendar
 
-from services.transform.calendar.known import is_of_notes
 from services.transform.calendar.to_notes.properties import address_of
+from services.transform.calendar.uids import is_of_notes
 from services.transform.pipeline import Context, Further, StepMessage
 from shared.calendar.ical import text_of, values_of
 from shared.mail.address_list import read_addresses

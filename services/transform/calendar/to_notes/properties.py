@@ -41,7 +41,8 @@ def make_plain(entry: Component, public: Public, now: datetime) -> None:
             value.params.pop("LANGUAGE", None)
     for name in _PEOPLE:
         if name in entry:
-            people = [_person(one, public) for one in values_of(entry, name)]
+            named = [_person(one, public) for one in values_of(entry, name)]
+            people = list({str(one).casefold(): one for one in reversed(named)}.values())[::-1]  # the first of each
             entry[name] = people if len(people) > 1 else people[0]
     if not text_of(entry, "UID").strip():
         entry["UID"] = Text(_own_uid(entry))

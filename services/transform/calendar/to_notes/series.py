@@ -20,11 +20,12 @@ from itertools import islice
 from icalendar import Component
 from icalendar.prop import vDDDLists, vRecur
 
-from services.transform.calendar.series import Told
+from services.transform.calendar.life import Held
+from services.transform.calendar.sent import SentInstance
 from services.transform.calendar.to_notes.rule import held_rule, is_endless
 from shared.calendar.ical import moment_of, put_moment, put_moments, text_of, values_of
-from shared.calendar.moments import Occurrence, after, instant, to_local
-from shared.calendar.recurrence import Expansion, Instance, ZoneOf, expand, recurrence_id
+from shared.calendar.moments import FLOATING, Occurrence, ZoneOf, after, instant, to_local, to_written
+from shared.calendar.recurrence import Expansion, Instance, expand, recurrence_id
 from shared.calendar.rules import rule_slots
 from shared.calendar.values import Moment
 from shared.errors import MalformedCalendar
@@ -36,13 +37,13 @@ _WORDS = ("SUMMARY", "LOCATION", "DESCRIPTION", "STATUS", "CLASS", "TRANSP", "PR
 
 @dataclass(frozen=True, slots=True)
 class NotesForm:
-    """What Notes is told. components: the master first. told: each instance, by Exchange's slot and by Notes'.
+    """What Notes is sent. components: the master first. instances: each by Exchange's name and by Notes'.
 
     ends: the last occurrence of a series that had no end and was given one.
     """
 
     components: tuple[Component, ...]
-    told: tuple[Told, ...]
+    instances: tuple[SentInstance, ...]
     ends: Moment | None = None
 
     @property
@@ -60,25 +61,25 @@ def notes_form(components: Sequence[Component], zone_of: ZoneOf, horizon: dateti
     master = deepcopy(next(one for one in components if not moment_of(one, "RECURRENCE-ID")))
     overrides = [deepcopy(one) for one in components if moment_of(one, "RECURRENCE-ID")]
     zone, tzid = _zone(master, zone_of)
-    _tell_end(master)
+    _put_end(master)
     ends = _bound(master, zone, horizon)
     meeting = expand([master, *overrides], zone_of)
     ruled = _ruled(master, overrides, zone)
     if ruled and not meeting.is_complete:
-        return NotesForm(ruled, _told(meeting.instances, by_slot=True), ends)
+        return NotesForm(ruled, _sent(meeting.instances, by_slot=True), ends)
     if not any(name in master for name in _RECURRENCE) and not overrides:
-        return NotesForm((master,), _told(meeting.instances, by_slot=True), ends)
+        return NotesForm((master,), _sent(meeting.instances, by_slot=True), ends)
     if meeting.is_complete and meeting.instances:
         forms = (
             ruled,
             _listed(master, meeting, tzid, zone),
-            _listed(master, meeting, None, UTC),
+            *([] if zone is FLOATING else [_listed(master, meeting, None, UTC)]),
         )
         for form in forms:
             if form and _same(form, meeting, zone_of):
-                return NotesForm(form, _told(meeting.instances, by_slot=form[0].get("RRULE") is not None), ends)
+                return NotesForm(form, _sent(meeting.instances, by_slot=form[0].get("RRULE") is not None), ends)
     plain = (master, *(_named_in_utc(one, zone_of) for one in overrides))
-    return NotesForm(plain, _told(meeting.instances, by_slot=True), ends)
+    return NotesForm(plain, _sent(meeting.instances, by_slot=True), ends)
 
 
 def instance_form(override: Component, slot: Moment, zone_of: ZoneOf) -> Component:
@@ -86,24 +87,34 @@ def instance_form(override: Component, slot: Moment, zone_of: ZoneOf) -> Compone
     occurrence = expand([override], zone_of).occurrences[0]
     zone, tzid = _zone(override, zone_of)
     new = deepcopy(override)
-    _tell_end(new)
+    _put_end(new)
     for name in _RECURRENCE:
         new.pop(name, None)
     if isinstance(occurrence.start, datetime):
         _put_list(new, [occurrence], tzid, zone)
-    put_moment(new, "RECURRENCE-ID", slot)
+    put_moment(new, "RECURRENCE-ID", to_written(slot, zone))
     return new
 
 
-def future_form(component: Component, remaining: Sequence[Told]) -> Component:
+def listed_form(master: Component, held: Sequence[Held], zone: tzinfo) -> NotesForm:
+    """Return a meeting as a list of its occurrences. master: at the first of them, whose words it has."""
+    new = deepcopy(master)
+    _put_list(new, [one.occurrence for one in held], None, FLOATING if zone is FLOATING else UTC)
+    return NotesForm((new,), tuple(SentInstance(one.original, one.occurrence.start, one.occurrence) for one in held))
+
+
+def future_form(component: Component, remaining: Sequence[SentInstance]) -> Component:
     """Return a component that names all the remaining instances of a series at once: its first one and all after it."""
     new = deepcopy(component)
     for name in _RECURRENCE:
         new.pop(name, None)
     occurrences = [one.occurrence for one in remaining]
-    _put_times(new, occurrences[0], None, UTC)
-    _put_list(new, occurrences, None, UTC)
-    put_moment(new, "RECURRENCE-ID", remaining[0].slot)
+    start = moment_of(component, "DTSTART")
+    is_floating = start is not None and isinstance(start[0], datetime) and not (start[0].tzinfo or start[1])
+    zone = FLOATING if is_floating else UTC
+    _put_times(new, occurrences[0], None, zone)
+    _put_list(new, occurrences, None, zone)
+    put_moment(new, "RECURRENCE-ID", to_written(remaining[0].slot, zone))
     new["RECURRENCE-ID"].params["RANGE"] = "THISANDFUTURE"
     return new
 
@@ -116,8 +127,8 @@ def _zone(component: Component, zone_of: ZoneOf) -> tuple[tzinfo, str | None]:
     return (UTC if isinstance(start, datetime) and start.tzinfo else zone_of(tzid)), tzid
 
 
-def _tell_end(component: Component) -> None:
-    """Say when it ends where it said how long it lasts."""
+def _put_end(component: Component) -> None:
+    """Set DTEND where only DURATION is set."""
     start, lasting = moment_of(component, "DTSTART"), values_of(component, "DURATION")
     if start and lasting and not moment_of(component, "DTEND") and isinstance(lasting[0].dt, timedelta):
         put_moment(component, "DTEND", after(start[0], lasting[0].dt), start[1])
@@ -174,14 +185,14 @@ def _instance(instance: Instance, tzid: str | None, zone: tzinfo) -> Component:
         new.pop(name, None)
     _put_times(new, instance.occurrence, tzid, zone)
     _put_list(new, [instance.occurrence], tzid, zone)
-    put_moment(new, "RECURRENCE-ID", instance.occurrence.start)
+    put_moment(new, "RECURRENCE-ID", to_written(instance.occurrence.start, zone))
     return new
 
 
 def _put_times(component: Component, occurrence: Occurrence, tzid: str | None, zone: tzinfo) -> None:
     component.pop("DURATION", None)
     for name, moment in (("DTSTART", occurrence.start), ("DTEND", occurrence.end)):
-        is_local = tzid and isinstance(moment, datetime)
+        is_local = (tzid or zone is FLOATING) and isinstance(moment, datetime)
         put_moment(component, name, _written(instant(moment), zone) if is_local else moment, tzid)
 
 
@@ -192,7 +203,7 @@ def _put_list(component: Component, occurrences: Sequence[Occurrence], tzid: str
         return
     instants = [(instant(one.start), instant(one.end)) for one in occurrences]
     local = [tuple(_written(moment, zone) for moment in period) for period in instants]
-    component["RDATE"] = vDDDLists(local if tzid else instants)
+    component["RDATE"] = vDDDLists(local if tzid or zone is FLOATING else instants)
     component["RDATE"].params.update({"VALUE": "PERIOD", **({"TZID": tzid} if tzid else {})})
 
 
@@ -205,9 +216,11 @@ def _same(form: Sequence[Component], meeting: Expansion, zone_of: ZoneOf) -> boo
     return set(expand(form, zone_of).occurrences) == set(meeting.occurrences)
 
 
-def _told(instances: Sequence[Instance], *, by_slot: bool) -> tuple[Told, ...]:
-    """Tell the instances; by_slot: Notes names them as Exchange does, else by where they now are."""
-    return tuple(Told(one.slot, one.slot if by_slot else one.occurrence.start, one.occurrence) for one in instances)
+def _sent(instances: Sequence[Instance], *, by_slot: bool) -> tuple[SentInstance, ...]:
+    """Return instances as they are sent; by_slot: Notes names them as Exchange does, else by where they now are."""
+    return tuple(
+        SentInstance(one.slot, one.slot if by_slot else one.occurrence.start, one.occurrence) for one in instances
+    )
 
 
 def _named_in_utc(override: Component, zone_of: ZoneOf) -> Component:
@@ -215,7 +228,7 @@ def _named_in_utc(override: Component, zone_of: ZoneOf) -> Component:
     assert slot is not None  # of an override
     new = deepcopy(override)
     parameters = {name: value for name, value in values_of(new, "RECURRENCE-ID")[0].params.items() if name == "RANGE"}
-    put_moment(new, "RECURRENCE-ID", slot)
+    put_moment(new, "RECURRENCE-ID", to_written(slot, _zone(override, zone_of)[0]))
     new["RECURRENCE-ID"].params.update(parameters)
     return new
 

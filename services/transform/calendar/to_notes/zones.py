@@ -11,8 +11,7 @@ from icalendar import Component
 from icalendar.prop import vDDDLists, vDDDTypes
 
 from shared.calendar.ical import values_of
-from shared.calendar.moments import to_utc
-from shared.calendar.recurrence import ZoneOf
+from shared.calendar.moments import FLOATING, ZoneOf, to_utc
 from shared.calendar.zones.find import notes_name
 from shared.calendar.zones.write import notes_timezone
 
@@ -20,7 +19,10 @@ _UTC_KEYS = frozenset(("UTC", "Etc/UTC", "Etc/UCT", "Etc/Zulu", "Zulu", "UCT", "
 
 
 def name_zones_for_notes(calendar: Component, zone_of: ZoneOf, dates: Iterable[date]) -> None:
-    """Call every zone as Notes does, with a VTIMEZONE right for the dates; times of UTC and of no zone become UTC."""
+    """Call every zone as Notes does, with a VTIMEZONE right for the dates; UTC is said without a name.
+
+    Times whose zone nobody knows stay local, without one.
+    """
     used = list(dates)
     zones: dict[str, ZoneInfo] = {}
     for component, name, value in _in_zones(calendar):
@@ -29,6 +31,8 @@ def name_zones_for_notes(calendar: Component, zone_of: ZoneOf, dates: Iterable[d
             told = notes_name(zone, used)
             value.params["TZID"] = told
             zones[told] = zone
+        elif zone is FLOATING:
+            del value.params["TZID"]
         else:
             del value.params["TZID"]
             _put_utc(component, name, value, zone)

@@ -12,8 +12,9 @@ from dateutil.rrule import rrulestr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.transform.calendar.known import Situation, again_uid, first_uid
+from services.transform.calendar.context import MeetingContext
 from services.transform.calendar.to_notes.convert import ForNotes, for_notes
+from services.transform.calendar.uids import again_uid, first_uid
 from shared.calendar.ical import read_calendars, text_of, write_calendar
 from shared.calendar.zones.find import zone_of
 from shared.calendar.zones.write import windows_timezone
@@ -70,9 +71,9 @@ def event(*lines: str, start: str = START, uid: str = "40000008200E", sequence: 
 
 def convert(text: str, book: Book | None = None, endless: timedelta = timedelta(days=730)) -> ForNotes:
     book = book or Book()
-    situation = Situation("exchange", "notes", NOW, endless, timedelta(days=90), str.lower, book.recall)
+    context = MeetingContext("exchange", "notes", NOW, endless, timedelta(days=90), str.lower, book.recall)
     (one,) = read_calendars(text)
-    result = for_notes(one, situation)
+    result = for_notes(one, context)
     book.write(result)
     return result
 
@@ -99,8 +100,11 @@ def test_the_zone_is_called_as_notes_calls_it() -> None:
     assert "Standard Time" not in text
 
 
-@pytest.mark.parametrize("zone", ["UTC", "(UTC) Coordinated Universal Time", "Unknown Standard Time"])
-def test_times_of_utc_and_of_no_known_zone_are_told_in_utc(zone: str) -> None:
+@pytest.mark.parametrize(
+    ("zone", "mark"),
+    [("UTC", "Z"), ("(UTC) Coordinated Universal Time", "Z"), ("GMT+00:00", "Z"), ("Unknown Standard Time", "")],
+)
+def test_times_of_utc_are_said_in_utc_and_those_of_no_known_zone_stay_local(zone: str, mark: str) -> None:
     told = event(
         "RRULE:FREQ=DAILY;COUNT=3",
         f'EXDATE;TZID="{zone}":20260106T090000',
@@ -108,7 +112,8 @@ def test_times_of_utc_and_of_no_known_zone_are_told_in_utc(zone: str) -> None:
     )
     result = convert(calendar(told, zones="X-A:b"))
     (only,) = events_of(result)
-    assert value(only, "RDATE") == "20260105T090000Z/20260105T100000Z,20260107T090000Z/20260107T100000Z"
+    first, second = "20260105T090000{0}/20260105T100000{0}", "20260107T090000{0}/20260107T100000{0}"
+    assert value(only, "RDATE") == f"{first},{second}".format(mark)
     assert "TZID" not in text_after(result)
 
 

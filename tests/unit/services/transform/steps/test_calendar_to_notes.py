@@ -11,14 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.transform.calendar.known import again_uid
+from services.transform.calendar.memory import MeetingMemory, memory_key
 from services.transform.calendar.part import places, read_text
-from services.transform.calendar.series import Series, Told, memory_key, single_uid
+from services.transform.calendar.sent import SentInstance, SentMeeting
+from services.transform.calendar.uids import again_uid, single_uid
 from services.transform.pipeline import Context, Conversion, convert
 from services.transform.steps import calendar_to_exchange, calendar_to_notes
 from shared.calendar.ical import read_calendars, text_of, values_of
 from shared.calendar.moments import Occurrence
 from shared.configuration.transform import TransformSettings
+from shared.errors import MalformedCalendar
 from shared.mail.body import decode_text
 from shared.mail.edits import apply
 from shared.mail.mime import parse
@@ -115,32 +117,48 @@ def people(text: str) -> set[tuple[str, ...]]:
 )
 def test_a_meeting_with_a_time_that_cannot_be_read_stays_as_it_is(line: str, context: Context) -> None:
     content = message(calendar("REQUEST", line, "ORGANIZER:mailto:jane@exchange.example.com"))
-    assert not conversion_of(content, context).edits
+    conversion = convert(content, context, [calendar_to_notes.STEP])
+    assert not conversion.edits
+    assert isinstance(conversion.reports[0].failure, MalformedCalendar)
+
+
+def test_the_organizer_of_a_meeting_that_cannot_be_read_is_told_once(context: Context) -> None:
+    content = message(calendar("REQUEST", "RRULE:COUNT=3", "ORGANIZER:mailto:jane@exchange.example.com"))
+    first = convert(content, context, [calendar_to_notes.STEP])
+    (notice,) = first.further
+    assert notice.is_notice
+    assert notice.recipients == ("jane@exchange.example.com",)
+    assert b"RRULE cannot be read" in notice.content
+    (memory,) = first.memories
+    told = replace(context, recall=lambda key: Memory(1, memory.value) if key == memory.key else Memory())
+    assert not convert(content, told, [calendar_to_notes.STEP]).further
 
 
 # Answers to meetings of Notes
 
 SLOTS = [datetime(2026, 1, day, 13, tzinfo=UTC) for day in (5, 6)]
 HOUR = timedelta(hours=1)
-TOLD = Series(
+SENT = SentMeeting(
     NOTES_UID,
-    "notes",
-    tuple(Told(slot - HOUR, slot, Occurrence(slot, slot + HOUR)) for slot in SLOTS),
+    tuple(
+        SentInstance(slot - HOUR, slot, Occurrence(slot, slot + HOUR), sequence=3, source_sequence=1) for slot in SLOTS
+    ),
     "FREQ=DAILY;COUNT=2",
     sequence=3,
     source_sequence=1,
 )
-"""What Exchange was told of a series that Notes moved by an hour: the slots are new, and so is SEQUENCE."""
+"""What Exchange was sent of a series that Notes moved by an hour: the slots are new, and so is SEQUENCE."""
 
 
-def remembering(context: Context, *told: Series, side: str = "exchange") -> Context:
-    memories = {memory_key(side, one.uid): Memory(1, one.to_json()) for one in told}
-    return replace(context, recall=lambda key: memories.get(key, Memory()))
+def remembering(context: Context, sent: SentMeeting, side: str = "exchange") -> Context:
+    key = memory_key(side, sent.uid, "john@example.com")
+    memory = Memory(1, MeetingMemory(sent=sent).to_json())
+    return replace(context, recall=lambda asked: memory if asked == key else Memory())
 
 
 def test_an_answer_names_sequence_and_slot_as_notes_has_them(context: Context) -> None:
     content = (CORPUS / "exchange-to-domino.reply_to_notes.eml").read_bytes()
-    result = apply(content, conversion_of(content, remembering(context, TOLD)).edits)
+    result = apply(content, conversion_of(content, remembering(context, SENT)).edits)
     text = calendar_text(result)
     assert f"UID:{NOTES_UID}\r\n" in text
     assert "SEQUENCE:1\r\n" in text
@@ -165,8 +183,8 @@ def test_an_answer_says_what_it_is(status: str, method: str, notice: str, contex
 
 
 def test_an_answer_to_a_single_meeting_of_a_series_goes_to_its_instance(context: Context) -> None:
-    told = replace(TOLD, instances=tuple(replace(one, is_apart=True) for one in TOLD.instances))
-    uid = single_uid(NOTES_UID, TOLD.instances[1].original)
+    told = replace(SENT, instances=tuple(replace(one, is_apart=True) for one in SENT.instances))
+    uid = single_uid(NOTES_UID, SENT.instances[1].original)
     content = message(calendar("REPLY", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:jane@example.com", uid=uid))
     text = calendar_text(apply(content, conversion_of(content, remembering(context, told)).edits))
     assert f"UID:{NOTES_UID}\r\n" in text
@@ -308,4 +326,5 @@ def test_any_octets_in_an_invitation_pass(context: Context, noise: bytes, at: in
     start = content.index(b"BEGIN:VCALENDAR")
     place = start if whole else start + at
     damaged = content[:place] + noise + (b"" if whole else content[place:])
-    conversion_of(damaged, context)
+    failures = [report.failure for report in convert(damaged, context, [calendar_to_notes.STEP]).reports]
+    assert all(failure is None or isinstance(failure, MalformedCalendar) for failure in failures)

@@ -37,7 +37,7 @@ def calendar(
 ) -> Any:
     message = read_message(build.message(message_class, told, recipients=recipients))
     assert is_meeting(message)
-    found = meeting_object(message, carrier, Body("Body\r\nof it"), NOW)
+    found = meeting_object(message, carrier, lambda _told: Body("Body\r\nof it"), NOW)
     read = icalendar.Calendar.from_ical(found.octets)
     assert read["METHOD"] == found.method
     return read
@@ -91,7 +91,7 @@ def test_the_streams_own_recipients_go_before_those_of_the_header() -> None:
     )
     message = read_message(build.message("IPM.Schedule.Meeting.Request", times(), recipients=rows))
     carrier, message = Carrier(JOHN, (JANE,), "Plan").completed(message)
-    found: Any = icalendar.Calendar.from_ical(meeting_object(message, carrier, Body(), NOW).octets)
+    found: Any = icalendar.Calendar.from_ical(meeting_object(message, carrier, lambda _told: Body(), NOW).octets)
     (one,) = found.walk("VEVENT")
     assert str(one["ORGANIZER"]) == "mailto:jane@example.com"
     assert [(str(a), a.params["ROLE"], a.params.get("CUTYPE")) for a in one["ATTENDEE"]] == [
@@ -219,7 +219,7 @@ def test_one_occurrence_is_named_by_its_original_time() -> None:
 def test_a_meeting_without_a_start_is_an_error_and_keeps_its_stream() -> None:
     message = read_message(build.message("IPM.Schedule.Meeting.Request", [build.text(0x37, "Plan")]))
     with pytest.raises(ValueError, match="without a start"):
-        meeting_object(message, CARRIER, Body(), NOW)
+        meeting_object(message, CARRIER, lambda _told: Body(), NOW)
     held = content_of(message, CARRIER, NOW)
     assert not held.is_whole
     assert held.stand_in == "Plan"
