@@ -6,7 +6,6 @@ CausewayError
 ├── MalformedAddress        text that is no address
 ├── MalformedCalendar       text that is no iCalendar object within the limits
 ├── MalformedTnef           bytes that are no TNEF stream
-├── CannotDowngrade         a message that cannot be made seven-bit without harm
 ├── BudgetExceeded          a message whose conversion would use more than one message may
 └── SpoolError
     ├── SpoolUnavailable    Redis cannot be reached, or broke off
@@ -45,7 +44,6 @@ class MalformedTnef(CausewayError):
     """The bytes are no TNEF stream, not even a damaged one."""
 
 
-class CannotDowngrade(CausewayError):
     """The message cannot be made seven-bit: something signed, encrypted or in a header would change."""
 
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.egress.wire import terminated
-from shared.errors import CannotDowngrade, MalformedMessage
+from shared.errors import MalformedMessage
 from shared.mail.address import domain_key
 from shared.mail.delivery import Delivery, DeliveryRecipient
-from shared.mail.downgrade import to_seven_bit
+from shared.mail.downgrade import to_ascii_headers, to_seven_bit
 from shared.mail.edits import apply
+from shared.mail.line_length import wrap_long_lines
 from shared.mail.outcome import Outcome, Refused
 from shared.mail.reply import Reply
 
@@ -20,7 +21,6 @@ Extensions = Mapping[str, str]
 
 TOO_LARGE = Reply(552, "message size exceeds the limit of the next hop", "5.3.4")
 NOT_ASCII = Reply(553, "next hop does not support SMTPUTF8", "5.6.7")
-NOT_CONVERTIBLE = Reply(554, "next hop does not support 8BITMIME, and the message must not be converted", "5.6.3")
 UNSAFE_ADDRESS = Reply(553, "address contains characters not allowed in SMTP", "5.1.3")
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
@@ -51,15 +51,13 @@ def commands_for(
     message: OutgoingMessage, recipients: Sequence[DeliveryRecipient], extensions: Extensions, host: str
 ) -> Commands:
     """Return what to send to a host with these extensions; whom it cannot serve is refused without asking it."""
-    delivery, content = message.delivery, terminated(message.content)
-    eight_bit = not content.isascii()
-    utf8 = delivery.smtputf8 and eight_bit and not _header(content).isascii()
-    convertible = True
-    if eight_bit and "8bitmime" not in extensions:
-        content, convertible, eight_bit = *_seven_bit(content), False
+    delivery = message.delivery
+    content = _content(message, extensions)
+    eight_bit = not content.isascii() and "8bitmime" in extensions
+    utf8 = _is_internationalized(delivery, content) and "smtputf8" in extensions
     addresses = {recipient.address: _on_the_wire(recipient.address) for recipient in recipients}
     sender = _on_the_wire(delivery.sender or "")
-    message_refusal = _message_refusal(content, sender, utf8, extensions) if convertible else NOT_CONVERTIBLE
+    message_refusal = _message_refusal(content, sender, extensions)
     refused = {
         address: Refused(address, reply, host)
         for address, wire_address in addresses.items()
@@ -76,21 +74,29 @@ def commands_for(
     return Commands(mail, dict(reversed(rcpts.items())), content, tuple(refused.values()), takes_reports)
 
 
-def _seven_bit(content: bytes) -> tuple[bytes, bool]:
-    """Return the content for a host without 8BITMIME, and whether it could be converted (RFC 6152 section 3)."""
+def _content(message: OutgoingMessage, extensions: Extensions) -> bytes:
+    """Return the content in the form that a host with these extensions takes; what cannot be parsed stays as it is."""
+    content = message.content
     try:
-        return terminated(apply(content, to_seven_bit(content))), True
-    except (CannotDowngrade, MalformedMessage):
-        return content, False
+        if "8bitmime" not in extensions:
+            content = apply(content, to_seven_bit(content))
+        elif "smtputf8" not in extensions and _is_internationalized(message.delivery, content):
+            content = apply(content, to_ascii_headers(content))
+    except MalformedMessage:
+        pass
+    return terminated(apply(content, wrap_long_lines(content)))
 
 
-def _message_refusal(content: bytes, sender: str, utf8: bool, extensions: Extensions) -> Reply | None:
+def _is_internationalized(delivery: Delivery, content: bytes) -> bool:
+    """Whether the message was sent with SMTPUTF8 because of its header (RFC 6532)."""
+    return delivery.smtputf8 and not content.isascii() and not _header(content).isascii()
+
+
+def _message_refusal(content: bytes, sender: str, extensions: Extensions) -> Reply | None:
     """Return why the host cannot take the message for any recipient; None where it can."""
     limit = extensions.get("size", "").strip()
     if limit.isdecimal() and 0 < int(limit) < len(content):
         return TOO_LARGE
-    if utf8 and "smtputf8" not in extensions:
-        return NOT_ASCII
     return _address_refusal(sender, extensions)
 
 

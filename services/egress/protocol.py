@@ -91,7 +91,7 @@ class Protocol(SMTPProtocol):
         with reply_on_failure("EHLO"):
             name = hostname.encode("idna")
         await self._exchange([b"EHLO " + name], seconds, responses.append)
-        has_extensions = responses[0].code not in (500, 502)
+        has_extensions = not 500 <= responses[0].code < 600
         if not has_extensions:  # RFC 5321 section 3.2
             await self._exchange([b"HELO " + name], seconds, responses.append)
         if not 200 <= responses[-1].code < 300:

@@ -37,7 +37,7 @@ class IngressSettings(Section):
     max_sessions_per_client: Annotated[int, Field(ge=1)] = 200
     max_errors: Annotated[int, Field(ge=1)] = 20
     max_commands: Annotated[int, Field(ge=1)] = 10_000
-    max_received_headers: Annotated[int, Field(ge=1)] = 50
+    max_received_headers: Annotated[int, Field(ge=1)] = 100
     max_own_received_headers: Annotated[int, Field(ge=1)] = 5
     command_timeout: PositiveDuration = timedelta(minutes=5)
     data_timeout: PositiveDuration = timedelta(minutes=3)

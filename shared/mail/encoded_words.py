@@ -79,6 +79,11 @@ def encode_words(text: str) -> str:
     return " ".join(_q_words(octets) if quoted <= len(octets) * 4 // 3 else _b_words(octets))
 
 
+def encode_bytes(octets: bytes, charset: str) -> str:
+    """Return the bytes of text as encoded words of a charset, in the form and length of those of `encode_words`."""
+    return " ".join(_q_words(octets, charset))
+
+
 def _b_words(octets: bytes) -> list[str]:
     room = (_WORD_LENGTH - len("=?utf-8?b??=")) // 4 * 3
     words, chunk = [], b""
@@ -90,8 +95,8 @@ def _b_words(octets: bytes) -> list[str]:
     return [f"=?utf-8?b?{binascii.b2a_base64(word, newline=False).decode()}?=" for word in [*words, chunk]]
 
 
-def _q_words(octets: bytes) -> list[str]:
-    room = _WORD_LENGTH - len("=?utf-8?q??=")
+def _q_words(octets: bytes, charset: str = "utf-8") -> list[str]:
+    room = _WORD_LENGTH - len(f"=?{charset}?q??=")
     words, chunk = [], ""
     for character in _UTF8_CHARACTER.findall(octets):
         coded = "".join(
@@ -101,4 +106,4 @@ def _q_words(octets: bytes) -> list[str]:
             words.append(chunk)
             chunk = ""
         chunk += coded
-    return [f"=?utf-8?q?{word}?=" for word in [*words, chunk]]
+    return [f"=?{charset}?q?{word}?=" for word in [*words, chunk]]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
@@ -26,8 +27,10 @@ from services.egress.connect import open_session
 from services.egress.session import Session, Timeouts
 from services.egress.verdict import Result
 from shared.configuration.systems import SmartHost
+from shared.mail.body import decode_body
 from shared.mail.delivery import Delivery
 from shared.mail.line_ends import normalize
+from shared.mail.mime import parse
 from shared.mail.outcome import Deferred, Delivered, Refused
 from shared.mail.reply import Reply
 from shared.operations.tls import client_context
@@ -36,6 +39,7 @@ from tests.support.smart_host import DROP, DROP_AMID_CONTENT, HANG, SmartHostSer
 
 T = TypeVar("T")
 SHORT = Timeouts(connect=2, command=2, data=2)
+CASES = Path(__file__).parents[3] / "cases" / "mail"
 CONTENT = b"Subject: secret\r\n\r\nHello\r\n"
 
 
@@ -327,15 +331,47 @@ def test_eight_bit_content_is_converted_for_a_seven_bit_host(run: Run, delivery:
         assert said(server, "MAIL") == ["MAIL FROM:<a@example.com>"]
 
 
-def test_a_signed_eight_bit_message_is_refused_rather_than_changed(run: Run, delivery: Delivery) -> None:
+def test_a_signed_eight_bit_message_reaches_a_seven_bit_host_as_it_is(run: Run, delivery: Delivery) -> None:
     content = (
         b'MIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b; protocol="x/y"\r\n\r\n--b\r\n'
         b"Content-Type: text/plain; charset=utf-8\r\n\r\n\xc3\xa9\r\n--b\r\nContent-Type: x/y\r\n\r\ns\r\n--b--\r\n"
     )
     with SmartHostServer([]) as server:
-        [refused] = run(carry(host(server, tls="none"), delivery, content)).outcomes
-        assert refused.reply.enhanced == "5.6.3"
-        assert not server.messages
+        [outcome] = run(carry(host(server, tls="none"), delivery, content)).outcomes
+        assert isinstance(outcome, Delivered)
+        assert server.messages[0].content == content
+        assert said(server, "MAIL") == ["MAIL FROM:<a@example.com>"]
+
+
+def test_internationalized_headers_alone_need_no_smtputf8(run: Run, make_delivery: Any) -> None:
+    """MimeKit#706: refused with 5.6.7, which users take for a defect of the gateway."""
+    content = (CASES / "06b-no8bitmime-raw-utf8-subject.eml").read_bytes()
+    with SmartHostServer(["8BITMIME"]) as server:
+        [outcome] = run(carry(host(server, tls="none"), make_delivery(smtputf8=True), content)).outcomes
+        assert isinstance(outcome, Delivered)
+        header = server.messages[0].content.partition(b"\r\n\r\n")[0]
+        assert header.isascii()
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("06*.eml")), ids=lambda path: path.stem)
+def test_a_host_without_8bitmime_gets_every_message(run: Run, delivery: Delivery, case: Path) -> None:
+    content = case.read_bytes()
+    with SmartHostServer([]) as server:
+        [outcome] = run(carry(host(server, tls="none"), delivery, content)).outcomes
+        assert isinstance(outcome, Delivered)
+        received = server.messages[0].content
+    assert received.partition(b"\r\n\r\n")[0].isascii()
+    assert [decode_body(received, part) for part in parse(received).walk() if not part.children] == [
+        decode_body(content, part) for part in parse(content).walk() if not part.children
+    ]
+
+
+@pytest.mark.parametrize("code", [500, 501, 502, 504, 550, 554])
+def test_helo_is_tried_where_ehlo_is_refused(run: Run, delivery: Delivery, code: int) -> None:
+    with SmartHostServer([], answers={"EHLO": f"{code} no"}) as server:
+        [outcome] = run(carry(host(server, tls="none"), delivery)).outcomes
+        assert isinstance(outcome, Delivered)
+        assert [line.partition(" ")[0] for line, _ in server.lines[:2]] == ["EHLO", "HELO"]
 
 
 def test_smtputf8_is_said_only_where_it_is_needed(run: Run, make_delivery: Any) -> None:

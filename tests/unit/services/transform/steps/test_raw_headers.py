@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from services.transform.pipeline import Context, convert
 from services.transform.steps import raw_headers
+from shared.mail import raw_fields
 from shared.mail.edits import apply
 from shared.mail.unlabelled import read_unlabelled
 
@@ -153,6 +154,6 @@ def test_a_header_never_outgrows_what_can_be_read(make_context: MakeContext) -> 
 def test_text_that_never_leaves_iso_2022_jp_is_read_once() -> None:
     """A flood of its escapes was tried from each of them to the end of the field."""
     flood = b"\x1b$B" * 20_000
-    assert len(list(raw_headers._JIS_TEXT.finditer(flood))) == 1
-    assert raw_headers._masked(flood) == flood
-    assert raw_headers._masked(b"\x1b$B;;\x1b(B;" + flood) == b"\xff" * 8 + b";" + flood
+    assert len(list(raw_fields._JIS_TEXT.finditer(flood))) == 1
+    assert raw_fields._masked(flood) == flood
+    assert raw_fields._masked(b"\x1b$B;;\x1b(B;" + flood) == b"\xff" * 8 + b";" + flood
