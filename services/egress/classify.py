@@ -14,6 +14,7 @@ from enum import Enum
 
 from shared.mail.outcome import Deferred, Delivered, Outcome, Refused
 from shared.mail.reply import Reply
+from shared.operations.tls_errors import meaning
 
 
 class Trouble(Enum):
@@ -64,7 +65,7 @@ def failure_reply(error: BaseException, after: str | None = None) -> Reply:
         case ssl.SSLCertVerificationError():
             return Reply(454, f"certificate not trusted: {getattr(error, 'verify_message', error)}", "4.7.5")
         case ssl.SSLError():  # one that OpenSSL did not raise has no reason
-            return Reply(454, f"TLS handshake failed: {getattr(error, 'reason', None) or error}", "4.7.0")
+            return Reply(454, f"TLS handshake failed: {meaning(error, 'host', 'the smart host')}", "4.7.0")
         case TimeoutError() if after:
             return Reply(451, f"timed out after {after}", "4.4.2")
         case TimeoutError():

@@ -107,4 +107,6 @@ class _Opening:
 
     @property
     def _certificate_name(self) -> str:
-        return self.host.settings.name or self.host.name
+        """The name that a verified certificate must have: never one that only DNS has given (RFC 8461 section 1)."""
+        settings = self.host.settings
+        return settings.name or settings.mx or self.host.name

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.ingress import proxy_protocol
+from services.ingress.handshake import Handshake
 from services.ingress.limits import SessionLimit
 from services.ingress.listening import listen
 from services.ingress.proxy_protocol import MalformedProxyHeader
@@ -125,7 +126,12 @@ class Server:
         if refusal := self._handshakes.enter(client):
             raise ConnectionRefusedError(str(refusal))
         try:
-            await self._begin(connection, client, ssl=tls.context(), ssl_handshake_timeout=HANDSHAKE_SECONDS)
+            await self._begin(
+                connection,
+                client,
+                ssl=Handshake(tls.context(), connection.fileno()),
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )
         finally:
             self._handshakes.leave(client)
 

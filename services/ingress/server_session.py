@@ -17,6 +17,7 @@ from services.ingress import commands, replies
 from services.ingress.accept import Acceptance
 from services.ingress.admission import admit_recipient, admit_size
 from services.ingress.content import Data
+from services.ingress.handshake import Handshake
 from services.ingress.input import HIGH_WATER
 from services.ingress.limits import ByteBudget, SessionLimit
 from services.ingress.receive_budget import ReceiveBudget
@@ -131,7 +132,11 @@ class ServerSession(ServerConnection):
         self._write_out()  # and no wait from here on: what comes next goes to the handshake, not to our input
         try:
             transport = await self.loop.start_tls(
-                self._wire, self, tls.context(), server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+                self._wire,
+                self,
+                Handshake(tls.context(), self._wire.get_extra_info("socket").fileno()),
+                server_side=True,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
             )
         except OSError as error:
             emit(SessionRefused("handshake", str(self._client), cause=str(error)))

@@ -9,16 +9,21 @@ from pydantic import Field
 
 from shared.configuration.endpoint import Endpoint, Listen
 from shared.configuration.section import Section
-from shared.configuration.values import Cidr, Duration, File, Hostname, PositiveDuration
+from shared.configuration.values import Cidr, Duration, File, Hostname, PositiveDuration, TlsVersion
 
 
 class IngressTls(Section):
-    """TLS as a server. client_ca: accept client certificates signed by it (requested, not required by TLS itself)."""
+    """TLS as a server. client_ca: client certificates signed by it prove the names in them; none is ever required.
+
+    tls_minimum, ciphers: for clients that cannot do better; see `SmartHost`.
+    """
 
     mode: Literal["none", "opportunistic", "required"] = "opportunistic"
     certificate: File | None = None
     key: File | None = None
     client_ca: File | None = None
+    tls_minimum: TlsVersion = "TLSv1.2"
+    ciphers: str | None = None
 
 
 class IngressSettings(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.configuration.section import Section
-from shared.configuration.values import Charset, Cidr, Domain, File, MailDomain, Name
+from shared.configuration.values import Charset, Cidr, Domain, File, MailDomain, Name, TlsVersion
 
 TlsLevel = Literal["none", "opportunistic", "required", "verify"]
 """In the clear; encrypted if offered; encrypted, any certificate; encrypted, CA and name verified."""
@@ -20,7 +20,8 @@ class SmartHost(Section):
     `TlsLevel`; under `required` and `verify` nothing of a message is sent in the clear. implicit: TLS from the first
     byte (465). ca: trust anchors for `verify`, by default the machine's. name: the name that the certificate must
     have, by default the host's. certificate and key: our client certificate. max_connections, messages_per_minute:
-    limits of all replicas of egress together, for the host, or for each host of the MX name.
+    limits of all replicas of egress together, for the host, or for each host of the MX name. tls_minimum, ciphers: for
+    hosts that cannot do better; ciphers is a cipher list of OpenSSL, for TLS 1.2 and before.
     """
 
     host: str | None = None
@@ -34,6 +35,8 @@ class SmartHost(Section):
     name: str | None = None
     certificate: File | None = None
     key: File | None = None
+    tls_minimum: TlsVersion = "TLSv1.2"
+    ciphers: str | None = None
     max_connections: Annotated[int, Field(ge=1)] | None = None
     messages_per_minute: Annotated[int, Field(ge=1)] | None = None
 

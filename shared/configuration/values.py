@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 from webencodings.labels import LABELS
@@ -132,3 +132,5 @@ MailDomain = Annotated[str, BeforeValidator(_check_mail_domain)]
 MailAddress = Annotated[str, AfterValidator(_check_mail_address)]
 Charset = Annotated[str, BeforeValidator(_check_charset)]
 Name = Annotated[str, BeforeValidator(_check_name)]
+
+TlsVersion = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]

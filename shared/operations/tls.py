@@ -1,4 +1,4 @@
-"""TLS contexts, as a server and as a client: TLS 1.2 or later, read again when their files change.
+"""TLS contexts, as a server and as a client: TLS 1.2 or later by default, read again when their files change.
 
 A `Tls` hands out the context to use for the next handshake. New files that cannot be used (half written, not to be
 read yet, key of another certificate) leave the old context in use, are told once, as the event `certificate.rejected`,
@@ -8,6 +8,7 @@ and are tried again at every handshake.
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,19 @@ from shared.configuration.ingress import IngressTls
 from shared.configuration.systems import SmartHost
 from shared.errors import ConfigurationError
 from shared.history.configuration import CertificateRejected, CertificateReloaded
+from shared.operations.asking_context import AskingContext
 from shared.operations.events import emit
+
+DEFAULT_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+"""Of TLS 1.2, without `ciphers`: forward secrecy and no SHA-1, as Python has them. TLS 1.3 has ciphers of its own."""
+OLD_CIPHERS = "DEFAULT:!aNULL:!eNULL:@SECLEVEL=0"
+"""Without `ciphers`, where `tls_minimum` admits TLS 1.0 or 1.1: both use SHA-1, which OpenSSL has at level 0 only."""
+_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
 
 Signature = tuple[tuple[int, int, int] | None, ...]
 
@@ -23,17 +36,18 @@ Signature = tuple[tuple[int, int, int] | None, ...]
 def server_context(tls: IngressTls) -> ssl.SSLContext:
     """Return a context with our certificate; with `client_ca` it asks for client certificates, and demands none.
 
-    Raises ConfigurationError where files are missing or do not fit each other.
+    A client certificate that does not verify proves nothing, and the handshake goes on. Raises ConfigurationError where
+    files are missing or do not fit each other, or OpenSSL knows none of the ciphers.
     """
     if tls.certificate is None or tls.key is None:
         raise ConfigurationError("ingress.tls: certificate and key are both needed: name both, or set mode to none")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context = AskingContext() if tls.client_ca else ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _restrict(context, tls, "ingress.tls.")
     _load_chain(context, tls.certificate, tls.key, "ingress.tls")
     if tls.client_ca:
-        context.verify_mode = ssl.CERT_OPTIONAL
         _load_ca(context, tls.client_ca, "ingress.tls.client_ca")
+        assert isinstance(context, AskingContext)
+        context.ask(tls.certificate, tls.key, tls.client_ca, _cipher_list(tls))
     return context
 
 
@@ -47,8 +61,7 @@ def client_context(host: SmartHost) -> ssl.SSLContext:
     if host.tls == "none":
         raise ValueError("a smart host with `tls: none` has no TLS context")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    _restrict(context, host, "")
     if host.tls != "verify":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -59,6 +72,25 @@ def client_context(host: SmartHost) -> ssl.SSLContext:
     if host.certificate and host.key:
         _load_chain(context, host.certificate, host.key, "certificate")
     return context
+
+
+def _restrict(context: ssl.SSLContext, settings: IngressTls | SmartHost, section: str) -> None:
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of versions before 1.2, for those who ask for them
+        context.minimum_version = _VERSIONS[settings.tls_minimum]
+    try:
+        context.set_ciphers(_cipher_list(settings))
+    except ssl.SSLError:
+        raise ConfigurationError(
+            f"{section}ciphers: OpenSSL finds no cipher in {settings.ciphers}: write a cipher list such as DEFAULT"
+        ) from None
+
+
+def _cipher_list(settings: IngressTls | SmartHost) -> str:
+    if settings.ciphers:
+        return settings.ciphers
+    return DEFAULT_CIPHERS if settings.tls_minimum in ("TLSv1.2", "TLSv1.3") else OLD_CIPHERS
 
 
 class Tls:
@@ -96,16 +128,6 @@ class Tls:
                 emit(CertificateReloaded(self.use))
             self._told = signature
         return self._context
-
-    def listener_context(self) -> ssl.SSLContext:
-        """Return a context for a listening TLS socket: each handshake on it takes the certificate in force then."""
-
-        def choose(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-            connection.context = self.context()
-
-        listener = self._build()
-        listener.sni_callback = choose
-        return listener
 
     def _sign(self) -> Signature:
         return tuple(_signature(file) for file in self._files)

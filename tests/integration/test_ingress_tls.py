@@ -7,14 +7,17 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+import trustme
 
 from shared.configuration.redis import RedisSettings
 from shared.errors import ConfigurationError
+from shared.operations.certificates import self_signed
 from shared.spool import keys
 from tests.conftest import Certificates
 from tests.support.ingress import RECIPIENT, SENDER, SYSTEMS, RawClient, Running, running, settings, spooled
@@ -199,22 +202,88 @@ def test_a_certificate_of_another_name_proves_nothing(
             assert client.mail(SENDER) == (550, b"5.7.1 Client not authorized")
 
 
-def test_a_certificate_of_another_ca_is_refused(
-    ingress: Running, certificates: Certificates, context: ssl.SSLContext, tmp_path: Path
+def _self_signed(folder: Path, name: str) -> Path:
+    """Return a file with key and certificate, as Exchange makes them for itself."""
+    made = self_signed(folder, [name])
+    file = folder / "pair.pem"
+    file.write_bytes(made.key.read_bytes() + made.certificate.read_bytes())
+    return file
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("kind", ["another CA", "self-signed", "expired"])
+def test_a_certificate_that_does_not_verify_proves_nothing_and_the_session_goes_on(
+    redis_settings: RedisSettings,
+    tls: dict[str, Any],
+    certificates: Certificates,
+    context: ssl.SSLContext,
+    tmp_path: Path,
+    kind: str,
+    version: ssl.TLSVersion,
 ) -> None:
-    other = type(certificates.authority)()
-    leaf = other.issue_cert("mail1.exchange.example.com")
-    file = tmp_path / "other.pem"
-    leaf.private_key_and_cert_chain_pem.write_to_path(str(file))
+    """Exchange shows its self-signed certificate to whoever asks (case 05)."""
+    name = "mail1.exchange.example.com"
+    file = tmp_path / "client.pem"
+    if kind == "self-signed":
+        file = _self_signed(tmp_path / "own", name)
+    else:
+        authority = certificates.authority if kind == "expired" else type(certificates.authority)()
+        past = datetime.now(UTC) - timedelta(days=1) if kind == "expired" else None
+        authority.issue_cert(name, not_after=past).private_key_and_cert_chain_pem.write_to_path(str(file))
     context.load_cert_chain(file)
-    with RawClient(ingress.port) as client:
-        client.greet()
-        assert client.ask("STARTTLS").startswith("220 ")
-        try:
-            reply = client.start_tls(context).ask("EHLO client.example.com")
-        except OSError:  # TLS 1.2 tells in the handshake, TLS 1.3 after it
-            reply = ""
-        assert reply == ""
+    context.minimum_version = context.maximum_version = version
+    with running(settings(redis_settings, tls=tls)) as ingress, smtplib.SMTP("localhost", ingress.port) as client:
+        client.starttls(context=context)
+        client.sendmail(SENDER, [RECIPIENT], CONTENT)  # its network identifies it
+    systems = [{**system, "networks": []} for system in SYSTEMS]
+    with running(settings(redis_settings, systems, tls=tls)) as ingress:
+        with smtplib.SMTP("localhost", ingress.port) as client:
+            client.starttls(context=context)
+            client.ehlo()
+            assert client.mail(SENDER) == (550, b"5.7.1 Client not authorized")
+
+
+@pytest.mark.parametrize("implicit", [False, True], ids=["STARTTLS", "listen_tls"])
+def test_a_failed_handshake_is_answered_with_an_alert_and_explained(
+    ingress: Running, context: ssl.SSLContext, implicit: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-GCM-SHA256")
+    with socket.create_connection(("localhost", ingress.addresses[1][1] if implicit else ingress.port), 10) as wire:
+        if not implicit:
+            with wire.makefile("rb") as replies:
+                replies.readline()
+                wire.sendall(b"EHLO client.example.com\r\n")
+                while not replies.readline().startswith(b"250 "):
+                    pass
+                wire.sendall(b"STARTTLS\r\n")
+                replies.readline()
+        with pytest.raises(ssl.SSLError) as caught:
+            context.wrap_socket(wire, server_hostname="localhost")
+    assert caught.value.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE"
+    [event] = [record for record in caplog.records if record.getMessage() == "session.refused"]
+    cause = event.__dict__["event_fields"]["cause"]
+    assert "NO_SHARED_CIPHER" in cause
+    assert "TLSv1.2, AES128-GCM-SHA256" in cause
+    assert "ingress.tls" in cause
+
+
+def test_a_client_with_rsa_key_exchange_alone_is_served_by_setting(
+    redis_settings: RedisSettings, certificates: Certificates, context: ssl.SSLContext, tmp_path: Path
+) -> None:
+    """Domino 9.0.1 FP3 (case 07)."""
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-GCM-SHA256")
+    leaf = certificates.authority.issue_cert("localhost", key_type=trustme.KeyType.RSA)
+    certificate, key = tmp_path / "rsa.crt", tmp_path / "rsa.key"
+    leaf.cert_chain_pems[0].write_to_path(str(certificate))
+    leaf.private_key_pem.write_to_path(str(key))
+    given = settings(redis_settings, tls={"certificate": certificate, "key": key, "ciphers": "DEFAULT"})
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with running(given) as ingress, smtplib.SMTP("localhost", ingress.port) as client:
+        client.starttls(context=context)
+        assert isinstance(client.sock, ssl.SSLSocket)
+        assert client.sock.cipher() == ("AES128-GCM-SHA256", "TLSv1.2", 128)
 
 
 def test_a_new_certificate_is_used_from_the_next_handshake_on(
