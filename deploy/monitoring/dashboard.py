@@ -177,9 +177,14 @@ ROWS: dict[str, list[Panel]] = {
         ),
         Panel(
             "Open connections",
-            "Of all egress processes together.",
+            "Of all egress processes together; and those that `tls: opportunistic` left in the clear.",
             "short",
-            {"{{system}} {{host}}": f"sum by (system, host) (causeway_connections{{{OURS}}})"},
+            {
+                "{{system}} {{host}}": f"sum by (system, host) (causeway_connections{{{OURS}}})",
+                "{{system}} {{host}} opened in the clear in 1 h": (
+                    f"sum by (system, host) (increase(causeway_connections_in_clear_total{{{OURS}}}[1h]))"
+                ),
+            },
             width=6,
         ),
         Panel(

@@ -58,17 +58,20 @@ class _Opening:
         plain = await self._greeted(addresses)
         if "starttls" not in plain.extensions:
             if in_clear:
+                plain.clear_cause = "STARTTLS was not offered by the host"
                 return plain
             await plain.quit()
             return Reply(454, "TLS is required, but was not offered by the host", "4.7.4")
         try:
             await plain.protocol.encrypt(context, self._certificate_name, self.timeouts.connect)
             return await self._hello(plain.protocol)
-        except ConversationError:
+        except ConversationError as error:
             plain.abort()
-            if in_clear:
-                return await self._greeted(addresses)
-            raise
+            if not in_clear:
+                raise
+            plain = await self._greeted(addresses)
+            plain.clear_cause = str(error.reply)
+            return plain
         except BaseException:
             plain.abort()
             raise

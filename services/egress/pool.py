@@ -17,8 +17,10 @@ from services.egress.balance import Host
 from services.egress.connect import open_session
 from services.egress.quota import Quota
 from services.egress.session import Session, Timeouts
+from shared.history.host import EncryptionSkipped
 from shared.mail.reply import Reply
 from shared.operations import metrics
+from shared.operations.events import emit
 from shared.spool.host_quota import Slot
 
 Context = Callable[[Host], ssl.SSLContext | None]
@@ -96,6 +98,9 @@ class Pool:
         )
         if isinstance(session_or_reply, Session):
             metrics.connections.labels(self._system, host.key).inc()
+            if session_or_reply.clear_cause:
+                metrics.connections_in_clear.labels(self._system, host.key).inc()
+                emit(EncryptionSkipped(self._system, host.key, session_or_reply.clear_cause))
         return session_or_reply
 
     def is_connected(self, host: Host) -> bool:

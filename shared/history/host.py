@@ -52,3 +52,15 @@ class LookupFailed(Event):
     host: str
     cause: str
     known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionSkipped(Event):
+    """A connection to a smart host with `tls: opportunistic` is in the clear: TLS was not offered, or failed."""
+
+    name = "encryption.skipped"
+    level = logging.WARNING
+
+    system: str
+    host: str
+    cause: str

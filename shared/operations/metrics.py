@@ -41,6 +41,11 @@ smart_host_usable = Gauge(
 connections = Gauge(
     "causeway_connections", "Open connections to a smart host.", ["system", "host"], multiprocess_mode="livesum"
 )
+connections_in_clear = Counter(
+    "causeway_connections_in_clear",
+    "Connections that `tls: opportunistic` left in the clear.",
+    ["system", "host"],
+)
 deliveries_throttled = Gauge(
     "causeway_deliveries_throttled",
     "Deliveries in hand that wait because every smart host they may go to is at its limit.",

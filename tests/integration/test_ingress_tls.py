@@ -218,6 +218,7 @@ def test_a_certificate_that_does_not_verify_proves_nothing_and_the_session_goes_
     certificates: Certificates,
     context: ssl.SSLContext,
     tmp_path: Path,
+    *,
     kind: str,
     version: ssl.TLSVersion,
 ) -> None:
@@ -245,21 +246,28 @@ def test_a_certificate_that_does_not_verify_proves_nothing_and_the_session_goes_
 
 @pytest.mark.parametrize("implicit", [False, True], ids=["STARTTLS", "listen_tls"])
 def test_a_failed_handshake_is_answered_with_an_alert_and_explained(
-    ingress: Running, context: ssl.SSLContext, implicit: bool, caplog: pytest.LogCaptureFixture
+    redis_settings: RedisSettings,
+    tls: dict[str, Any],
+    context: ssl.SSLContext,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    implicit: bool,
 ) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("AES128-GCM-SHA256")
-    with socket.create_connection(("localhost", ingress.addresses[1][1] if implicit else ingress.port), 10) as wire:
-        if not implicit:
-            with wire.makefile("rb") as replies:
-                replies.readline()
-                wire.sendall(b"EHLO client.example.com\r\n")
-                while not replies.readline().startswith(b"250 "):
-                    pass
-                wire.sendall(b"STARTTLS\r\n")
-                replies.readline()
-        with pytest.raises(ssl.SSLError) as caught:
-            context.wrap_socket(wire, server_hostname="localhost")
+    with running(settings(redis_settings, tls=tls, listen_tls=["127.0.0.1:0"])) as ingress:
+        port = ingress.addresses[1][1] if implicit else ingress.port
+        with socket.create_connection(("localhost", port), 10) as wire:
+            if not implicit:
+                with wire.makefile("rb") as replies:
+                    replies.readline()
+                    wire.sendall(b"EHLO client.example.com\r\n")
+                    while not replies.readline().startswith(b"250 "):
+                        pass
+                    wire.sendall(b"STARTTLS\r\n")
+                    replies.readline()
+            with pytest.raises(ssl.SSLError) as caught:
+                context.wrap_socket(wire, server_hostname="localhost")
     assert caught.value.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE"
     [event] = [record for record in caplog.records if record.getMessage() == "session.refused"]
     cause = event.__dict__["event_fields"]["cause"]

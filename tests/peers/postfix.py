@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -40,6 +41,14 @@ alias_database =
 maillog_file = {directory}/mail.log
 maillog_file_prefixes = /
 """
+RELAY = """
+relayhost = [127.0.0.1]:{relay_port}
+virtual_mailbox_domains =
+smtp_tls_security_level = none
+smtp_host_lookup = native
+maximal_queue_lifetime = 1m
+smtputf8_enable = yes
+"""
 MASTER = """
 {port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -54,6 +63,7 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
+smtp unix - - n - 20 smtp
 error unix - - n - - error
 retry unix - - n - - error
 """
@@ -61,7 +71,10 @@ retry unix - - n - - error
 
 @dataclass
 class Postfix:
-    """One instance under `directory`, which the user postfix must reach. `level` is smtpd_tls_security_level."""
+    """One instance under `directory`, which the user postfix must reach. `level` is smtpd_tls_security_level.
+
+    relay_port: of the host on 127.0.0.1 that all mail goes to; None to deliver it into the Maildir.
+    """
 
     directory: Path
     name: str
@@ -69,6 +82,7 @@ class Postfix:
     certificate: Path
     key: Path
     level: str = "encrypt"
+    relay_port: int | None = None
 
     def configure(self) -> None:
         """Write the configuration and the folders that Postfix expects."""
@@ -78,7 +92,9 @@ class Postfix:
         for folder in ("data", "mail"):
             shutil.chown(self.directory / folder, "postfix", "postfix")
         facts = {**vars(self), "uid": owner.pw_uid, "gid": owner.pw_gid}
-        (self.directory / "etc" / "main.cf").write_text(MAIN.format(**facts))
+        (self.directory / "etc" / "main.cf").write_text(
+            (MAIN + RELAY if self.relay_port else MAIN).format(**facts)
+        )
         (self.directory / "etc" / "master.cf").write_text(MASTER.format(port=f"127.0.0.1:{self.port}"))
         for shipped in ("postfix-files", "dynamicmaps.cf"):
             if (source := Path("/etc/postfix") / shipped).exists():
@@ -106,6 +122,11 @@ class Postfix:
     def stop(self) -> None:
         """Stop it, if it runs."""
         subprocess.run(["postfix", "-c", self.directory / "etc", "stop"], capture_output=True, timeout=60, check=False)
+
+    def bounced(self) -> set[str]:
+        """Return the recipients whose mail it has given up."""
+        log = (self.directory / "mail.log").read_text(errors="replace")
+        return set(re.findall(r"to=<([^>]*)>.*status=bounced", log))
 
     def delivered(self) -> list[Path]:
         """Return the messages in its Maildir."""
