@@ -79,6 +79,7 @@ def print_results(results: ProbeResults) -> None:
             probed.system,
             probed.host,
             probed.encryption or ("-" if probed.fault else "in the clear"),
+            probed.protection,
             ", ".join(probed.certificate.names) or probed.certificate.subject if probed.certificate else None,
             probed.certificate.issuer if probed.certificate else None,
             f"{probed.certificate.expires_at:%Y-%m-%d}" if probed.certificate else None,
@@ -86,4 +87,4 @@ def print_results(results: ProbeResults) -> None:
         )
         for probed in results.hosts
     ]
-    print_table(("SYSTEM", "HOST", "TLS", "CERTIFICATE FOR", "ISSUER", "EXPIRES", "OFFERS"), rows)
+    print_table(("SYSTEM", "HOST", "TLS", "VERIFIED BY", "CERTIFICATE FOR", "ISSUER", "EXPIRES", "OFFERS"), rows)

@@ -34,6 +34,19 @@ class Host:
         """`host:port`, the name of its health and its metrics."""
         return f"{self.name}:{self.port}"
 
+    @property
+    def certificate_name(self) -> str:
+        """The name that a verified certificate must have: never one that only DNS has given, which can be forged."""
+        return self.settings.name or self.settings.mx or self.name
+
+    @property
+    def protection(self) -> str | None:
+        """What `tls: verify` compares the certificate with, in the words of `check`; None where nothing is verified."""
+        if self.settings.tls != "verify":
+            return None
+        kind = "name" if self.settings.name else "configured domain" if self.settings.mx else "configured host"
+        return f"{kind} {self.certificate_name}"
+
 
 Tier = Sequence[Host]
 

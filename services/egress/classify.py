@@ -72,6 +72,9 @@ def failure_reply(error: BaseException, after: str | None = None) -> Reply:
             return Reply(451, "connection timed out", "4.4.1")
         case ConnectionRefusedError():
             return Reply(451, "connection refused", "4.4.1")
+        case ConnectionError() | EOFError() if after == "STARTTLS":
+            hint = "it may have no TLS version or cipher in common with us: see tls_minimum and ciphers"
+            return Reply(451, f"lost connection after STARTTLS: {hint}", "4.4.2")
         case ConnectionError() | EOFError():
             return Reply(451, f"lost connection after {after or 'CONNECT'}", "4.4.2")
         case OSError() if after:

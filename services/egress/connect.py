@@ -63,7 +63,7 @@ class _Opening:
             await plain.quit()
             return Reply(454, "TLS is required, but was not offered by the host", "4.7.4")
         try:
-            await plain.protocol.encrypt(context, self._certificate_name, self.timeouts.connect)
+            await plain.protocol.encrypt(context, self.host.certificate_name, self.timeouts.connect)
             return await self._hello(plain.protocol)
         except ConversationError as error:
             plain.abort()
@@ -94,7 +94,7 @@ class _Opening:
     async def _reached(self, addresses: Addresses, tls: ssl.SSLContext | None) -> Protocol:
         """Connect to the first address that takes the connection; each has its share of the time. Raises OSError."""
         loop = asyncio.get_running_loop()
-        name = self._certificate_name if tls else None
+        name = self.host.certificate_name if tls else None
         end = loop.time() + self.timeouts.connect
         for left in range(len(addresses), 0, -1):
             try:
@@ -107,9 +107,3 @@ class _Opening:
                 if left == 1 or isinstance(error, ssl.SSLError):
                     raise
         raise AssertionError("a host has an address")
-
-    @property
-    def _certificate_name(self) -> str:
-        """The name that a verified certificate must have: never one that only DNS has given (RFC 8461 section 1)."""
-        settings = self.host.settings
-        return settings.name or settings.mx or self.host.name

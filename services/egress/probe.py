@@ -24,6 +24,7 @@ class Probed:
 
     host: host:port, or the MX name that has no host. encryption: version and cipher, None in the clear. certificate:
     the host's, which only `verify` checks. extensions: keyword to parameters (RFC 5321 section 4.1.1.1), after TLS.
+    protection: the name that the certificate has to bear, see `Host`.
     """
 
     system: str
@@ -32,6 +33,7 @@ class Probed:
     encryption: str | None = None
     certificate: Certificate | None = None
     extensions: tuple[tuple[str, str], ...] = ()
+    protection: str | None = None
 
     @property
     def max_message_bytes(self) -> int | None:
@@ -68,7 +70,7 @@ async def probe_entry(
 async def _probe(system: str, host: Host, opening: Awaitable[Session | Reply]) -> Probed:
     session = await opening
     if isinstance(session, Reply):
-        return Probed(system, host.key, fault=str(session))
+        return Probed(system, host.key, fault=str(session), protection=host.protection)
     found = _probed(system, session)
     await session.quit()
     return found
@@ -81,7 +83,7 @@ def _probed(system: str, session: Session) -> Probed:
         return Probed(system, session.host.key, extensions=extensions)
     cipher = tls.cipher()
     encryption = f"{tls.version()} {cipher[0] if cipher else ''}".strip()
-    return Probed(system, session.host.key, None, encryption, _certificate(tls), extensions)
+    return Probed(system, session.host.key, None, encryption, _certificate(tls), extensions, session.host.protection)
 
 
 def _certificate(tls: ssl.SSLObject) -> Certificate | None:

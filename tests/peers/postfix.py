@@ -92,9 +92,7 @@ class Postfix:
         for folder in ("data", "mail"):
             shutil.chown(self.directory / folder, "postfix", "postfix")
         facts = {**vars(self), "uid": owner.pw_uid, "gid": owner.pw_gid}
-        (self.directory / "etc" / "main.cf").write_text(
-            (MAIN + RELAY if self.relay_port else MAIN).format(**facts)
-        )
+        (self.directory / "etc" / "main.cf").write_text((MAIN + RELAY if self.relay_port else MAIN).format(**facts))
         (self.directory / "etc" / "master.cf").write_text(MASTER.format(port=f"127.0.0.1:{self.port}"))
         for shipped in ("postfix-files", "dynamicmaps.cf"):
             if (source := Path("/etc/postfix") / shipped).exists():

@@ -59,9 +59,8 @@ def old_host() -> Iterator[SmartHostServer]:
 @pytest.fixture
 def postfix(place: Path, old_host: SmartHostServer) -> Iterator[Postfix]:
     made = certificates.self_signed(place / "tls", ["mx.example.com"])
-    started = Postfix(
-        place / "relay", "relay.example.com", *free_ports(1), made.certificate, made.key, "may", old_host.port
-    )
+    (port,) = free_ports(1)
+    started = Postfix(place / "relay", "relay.example.com", port, made.certificate, made.key, "may", old_host.port)
     started.configure()
     started.start()
     yield started
@@ -110,6 +109,7 @@ def test_both_deliver_every_message_of_the_corpora_and_the_same_text(
             options = [] if content.isascii() else ["BODY=8BITMIME"]
             client.sendmail(SENDER, [recipient(number)], content, mail_options=options)
     eventually(lambda: len(received(old_host)) + len(postfix.bounced()) >= len(MESSAGES), 180)
+    assert MESSAGES
     assert not postfix.bounced()
     by_postfix = received(old_host)
     with SmartHostServer(["SIZE"]) as server:

@@ -21,7 +21,7 @@ import uvloop
 
 from services.egress.addresses import HostAddresses, LookUp, NoAddress, addresses_of
 from services.egress.balance import Host
-from services.egress.classify import Trouble
+from services.egress.classify import Trouble, failure_reply
 from services.egress.commands import OutgoingMessage
 from services.egress.connect import open_session
 from services.egress.session import Session, Timeouts
@@ -255,7 +255,7 @@ def test_a_session_that_does_not_open_names_the_command_it_broke_at(verb: str, a
     with SmartHostServer(["STARTTLS"], answers=answers) as server:
         said = asyncio.run(opened(host(server, tls=level), Timeouts(0.2, 0.2, 0.2)))
     words = {DROP: "4.4.2 lost connection", HANG: "4.4.2 timed out", "gibberish": "4.5.0 host sent no SMTP reply"}
-    assert str(said) == f"451 {words[answer]} after {verb}"
+    assert str(said).startswith(f"451 {words[answer]} after {verb}")
 
 
 @pytest.mark.parametrize("verb", ["CONNECT", "EHLO"])
@@ -457,6 +457,105 @@ def test_nothing_is_sent_in_the_clear_where_tls_must_be(
         assert not result.is_permanent
         assert_nothing_in_the_clear(server)
         assert not server.messages
+
+
+@pytest.mark.parametrize(
+    ("settings", "names", "trusted"),
+    [
+        ({"mx": "example.com"}, ["example.com"], True),
+        ({"mx": "example.com"}, ["127.0.0.1", "mx1.attacker.example"], False),
+        ({"mx": "example.com", "name": "mail.example.com"}, ["mail.example.com"], True),
+        ({"mx": "example.com", "name": "mail.example.com"}, ["example.com"], False),
+    ],
+)
+def test_the_certificate_of_a_host_found_by_mx_must_have_a_configured_name(
+    run: Run,
+    certificates: Certificates,
+    delivery: Delivery,
+    *,
+    settings: dict[str, Any],
+    names: list[str],
+    trusted: bool,
+) -> None:
+    """A forged MX record leads to a host whose certificate has the name of that host."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificates.authority.issue_cert(*names).configure_cert(context)
+    with SmartHostServer(context=context) as server:
+        entry = SmartHost(**settings, port=server.port, tls="verify", ca=certificates.ca)
+        result = run(carry(Host("127.0.0.1", server.port, 10, 1, entry), delivery))
+        assert isinstance(result, Result) == trusted
+        assert_nothing_in_the_clear(server)
+    if isinstance(result, Reply):
+        assert result.enhanced == "4.7.5"
+
+
+@pytest.mark.parametrize(
+    ("ours", "fails"),
+    [
+        ({}, "no TLS version or cipher in common"),  # the host here closes without an alert
+        ({"ciphers": "DEFAULT"}, None),
+    ],
+)
+def test_a_host_with_rsa_key_exchange_alone_is_reached_by_setting(
+    run: Run, certificates: Certificates, delivery: Delivery, ours: dict[str, Any], fails: str | None
+) -> None:
+    """Domino 9.0.1 FP3 (case 07)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES128-GCM-SHA256")
+    certificates.authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(context)
+    with SmartHostServer(context=context) as server:
+        result = run(carry(host(server, tls="required", **ours), delivery))
+    if fails:
+        assert isinstance(result, Reply)
+        assert fails in str(result)
+        assert not result.is_permanent
+    else:
+        assert isinstance(result.outcomes[0], Delivered)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("theirs", "meaning"),
+    [
+        ({"ciphers": "AES128-GCM-SHA256"}, "no cipher in common with the host: set ciphers of the smart host"),
+        ({"version": ssl.TLSVersion.TLSv1_1}, "no TLS version in common with the host: lower tls_minimum"),
+    ],
+)
+def test_a_tls_alert_is_explained(certificates: Certificates, theirs: dict[str, Any], meaning: str) -> None:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.minimum_version = ssl.TLSVersion.TLSv1
+    server.maximum_version = theirs.get("version", ssl.TLSVersion.TLSv1_2)
+    server.set_ciphers(theirs.get("ciphers", "DEFAULT@SECLEVEL=0"))
+    certificates.authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(server)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = client_context(SmartHost(host="127.0.0.1")).wrap_bio(to_client, to_server, server_hostname="127.0.0.1")
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    with pytest.raises(ssl.SSLWantReadError):
+        near.do_handshake()
+    with pytest.raises(ssl.SSLError):
+        far.do_handshake()
+    with pytest.raises(ssl.SSLError) as caught:
+        near.do_handshake()
+    assert meaning in str(failure_reply(caught.value, "STARTTLS"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("minimum", "reached"), [("TLSv1.2", False), ("TLSv1.1", True), ("TLSv1", True)])
+def test_a_host_with_an_old_tls_version_is_reached_by_setting(
+    run: Run, certificates: Certificates, delivery: Delivery, minimum: str, reached: bool
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    certificates.authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(context)
+    with SmartHostServer(context=context) as server:
+        result = run(carry(host(server, tls="required", tls_minimum=minimum), delivery))
+        assert_nothing_in_the_clear(server)
+    assert isinstance(result, Result) == reached
+    if isinstance(result, Reply):
+        assert "no TLS version or cipher in common" in str(result)
 
 
 @pytest.mark.parametrize("fault", ["stripped", "refused", "garbage"])

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.transform.pipeline import Context, Conversion, convert
-from services.transform.public.fields import FIELDS
 from services.transform.steps.addresses import STEP, leaks, leaks_after, rewrite
 from shared.configuration.systems import System
+from shared.mail.address_fields import FIELDS
 from shared.mail.edits import Edit, apply
 from shared.mail.mime import parse
 from shared.routing.address_map import read
