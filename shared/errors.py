@@ -43,7 +43,6 @@ class MalformedCalendar(CausewayError):
 class MalformedTnef(CausewayError):
     """The bytes are no TNEF stream, not even a damaged one."""
 
-
     """The message cannot be made seven-bit: something signed, encrypted or in a header would change."""
 
 
