@@ -47,8 +47,8 @@ def test_a_recipient_without_a_route_or_unknown_to_his_system_is_refused() -> No
 def test_size_and_hops_have_limits() -> None:
     assert admit_size(INGRESS.max_message_bytes, INGRESS) is None
     assert admit_size(INGRESS.max_message_bytes + 1, INGRESS) == replies.TOO_LARGE
-    assert admit_hops(50, 5, INGRESS) is None
-    assert admit_hops(51, 0, INGRESS) == admit_hops(6, 6, INGRESS) == replies.TOO_MANY_HOPS
+    assert admit_hops(100, 5, INGRESS) is None
+    assert admit_hops(101, 0, INGRESS) == admit_hops(6, 6, INGRESS) == replies.TOO_MANY_HOPS
 
 
 def system(name: str, *networks: str, names: tuple[str, ...] = ()) -> System:
