@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.cli.extras import needs_extra
 from services.cli.output import print_table, printable
 from shared.configuration.settings import Settings
 from shared.errors import SpoolError
+from shared.runtime.extras import needs_extra
 from shared.spool.connect import PATIENCE, open_spool
 from shared.spool.gauge import SpoolGauge, gauge_spool
 

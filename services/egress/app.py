@@ -6,6 +6,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Coroutine
+from functools import partial
 from random import SystemRandom
 
 import uvloop
@@ -26,19 +27,22 @@ from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost, System
 from shared.errors import ConfigurationError
 from shared.mail.reply import Reply
+from shared.operations.tasks import end
 from shared.operations.tls import Tls
 from shared.runtime.health import Health
+from shared.runtime.reload import CurrentSettings, reload_on_hangup
 from shared.spool.connect import open_async_spool
 from shared.spool.operation import AsyncSpool
 
 
-def run(settings: Settings, health: Health) -> None:
+def run(current: CurrentSettings, health: Health) -> None:
     """Deliver until SIGTERM or SIGINT. For the main thread. Raises ConfigurationError for unusable TLS files."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, health))
+        runner.run(_run(current, health))
 
 
-async def _run(settings: Settings, health: Health) -> None:
+async def _run(current: CurrentSettings, health: Health) -> None:
+    settings = current.settings
     spool = open_async_spool(settings.redis)
     systems = [system for system in settings.systems if system.smart_hosts]
     if not systems:
@@ -53,12 +57,32 @@ async def _run(settings: Settings, health: Health) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    build = partial(_rebuild, current, spool)
+    reloading = asyncio.create_task(reload_on_hangup(current, build, lambda built: worker.use(*built)))
     try:
         await worker.run()
     finally:
-        for courier in couriers.values():
+        await end([reloading])
+        for courier in worker.couriers:
             await courier.aclose()
         await spool.aclose()
+
+
+def _rebuild(current: CurrentSettings, spool: AsyncSpool, settings: Settings) -> tuple[Settings, dict[str, Courier]]:
+    """Return new settings, and a courier for each system for which the new ones mean another."""
+    systems = [system for system in settings.systems if system.smart_hosts]
+    before = current.settings
+    return settings, {
+        system.name: build_courier(settings, system, spool)
+        for system in systems
+        if _of_courier(settings, system) != _of_courier(before, before.system(system.name))
+    }
+
+
+def _of_courier(settings: Settings, system: System) -> tuple[object, ...]:
+    """Return the settings that `build_courier` reads."""
+    of_worker = {"retry", "refused", "max_in_flight", "max_bytes_in_flight", "max_crashes", "shutdown_timeout"}
+    return settings.hostname, system.smart_hosts, settings.egress.model_dump(exclude=of_worker)
 
 
 def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Courier:

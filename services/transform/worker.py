@@ -52,14 +52,30 @@ class Converted:
         return now - self.since > SETTLE_SECONDS or sum(map(spooled_bytes, self.settlements)) > SETTLE_BYTES
 
 
+Reloaded = Callable[[], tuple[Settings, CurrentRouter] | None]
+"""Reads settings and address map again; None where they cannot be used."""
+
+
 class Worker:
-    """Converts messages until `stop`. `renewal_spool` is a second connection, for the thread that renews."""
+    """Converts messages until `stop`. `renewal_spool` is a second connection, for the thread that renews.
+
+    reloaded: called before the next batch after a `reload`.
+    """
 
     def __init__(
-        self, settings: Settings, spool: Spool, renewal_spool: Spool, router: CurrentRouter, health: Health
+        self,
+        settings: Settings,
+        spool: Spool,
+        renewal_spool: Spool,
+        router: CurrentRouter,
+        health: Health,
+        *,
+        reloaded: Reloaded = lambda: None,
     ) -> None:
         self.name = worker_name("transform")
         self.stopping = False
+        self._reloading = False
+        self._reloaded = reloaded
         self._settings = settings
         self._spool = spool
         self._renewal_spool = renewal_spool
@@ -77,11 +93,18 @@ class Worker:
         """Finish the message at hand, settle what is done, give back the rest. May be called from a signal handler."""
         self.stopping = True
 
+    def reload(self) -> None:
+        """Read settings and address map again before the next batch. May be called from a signal handler."""
+        self._reloading = True
+
     def run(self) -> None:
         """Work until stopped."""
         emit(WorkerStarted(self.name))
         while not self.stopping:
             self._health.beat()
+            if self._reloading:
+                self._reloading = False
+                self._settings, self._router = self._reloaded() or (self._settings, self._router)
             self._outlast(self._turn)
         self._try_once(retire(self.name, QUEUES))
         emit(WorkerStopped(self.name))

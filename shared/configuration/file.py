@@ -79,6 +79,10 @@ def read(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: {where}{error.problem or error.context}: correct the YAML there") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file}: is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:  # what YAML takes for a date
+        raise ConfigurationError(f"{file}: a value looks like a date and is none ({error}): put it in quotes") from None
+    except RecursionError:
+        raise ConfigurationError(f"{file}: is nested too deeply: correct the brackets") from None
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):

@@ -29,6 +29,7 @@ from shared.mail.edits import apply
 from shared.operations import embedded_redis
 from shared.routing.router import CurrentRouter
 from shared.runtime.health import Health
+from shared.runtime.reload import CurrentSettings
 from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
@@ -95,7 +96,7 @@ def run_until(settings: Settings, condition: Callable[[], bool]) -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         watcher.start()
-        run(settings, Health())
+        run(CurrentSettings(settings), Health())
         watcher.join()
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -123,7 +124,7 @@ def test_health_tells_of_the_stop(settings: Settings, spool: Spool) -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         timer.start()
-        run(settings, health)
+        run(CurrentSettings(settings), health)
     finally:
         timer.join()
         assert signal.signal(signal.SIGTERM, before) is signal.SIG_IGN
