@@ -15,7 +15,7 @@ from services.egress.addresses import HostAddresses
 from services.egress.balance import Host, Tier, tiers
 from services.egress.courier import Courier
 from services.egress.health import Backoff, HealthBoard
-from services.egress.mx import Resolver
+from services.egress.mx import NO_ANSWER, Resolver
 from services.egress.pool import Context, Pool
 from services.egress.probe import Probed as Probed  # noqa: PLC0414 (who calls `probe` names it)
 from services.egress.probe import probe_entry
@@ -25,6 +25,7 @@ from services.egress.throttle import Throttle
 from services.egress.worker import Worker
 from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost, System
+from shared.diagnosis.dns_names import PATIENCE_SECONDS
 from shared.errors import ConfigurationError
 from shared.mail.reply import Reply
 from shared.operations.tasks import end
@@ -131,10 +132,11 @@ async def _probe(settings: Settings) -> list[Probed]:
     patience = egress.connect_timeout.total_seconds()
     timeouts = Timeouts(connect=patience, command=patience, data=patience)
     probes: list[Coroutine[None, None, list[Probed]]] = []
-    for system in settings.systems:
+    for i, system in enumerate(settings.systems):
         context = _contexts(system)
         probes += [
             probe_entry(
+                f"systems[{i}].smart_hosts[{j}]",
                 system.name,
                 entry,
                 resolver,
@@ -143,9 +145,34 @@ async def _probe(settings: Settings) -> list[Probed]:
                 timeouts=timeouts,
                 addresses=addresses,
             )
-            for entry in system.smart_hosts
+            for j, entry in enumerate(system.smart_hosts)
         ]
     return [probed for found in await asyncio.gather(*probes) for probed in found]
+
+
+def unresolved(settings: Settings) -> list[str]:
+    """Return a line for each MX name that leads to no host. No answer within two seconds is ignored."""
+    return asyncio.run(_unresolved(settings))
+
+
+async def _unresolved(settings: Settings) -> list[str]:
+    resolver = Resolver()
+    keys = {
+        f"systems[{i}].smart_hosts[{j}].mx": entry
+        for i, system in enumerate(settings.systems)
+        for j, entry in enumerate(system.smart_hosts)
+        if entry.mx
+    }
+    questions = {key: asyncio.create_task(resolver.hosts([entry])) for key, entry in keys.items()}
+    if questions:
+        await asyncio.wait(questions.values(), timeout=PATIENCE_SECONDS)
+    found = {key: task.result() for key, task in questions.items() if task.done()}
+    await end(questions.values())
+    return [
+        f"{key}: {keys[key].mx}: {answer.text}: correct the name, or DNS"
+        for key, answer in found.items()
+        if isinstance(answer, Reply) and answer != NO_ANSWER
+    ]
 
 
 def next_hops(settings: Settings, system: str) -> tuple[Tier, ...] | Reply:

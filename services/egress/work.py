@@ -19,10 +19,10 @@ from shared.spool.settlement import Settlement
 class Work:
     """A delivery that this worker holds. task: attempts it over the courier.
 
-    settlement: what to write, once that is known.
+    settlement: what to write, once that is known. seconds: how long the attempt took.
     """
 
-    __slots__ = ("attempt", "courier", "leased", "settlement", "task")
+    __slots__ = ("attempt", "courier", "leased", "seconds", "settlement", "task")
 
     def __init__(self, leased: LeasedDelivery, held_until: float, courier: Courier) -> None:
         self.leased = leased
@@ -30,6 +30,7 @@ class Work:
         self.attempt = Attempt(leased.delivery, held_until)
         self.task: asyncio.Task[None] | None = None
         self.settlement: Settlement | None = None
+        self.seconds = 0.0
 
     @property
     def lease(self) -> Lease:
@@ -53,7 +54,8 @@ class Work:
             )
         except Exception as error:  # noqa: BLE001 (a bug affects one delivery, never its neighbours)
             self.settlement = after_a_bug(self.leased, self.attempt, error, settings, now=time.time(), random=random)
-        metrics.stage_seconds.labels("egress").observe(time.monotonic() - began)
+        self.seconds = time.monotonic() - began
+        metrics.stage_seconds.labels("egress").observe(self.seconds)
 
     async def _outcomes(self, content: bytes) -> tuple[Outcome, ...]:
         try:

@@ -29,7 +29,7 @@ from shared.runtime.health import Health
 from shared.spool import keys
 from shared.spool.lease import LeasedDelivery, contents, lease_deliveries, release, renew, wait_for_work
 from shared.spool.operation import AsyncSpool, Operation
-from shared.spool.presence import retire, worker_name
+from shared.spool.presence import Shift, retire, worker_name
 from shared.spool.schedule import (
     MAX_WAIT_SECONDS,
     RENEWALS_PER_LEASE,
@@ -186,6 +186,11 @@ class Worker:
                     [work.settlement for work in batch if work.settlement],
                     max_crashes=self._settings.egress.max_crashes,
                     history_seconds=self._settings.redis.history.total_seconds(),
+                    shift=Shift(
+                        self.name,
+                        sum(work.seconds for work in batch),
+                        "busy" if len(self._in_hand) > len(batch) else "idle",
+                    ),
                 )
             )
             for work in batch:

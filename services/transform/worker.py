@@ -24,7 +24,7 @@ from shared.spool import keys
 from shared.spool.lease import LeasedMessage, contents, lease_messages, release, wait_for_work
 from shared.spool.memory import recall
 from shared.spool.operation import Operation, Spool
-from shared.spool.presence import retire, worker_name
+from shared.spool.presence import Shift, State, retire, worker_name
 from shared.spool.schedule import UpkeepSchedule, waits_while_unavailable
 from shared.spool.settlement import Settlement, spooled_bytes
 from shared.spool.write_settlements import log_settlement, write_settlements
@@ -141,16 +141,17 @@ class Worker:
                     undone += [] if made else [leased.lease]
                 self._health.beat()
                 if converted.is_due(time.monotonic()):
-                    self._settle_kept(converted.settlements, renewal)
+                    self._settle_kept(converted, renewal, "busy")
                     converted = Converted(time.monotonic())
-            self._settle_kept(converted.settlements, renewal)
+            self._settle_kept(converted, renewal, "idle")
         self._try_once(release(undone))
 
-    def _settle_kept(self, settlements: Sequence[Settlement], renewal: Renewal) -> None:
-        """Settle what is still leased to this worker."""
-        kept = [settlement for settlement in settlements if settlement.lease.id not in renewal.lost]
+    def _settle_kept(self, converted: Converted, renewal: Renewal, state: State) -> None:
+        """Settle what is still leased to this worker. state: of the worker afterwards."""
+        kept = [settlement for settlement in converted.settlements if settlement.lease.id not in renewal.lost]
         renewal.settling([settlement.lease for settlement in kept])
-        self._outlast(lambda: self._settle(kept))
+        shift = Shift(self.name, time.monotonic() - converted.since, state)
+        self._outlast(lambda: self._settle(kept, shift))
 
     def _settlement_of(self, leased: LeasedMessage, content: bytes | None) -> list[Settlement]:
         """Return the settlement, or nothing where a stop came while Redis, asked for a memory, was away."""
@@ -172,12 +173,13 @@ class Worker:
         self._outlast(convert)
         return made
 
-    def _settle(self, settlements: Sequence[Settlement]) -> None:
+    def _settle(self, settlements: Sequence[Settlement], shift: Shift) -> None:
         written = self._spool.run(
             write_settlements(
                 settlements,
                 max_crashes=self._settings.transform.max_crashes,
                 history_seconds=self._settings.redis.history.total_seconds(),
+                shift=shift,
             )
         )
         for settlement in settlements:
