@@ -6,16 +6,22 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import uvloop
 
 from services.ingress.assembly import Assembly
+from services.ingress.load import LoadWatch
 from services.ingress.server import Server
+from shared.configuration.settings import Settings
 from shared.operations.tasks import end
 from shared.runtime.health import Health
 from shared.runtime.reload import CurrentSettings, reload_on_hangup
+from shared.spool import keys
+from shared.spool.connect import open_async_spool
 
 BEAT_SECONDS = 1.0
+GAUGE_PATIENCE = timedelta(seconds=5)
 
 
 def run(current: CurrentSettings, health: Health) -> None:
@@ -28,8 +34,7 @@ async def _run(current: CurrentSettings, health: Health) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_requested.set)
-    assembly = Assembly(current.settings)
-    async with serving(assembly) as server:
+    async with serving(current.settings) as (server, assembly):
         reloading = asyncio.create_task(reload_on_hangup(current, assembly.reassemble, server.use))
         while not stop_requested.is_set():
             health.beat()
@@ -42,15 +47,22 @@ async def _run(current: CurrentSettings, health: Health) -> None:
 
 
 @asynccontextmanager
-async def serving(assembly: Assembly) -> AsyncIterator[Server]:
+async def serving(settings: Settings) -> AsyncIterator[tuple[Server, Assembly]]:
     """Serve inside the block; drain at its end. Raises ConfigurationError for what cannot be used."""
-    server = Server(assembly.ingress())
+    spool = open_async_spool(settings.redis)
+    gauge_spool = open_async_spool(settings.redis.model_copy(update={"timeout": GAUGE_PATIENCE}))
+    queues = [keys.TRANSFORM, *(keys.egress(system.name) for system in settings.systems)]
+    watch = LoadWatch(gauge_spool, settings.redis, queues)
     try:
-        await assembly.watch.start()
+        assembly = Assembly(settings, spool, watch.load)
+        server = Server(assembly.ingress())
+        await watch.start()
         await server.start()
         try:
-            yield server
+            yield server, assembly
         finally:
             await server.stop()
     finally:
-        await assembly.aclose()
+        await watch.stop()
+        await gauge_spool.aclose()
+        await spool.aclose()

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
 
 from services.ingress.accept import Acceptance
-from services.ingress.admission import client_share
+from services.ingress.admission import Load, client_share
 from services.ingress.limits import ByteBudget, SessionLimit
-from services.ingress.load import LoadWatch
 from services.ingress.server_session import Ingress
 from services.ingress.sources import Sources
 from shared.configuration.ingress import IngressTls
 from shared.configuration.settings import Settings
 from shared.operations.tls import Tls
 from shared.routing.router import CurrentRouter
-from shared.spool import keys
-from shared.spool.connect import open_async_spool
-
-GAUGE_PATIENCE = timedelta(seconds=5)
+from shared.spool.operation import AsyncSpool
 
 
 class Assembly:
-    """What outlives the settings: connections to the spool, its load, and the counts of sessions and bytes.
+    """What outlives the settings: the spool, its load (`load` returns the latest), the counts of sessions and bytes.
 
     Raises ConfigurationError for what cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        ingress, redis = settings.ingress, settings.redis
+    def __init__(self, settings: Settings, spool: AsyncSpool, load: Callable[[], Load]) -> None:
+        ingress = settings.ingress
         self._settings = settings
+        self._spool = spool
+        self._load = load
         self._router = CurrentRouter.configured(settings)
         self._tls = _tls(settings)
-        self._spool = open_async_spool(redis)
-        self._gauge_spool = open_async_spool(redis.model_copy(update={"timeout": GAUGE_PATIENCE}))
-        queues = [keys.TRANSFORM, *(keys.egress(system.name) for system in settings.systems)]
-        self.watch = LoadWatch(self._gauge_spool, redis, queues)
         self._sessions = SessionLimit(ingress.max_sessions, ingress.max_sessions_per_client)
         self._byte_budget = ByteBudget(ingress.max_bytes_in_flight, client_share(ingress))
 
@@ -48,7 +42,7 @@ class Assembly:
             sources=Sources(settings.systems),
             router=self._router,
             tls=self._tls,
-            acceptance=Acceptance(self._spool, self.watch.load, hostname, ingress, settings.redis),
+            acceptance=Acceptance(self._spool, self._load, hostname, ingress, settings.redis),
             sessions=self._sessions,
             byte_budget=self._byte_budget,
         )
@@ -67,12 +61,6 @@ class Assembly:
         if tls:
             tls.context()
         return self.ingress()
-
-    async def aclose(self) -> None:
-        """Stop reading the load, and close the connections."""
-        await self.watch.stop()
-        await self._gauge_spool.aclose()
-        await self._spool.aclose()
 
 
 def _routing(settings: Settings) -> tuple[object, ...]:

@@ -41,7 +41,8 @@ _MEANINGS = (
     ),
     (
         r"HANDSHAKE_FAILURE|NO_SHARED_CIPHER|NO_CIPHERS_AVAILABLE|INSUFFICIENT_SECURITY",
-        "host and gateway have no cipher in common: have its owners allow one of TLS 1.2 or later",
+        "host and gateway have no cipher in common, or it wants a client certificate: "
+        "have its owners allow a cipher of TLS 1.2 or later, or set `certificate` and `key`",
     ),
     (
         r"TLS handshake failed.*(EOF|closed|reset)|lost connection after STARTTLS",

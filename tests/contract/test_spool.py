@@ -872,7 +872,7 @@ def test_runs_are_counted_for_the_worker_as_rq_counts_them(run: Run, redis_clien
     first, second, third, fourth = lease_all(run)
     (worker,) = Worker.all(connection=redis_client)
     assert str(worker.get_state()) == "busy"
-    settlements = [transformed(first), Retry(second.lease, 60), Parked(third.lease, "crash", "a bug")]
+    settlements: list[Settlement] = [transformed(first), Retry(second.lease, 60), Parked(third.lease, "crash", "x")]
     run(write_settlements(settlements, shift=Shift("test", 1.25, "busy")))
     run(write_settlements([transformed(fourth)], shift=Shift("test", 0.5, "idle")))
     run(write_settlements([transformed(fourth)], shift=Shift("test", 0, "idle")))  # stale

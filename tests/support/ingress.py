@@ -15,7 +15,6 @@ import redis
 import uvloop
 
 from services.ingress.app import serving
-from services.ingress.assembly import Assembly
 from services.ingress.server import Server
 from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
@@ -70,7 +69,7 @@ class Running:
     async def _serve(self, given: Settings) -> None:
         self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with serving(Assembly(given)) as server:
+            async with serving(given) as (server, _):
                 self._server: Server = server
                 self._started.set_result(server.addresses)
                 await self._told.wait()

@@ -141,7 +141,16 @@ def test_redis_takes_nobody_without_the_password_that_the_services_have(access: 
     socket = tmp_path / "redis.sock"
     server, config, *_ = SERVICES["redis"]["command"]
     assert (server, config) == ("redis-server", "/access/redis.conf")
-    command = [find_redis_server(), access / "redis.conf", "--port", "0", "--unixsocket", socket, "--save", ""]
+    command: list[str | Path] = [
+        find_redis_server(),
+        access / "redis.conf",
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--save",
+        "",
+    ]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
         eventually(socket.exists)
