@@ -97,7 +97,7 @@ def greeting(settings: Settings, data: DataFolder | None) -> str:
     lines = ["causeway is up", f"  mail is kept in  {spool}", f"  send to it       {_how_to_send(settings)}"]
     endpoints = http_endpoints(settings, [service.name for service in SERVICES])
     lines += [f"  {name:<15}  http://{at.local}/metrics  /readyz  /livez" for name, at in endpoints.items()]
-    return "\n".join([*lines, "Ctrl-C stops it after the work in hand is finished."])
+    return "\n".join([*lines, "Ctrl-C stops it after the work in hand is finished; SIGHUP reloads its settings."])
 
 
 def _how_to_send(settings: Settings) -> str:

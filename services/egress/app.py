@@ -150,13 +150,12 @@ async def _probe(settings: Settings) -> list[Probed]:
     return [probed for found in await asyncio.gather(*probes) for probed in found]
 
 
-def unresolved(settings: Settings) -> list[str]:
+def unresolved(settings: Settings, resolver: Resolver | None = None) -> list[str]:
     """Return a line for each MX name that leads to no host. No answer within two seconds is ignored."""
-    return asyncio.run(_unresolved(settings))
+    return asyncio.run(_unresolved(settings, resolver or Resolver()))
 
 
-async def _unresolved(settings: Settings) -> list[str]:
-    resolver = Resolver()
+async def _unresolved(settings: Settings, resolver: Resolver) -> list[str]:
     keys = {
         f"systems[{i}].smart_hosts[{j}].mx": entry
         for i, system in enumerate(settings.systems)

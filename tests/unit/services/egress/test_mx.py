@@ -15,7 +15,9 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from services.egress.app import unresolved
 from services.egress.mx import NO_ANSWER, NO_RECORDS, Resolver
+from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
 
@@ -201,3 +203,21 @@ def test_a_record_that_names_no_host_leads_nowhere(server: DnsServer, hostile: s
 def test_a_null_mx_beside_other_records_refuses_nothing(server: DnsServer) -> None:
     server.records["example.com", "MX"] = ["0 .", "10 mx1.example.com."]
     assert resolve(server, mx("example.com")) == [(10, "mx1.example.com", 1)]
+
+
+def test_check_names_the_entry_of_a_name_that_leads_nowhere(server: DnsServer) -> None:
+    server.records["good.example", "MX"] = ["10 mx1.example.com."]
+    server.records["null.example", "MX"] = ["0 ."]
+    entries = [{"mx": "good.example"}, {"mx": "nowhere.example"}, {"mx": "null.example"}, {"host": "no.example"}]
+    settings = Settings.model_validate({"systems": [{"name": "a", "kind": "domino", "smart_hosts": entries}]})
+    assert unresolved(settings, resolver(server)) == [
+        "systems[0].smart_hosts[1].mx: nowhere.example: domain does not exist (NXDOMAIN): correct the name, or DNS",
+        "systems[0].smart_hosts[2].mx: null.example: domain does not accept mail (null MX): correct the name, or DNS",
+    ]
+
+
+def test_check_says_nothing_where_dns_does_not_answer(server: DnsServer) -> None:
+    server.silent = True
+    entries = [{"mx": "example.com"}]
+    settings = Settings.model_validate({"systems": [{"name": "a", "kind": "domino", "smart_hosts": entries}]})
+    assert unresolved(settings, resolver(server)) == []
