@@ -84,8 +84,9 @@ def test_rq_sees_a_worker_busy_while_it_delivers_and_its_runs_counted(
         return "250 2.0.0 ok"
 
     def seen() -> tuple[str, int, int]:
-        [worker] = rq.Worker.all(connection=redis_client) or [None]
-        return (str(worker.get_state()), worker.successful_job_count, worker.failed_job_count) if worker else ("", 0, 0)
+        for worker in rq.Worker.all(connection=redis_client):
+            return str(worker.get_state()), worker.successful_job_count, worker.failed_job_count
+        return "", 0, 0
 
     async def scenario(server: SmartHostServer) -> None:
         async with working(settings_for(redis_settings, [hop(server)])):
