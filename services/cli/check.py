@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from services.all_services import SERVICES
-from services.cli.check_probe import ProbeResults, print_results, probe_peers
+from services.cli.check_probe import ProbeResults, print_results, probe_peers, unresolved_names
 from services.cli.options import Commands, add_command, add_config, add_json
 from services.cli.output import print_json
 from shared import configuration
@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         pairs = check.address_pairs(settings)
         faults = check.all_faults(settings, services, config)
         warnings = [*check.warnings(settings, config), *check.environment_warnings(settings, services, config)]
+        warnings += located(config, unresolved_names(settings))
         if options.probe:
             results = probe_peers(settings)
             faults += located(config, results.faults())

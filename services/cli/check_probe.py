@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from services.cli.extras import needs_extra
 from services.cli.output import print_table, printable
 from shared.configuration.settings import Settings
-from shared.errors import SpoolError
+from shared.diagnosis.tls_errors import explained
+from shared.errors import ConfigurationError, SpoolError
+from shared.runtime.extras import needs_extra
 from shared.spool.connect import PATIENCE, open_spool
 from shared.spool.gauge import SpoolGauge, gauge_spool
 
@@ -29,7 +30,7 @@ class ProbeResults:
 
     def faults(self) -> list[str]:
         """Return a line for each smart host that mail cannot go to."""
-        return [printable(f"{host.system}: {host.host}: {host.fault}") for host in self.hosts if host.fault]
+        return [printable(f"{_where(host)}: {explained(host.fault)}") for host in self.hosts if host.fault]
 
     def warnings(self, settings: Settings) -> list[str]:
         """Return a line for what works now, but not for long or not for every message."""
@@ -41,6 +42,16 @@ def probe_peers(settings: Settings) -> ProbeResults:
     with needs_extra("egress"):
         from services.egress.app import probe
     return ProbeResults(_redis(settings), probe(settings))
+
+
+def unresolved_names(settings: Settings) -> list[str]:
+    """Return a line for each MX name that leads to no host; none where egress is not installed here."""
+    try:
+        with needs_extra("egress"):
+            from services.egress.app import unresolved
+    except ConfigurationError:
+        return []
+    return unresolved(settings)
 
 
 def _redis(settings: Settings) -> SpoolGauge | None:
@@ -57,7 +68,7 @@ def _redis(settings: Settings) -> SpoolGauge | None:
 
 
 def _warnings(probed: Probed, settings: Settings, now: datetime) -> Iterator[str]:
-    where = f"{probed.system}: {probed.host}"
+    where = _where(probed)
     if probed.fault is None and probed.encryption is None:
         yield f"{where}: mail is sent in the clear: set tls to required or verify"
     if probed.certificate and probed.certificate.days_left(now) < SOON_DAYS:
@@ -66,6 +77,10 @@ def _warnings(probed: Probed, settings: Settings, now: datetime) -> Iterator[str
     if probed.max_message_bytes is not None and probed.max_message_bytes < most:
         size = f"at most {probed.max_message_bytes} bytes, ingress {most}"
         yield f"{where}: accepts {size}: lower ingress.max_message_bytes"
+
+
+def _where(probed: Probed) -> str:
+    return f"{probed.key} ({probed.system}, {probed.host})"
 
 
 def print_results(results: ProbeResults) -> None:

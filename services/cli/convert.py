@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from services.cli.extras import needs_extra
 from services.cli.options import Commands, UsageError, add_command, add_config
 from services.cli.output import print_table, printable
 from shared import configuration
 from shared.administration.private_file import write_private
 from shared.configuration.settings import Settings
 from shared.errors import CausewayError
+from shared.runtime.extras import needs_extra
 
 
 def add(commands: Commands) -> None:

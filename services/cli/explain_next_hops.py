@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.cli.extras import needs_extra
 from shared.configuration.endpoint import Endpoint
 from shared.configuration.settings import Settings
 from shared.mail.reply import Reply
+from shared.runtime.extras import needs_extra
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import argparse
 from functools import partial
 
 from services.all_services import SERVICES
-from services.cli.extras import needs_extra
 from services.cli.options import Commands, add_command
 from shared.runtime.options import add_service_options
 from shared.runtime.service import Service
@@ -22,6 +21,4 @@ def add(commands: Commands) -> None:
 
 def run(service: Service, options: argparse.Namespace) -> int:
     """Run one service until a signal ends it."""
-    with needs_extra(service.name):
-        service.load()
     return start(service, options)

@@ -16,11 +16,12 @@ from shared.diagnosis.ports import http_endpoints
 from shared.errors import ConfigurationError
 from shared.history.configuration import ConfigurationWarning
 from shared.history.process import DrainStarted
-from shared.operations import events
+from shared.operations import events, hangup
 from shared.operations.processes import Supervisor
 from shared.runtime.data_folder import DataFolder
 from shared.runtime.local_gateway import groups, is_ready, redis_program, service_programs
 from shared.runtime.options import process_count
+from shared.runtime.reload import CurrentSettings
 
 
 def add(commands: Commands) -> None:
@@ -55,8 +56,11 @@ def _processes(text: str) -> tuple[str, int]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run until Ctrl-C or SIGTERM."""
+    """Run until Ctrl-C or SIGTERM. SIGHUP has every service read its settings again."""
+    hangup.hold()
     events.configure("up")
+    for service in SERVICES:
+        service.check_libraries()  # else it would be started again and again
     names = [service.name for service in SERVICES]
     config = configuration.find(options.config)
     settings = configuration.load(config)
@@ -70,8 +74,13 @@ def run(options: argparse.Namespace) -> int:
         if faults := unavailable_ports(settings, names, config):
             raise ConfigurationError(*faults)
         services = service_programs(SERVICES, settings, config, data.url if data else None, dict(options.processes))
-        supervisor = Supervisor(groups(services, redis_server), on_stop=partial(events.emit, DrainStarted()))
-        supervisor.stop_on_signals()
+        current = CurrentSettings(
+            settings, options.config, check=lambda read, file: faults_before_up(read, names, file)
+        )
+        supervisor = Supervisor(
+            groups(services, redis_server), partial(events.emit, DrainStarted()), may_reload=current.reload
+        )
+        supervisor.obey_signals()
         supervisor.run(partial(is_ready, SERVICES, settings), lambda: _print(greeting(settings, data)))
     return 0
 
@@ -88,7 +97,7 @@ def greeting(settings: Settings, data: DataFolder | None) -> str:
     lines = ["causeway is up", f"  mail is kept in  {spool}", f"  send to it       {_how_to_send(settings)}"]
     endpoints = http_endpoints(settings, [service.name for service in SERVICES])
     lines += [f"  {name:<15}  http://{at.local}/metrics  /readyz  /livez" for name, at in endpoints.items()]
-    return "\n".join([*lines, "Ctrl-C stops it after the work in hand is finished."])
+    return "\n".join([*lines, "Ctrl-C stops it after the work in hand is finished; SIGHUP reloads its settings."])
 
 
 def _how_to_send(settings: Settings) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import ssl
 from collections.abc import Coroutine
+from functools import partial
 from random import SystemRandom
 
 import uvloop
@@ -14,7 +15,7 @@ from services.egress.addresses import HostAddresses
 from services.egress.balance import Host, Tier, tiers
 from services.egress.courier import Courier
 from services.egress.health import Backoff, HealthBoard
-from services.egress.mx import Resolver
+from services.egress.mx import NO_ANSWER, Resolver
 from services.egress.pool import Context, Pool
 from services.egress.probe import Probed as Probed  # noqa: PLC0414 (who calls `probe` names it)
 from services.egress.probe import probe_entry
@@ -24,21 +25,25 @@ from services.egress.throttle import Throttle
 from services.egress.worker import Worker
 from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost, System
+from shared.diagnosis.dns_names import PATIENCE_SECONDS
 from shared.errors import ConfigurationError
 from shared.mail.reply import Reply
+from shared.operations.tasks import end
 from shared.operations.tls import Tls
 from shared.runtime.health import Health
+from shared.runtime.reload import CurrentSettings, reload_on_hangup
 from shared.spool.connect import open_async_spool
 from shared.spool.operation import AsyncSpool
 
 
-def run(settings: Settings, health: Health) -> None:
+def run(current: CurrentSettings, health: Health) -> None:
     """Deliver until SIGTERM or SIGINT. For the main thread. Raises ConfigurationError for unusable TLS files."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, health))
+        runner.run(_run(current, health))
 
 
-async def _run(settings: Settings, health: Health) -> None:
+async def _run(current: CurrentSettings, health: Health) -> None:
+    settings = current.settings
     spool = open_async_spool(settings.redis)
     systems = [system for system in settings.systems if system.smart_hosts]
     if not systems:
@@ -53,12 +58,32 @@ async def _run(settings: Settings, health: Health) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    build = partial(_rebuild, current, spool)
+    reloading = asyncio.create_task(reload_on_hangup(current, build, lambda built: worker.use(*built)))
     try:
         await worker.run()
     finally:
-        for courier in couriers.values():
+        await end([reloading])
+        for courier in worker.couriers:
             await courier.aclose()
         await spool.aclose()
+
+
+def _rebuild(current: CurrentSettings, spool: AsyncSpool, settings: Settings) -> tuple[Settings, dict[str, Courier]]:
+    """Return new settings, and a courier for each system for which the new ones mean another."""
+    systems = [system for system in settings.systems if system.smart_hosts]
+    before = current.settings
+    return settings, {
+        system.name: build_courier(settings, system, spool)
+        for system in systems
+        if _of_courier(settings, system) != _of_courier(before, before.system(system.name))
+    }
+
+
+def _of_courier(settings: Settings, system: System) -> tuple[object, ...]:
+    """Return the settings that `build_courier` reads."""
+    of_worker = {"retry", "refused", "max_in_flight", "max_bytes_in_flight", "max_crashes", "shutdown_timeout"}
+    return settings.hostname, system.smart_hosts, settings.egress.model_dump(exclude=of_worker)
 
 
 def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Courier:
@@ -107,10 +132,11 @@ async def _probe(settings: Settings) -> list[Probed]:
     patience = egress.connect_timeout.total_seconds()
     timeouts = Timeouts(connect=patience, command=patience, data=patience)
     probes: list[Coroutine[None, None, list[Probed]]] = []
-    for system in settings.systems:
+    for i, system in enumerate(settings.systems):
         context = _contexts(system)
         probes += [
             probe_entry(
+                f"systems[{i}].smart_hosts[{j}]",
                 system.name,
                 entry,
                 resolver,
@@ -119,9 +145,33 @@ async def _probe(settings: Settings) -> list[Probed]:
                 timeouts=timeouts,
                 addresses=addresses,
             )
-            for entry in system.smart_hosts
+            for j, entry in enumerate(system.smart_hosts)
         ]
     return [probed for found in await asyncio.gather(*probes) for probed in found]
+
+
+def unresolved(settings: Settings, resolver: Resolver | None = None) -> list[str]:
+    """Return a line for each MX name that leads to no host. No answer within two seconds is ignored."""
+    return asyncio.run(_unresolved(settings, resolver or Resolver()))
+
+
+async def _unresolved(settings: Settings, resolver: Resolver) -> list[str]:
+    keys = {
+        f"systems[{i}].smart_hosts[{j}].mx": entry
+        for i, system in enumerate(settings.systems)
+        for j, entry in enumerate(system.smart_hosts)
+        if entry.mx
+    }
+    questions = {key: asyncio.create_task(resolver.hosts([entry])) for key, entry in keys.items()}
+    if questions:
+        await asyncio.wait(questions.values(), timeout=PATIENCE_SECONDS)
+    found = {key: task.result() for key, task in questions.items() if task.done()}
+    await end(questions.values())
+    return [
+        f"{key}: {keys[key].mx}: {answer.text}: correct the name, or DNS"
+        for key, answer in found.items()
+        if isinstance(answer, Reply) and answer != NO_ANSWER
+    ]
 
 
 def next_hops(settings: Settings, system: str) -> tuple[Tier, ...] | Reply:

@@ -190,8 +190,9 @@ class Courier:
         await asyncio.gather(*self._probes)
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and show no host any more."""
         await end(self._probes)
+        self._board.close()
         await self._pool.aclose()
         await self._quota.aclose()
 

@@ -11,6 +11,7 @@ the system's waiting deliveries forward, so many a second.
 from __future__ import annotations
 
 import json
+import math
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -105,6 +106,7 @@ class HealthBoard:
         self._known: dict[str, HostHealth] = {}
         self._written: dict[str, str] = {}
         self._returned = False
+        self._shown: set[str] = set()
 
     def usable(self, host: Host) -> bool:
         """Return whether messages may go to the host now."""
@@ -180,7 +182,7 @@ class HealthBoard:
 
     def _learn(self, key: str, before: HostHealth, after: HostHealth) -> None:
         self._known[key] = after
-        metrics.smart_host_usable.labels(self._system, key).set(is_usable(after))
+        self._show(key, is_usable(after))
         if is_usable(before) != is_usable(after):
             if is_usable(after):
                 emit(HostMarkedUp(self._system, key))
@@ -190,4 +192,13 @@ class HealthBoard:
 
     def watch(self, host: Host) -> None:
         """Have a gauge for the host from the start."""
-        metrics.smart_host_usable.labels(self._system, host.key).set(self.usable(host))
+        self._show(host.key, self.usable(host))
+
+    def _show(self, key: str, value: float) -> None:
+        self._shown.add(key)
+        metrics.smart_host_usable.labels(self._system, key).set(value)
+
+    def close(self) -> None:
+        """Show no host any more: one that is no longer configured would seem to be down for ever."""
+        for key in self._shown:
+            metrics.smart_host_usable.labels(self._system, key).set(math.nan)  # several processes can remove no label

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
@@ -20,13 +21,14 @@ from shared.operations.certificates import Certificate, shown
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """One smart host. fault: why no mail would go there now, or None.
+    """One smart host. key: of its entry, `systems[0].smart_hosts[1]`. fault: why no mail would go there now, or None.
 
     host: host:port, or the MX name that has no host. encryption: version and cipher, None in the clear. certificate:
     the host's, which only `verify` checks. extensions: keyword to parameters (RFC 5321 section 4.1.1.1), after TLS.
     protection: the name that the certificate has to bear, see `Host`.
     """
 
+    key: str
     system: str
     host: str
     fault: str | None = None
@@ -43,6 +45,7 @@ class Probed:
 
 
 async def probe_entry(
+    key: str,
     system: str,
     entry: SmartHost,
     resolver: Resolver,
@@ -55,10 +58,10 @@ async def probe_entry(
     """Connect to every host that a configured smart host stands for, as a delivery would."""
     hosts = await resolver.hosts([entry])
     if isinstance(hosts, Reply):
-        return [Probed(system, entry.host or entry.mx or "", fault=str(hosts))]
+        return [Probed(key, system, entry.host or entry.mx or "", fault=str(hosts))]
     probes = [
         _probe(
-            system,
+            partial(Probed, key, system),
             host,
             open_session(host, hostname=hostname, context=context(host), timeouts=timeouts, addresses=addresses),
         )
@@ -67,23 +70,23 @@ async def probe_entry(
     return list(await asyncio.gather(*probes))
 
 
-async def _probe(system: str, host: Host, opening: Awaitable[Session | Reply]) -> Probed:
+async def _probe(probed: Callable[..., Probed], host: Host, opening: Awaitable[Session | Reply]) -> Probed:
     session = await opening
     if isinstance(session, Reply):
-        return Probed(system, host.key, fault=str(session), protection=host.protection)
-    found = _probed(system, session)
+        return probed(host.key, fault=str(session), protection=host.protection)
+    found = _probed(probed, session)
     await session.quit()
     return found
 
 
-def _probed(system: str, session: Session) -> Probed:
+def _probed(probed: Callable[..., Probed], session: Session) -> Probed:
     extensions = tuple((name.lower(), parameters) for name, parameters in session.extensions.items())
     tls = session.tls
     if tls is None:
-        return Probed(system, session.host.key, extensions=extensions)
+        return probed(session.host.key, extensions=extensions)
     cipher = tls.cipher()
     encryption = f"{tls.version()} {cipher[0] if cipher else ''}".strip()
-    return Probed(system, session.host.key, None, encryption, _certificate(tls), extensions, session.host.protection)
+    return probed(session.host.key, None, encryption, _certificate(tls), extensions, session.host.protection)
 
 
 def _certificate(tls: ssl.SSLObject) -> Certificate | None:

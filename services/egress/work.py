@@ -17,22 +17,27 @@ from shared.spool.settlement import Settlement
 
 
 class Work:
-    """A delivery that this worker holds. task: attempts it. settlement: what to write, once that is known."""
+    """A delivery that this worker holds. task: attempts it over the courier.
 
-    __slots__ = ("attempt", "leased", "settlement", "task")
+    settlement: what to write, once that is known. seconds: how long the attempt took.
+    """
 
-    def __init__(self, leased: LeasedDelivery, held_until: float) -> None:
+    __slots__ = ("attempt", "courier", "leased", "seconds", "settlement", "task")
+
+    def __init__(self, leased: LeasedDelivery, held_until: float, courier: Courier) -> None:
         self.leased = leased
+        self.courier = courier
         self.attempt = Attempt(leased.delivery, held_until)
         self.task: asyncio.Task[None] | None = None
         self.settlement: Settlement | None = None
+        self.seconds = 0.0
 
     @property
     def lease(self) -> Lease:
         """The right to work on the delivery."""
         return self.leased.lease
 
-    async def carry(self, content: bytes | None, courier: Courier, settings: Settings, random: Random) -> None:
+    async def carry(self, content: bytes | None, settings: Settings, random: Random) -> None:
         """Attempt the delivery; whatever happens becomes its settlement.
 
         Raises CancelledError where it is cancelled before a host may have decided anything: then there is none.
@@ -42,18 +47,19 @@ class Work:
             return
         began = time.monotonic()
         try:
-            outcomes = await self._outcomes(content, courier)
+            outcomes = await self._outcomes(content)
             seconds = time.monotonic() - began
             self.settlement = settlement_of(
                 self.leased, content, outcomes, settings, now=time.time(), seconds=seconds, random=random
             )
         except Exception as error:  # noqa: BLE001 (a bug affects one delivery, never its neighbours)
             self.settlement = after_a_bug(self.leased, self.attempt, error, settings, now=time.time(), random=random)
-        metrics.stage_seconds.labels("egress").observe(time.monotonic() - began)
+        self.seconds = time.monotonic() - began
+        metrics.stage_seconds.labels("egress").observe(self.seconds)
 
-    async def _outcomes(self, content: bytes, courier: Courier) -> tuple[Outcome, ...]:
+    async def _outcomes(self, content: bytes) -> tuple[Outcome, ...]:
         try:
-            return await courier.deliver(self.leased.delivery, content, self.leased.edits, self.attempt)
+            return await self.courier.deliver(self.leased.delivery, content, self.leased.edits, self.attempt)
         except asyncio.CancelledError:
             if not self.attempt.has_begun:
                 raise

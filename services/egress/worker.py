@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -28,7 +29,7 @@ from shared.runtime.health import Health
 from shared.spool import keys
 from shared.spool.lease import LeasedDelivery, contents, lease_deliveries, release, renew, wait_for_work
 from shared.spool.operation import AsyncSpool, Operation
-from shared.spool.presence import retire, worker_name
+from shared.spool.presence import Shift, retire, worker_name
 from shared.spool.schedule import (
     MAX_WAIT_SECONDS,
     RENEWALS_PER_LEASE,
@@ -57,7 +58,8 @@ class Worker:
         self.name = worker_name("egress")
         self._settings = settings
         self._spool = spool
-        self._couriers = couriers
+        self._couriers = dict(couriers)
+        self._replaced: list[tuple[str, Courier]] = []
         self._health = health
         self._random = random
         self._queues = [keys.egress(system) for system in couriers]
@@ -72,8 +74,26 @@ class Worker:
         """Lease no more, finish what is in hand, give back what cannot be finished in `shutdown_timeout`."""
         self._stopping.set()
         self._in_hand.wake()
-        for courier in self._couriers.values():
+        for courier in self.couriers:
             courier.stop_waiting()
+
+    @property
+    def couriers(self) -> list[Courier]:
+        """The couriers in use, and those that were replaced and are not closed yet."""
+        return [*self._couriers.values(), *(courier for _, courier in self._replaced)]
+
+    def use(self, settings: Settings, couriers: Mapping[str, Courier]) -> None:
+        """Go on with other settings, and with other couriers for some systems.
+
+        Deliveries that have begun end with the courier that they began with; it is closed after the last of them.
+        """
+        self._settings = settings
+        for system, courier in couriers.items():
+            self._replaced.append((system, self._couriers[system]))
+            self._couriers[system] = courier
+        if self._stopping.is_set():
+            self.stop()
+        self._in_hand.wake()
 
     async def run(self) -> None:
         """Work until stopped. Raises what is a bug of ours, so that the process starts anew."""
@@ -82,7 +102,7 @@ class Worker:
             self._repeat(BEAT_SECONDS, self._beat),
             self._repeat(self._lease_seconds / RENEWALS_PER_LEASE, self._renew),
             self._repeat(UPKEEP_SECONDS, self._do_upkeep),
-            *(self._repeat(UPKEEP_SECONDS, courier.refresh) for courier in self._couriers.values()),
+            *(self._repeat(UPKEEP_SECONDS, partial(self._refresh, system)) for system in self._couriers),
             self._settle_what_is_done(),
         ]
         kept = [asyncio.create_task(repeating) for repeating in keeping]
@@ -129,17 +149,17 @@ class Worker:
         return free if room is None else min(free, room), max(egress.max_bytes_in_flight // share, 1) - held_bytes
 
     async def _start(self, system: str, leased: list[LeasedDelivery], held_until: float) -> None:
-        works = [Work(delivery, held_until) for delivery in leased]
+        works = [Work(delivery, held_until, self._couriers[system]) for delivery in leased]
         self._in_hand.add(works)
         originals = await self._outlast(lambda: contents([work.leased.delivery.message_id for work in works]))
         if originals is None:  # stopped while Redis was away
             return
         for work, content in zip(works, originals, strict=True):
             if work in self._in_hand:  # else its lease was lost in the meantime
-                work.task = asyncio.create_task(self._carry(work, content, self._couriers[system]))
+                work.task = asyncio.create_task(self._carry(work, content))
 
-    async def _carry(self, work: Work, content: bytes | None, courier: Courier) -> None:
-        await work.carry(content, courier, self._settings, self._random)
+    async def _carry(self, work: Work, content: bytes | None) -> None:
+        await work.carry(content, self._settings, self._random)
         self._some_done.set()
 
     async def _settle_what_is_done(self) -> None:
@@ -166,6 +186,11 @@ class Worker:
                     [work.settlement for work in batch if work.settlement],
                     max_crashes=self._settings.egress.max_crashes,
                     history_seconds=self._settings.redis.history.total_seconds(),
+                    shift=Shift(
+                        self.name,
+                        sum(work.seconds for work in batch),
+                        "busy" if len(self._in_hand) > len(batch) else "idle",
+                    ),
                 )
             )
             for work in batch:
@@ -193,6 +218,15 @@ class Worker:
         stopped = [work for work in gone if not work.attempt.committed]
         self._in_hand.remove(stopped)
         await end(work.task for work in stopped if work.task)
+
+    async def _refresh(self, system: str) -> None:
+        """Close couriers that were replaced, once nothing is under way with them, and refresh the present one."""
+        in_use = {work.courier for work in self._in_hand}
+        done = [pair for pair in self._replaced if pair[0] == system and pair[1] not in in_use]
+        for pair in done:
+            await pair[1].aclose()
+            self._replaced.remove(pair)
+        await self._couriers[system].refresh()
 
     async def _do_upkeep(self) -> None:
         for operation in self._upkeep.due(time.monotonic(), is_busy=bool(self._in_hand)):

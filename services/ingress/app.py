@@ -10,17 +10,13 @@ from datetime import timedelta
 
 import uvloop
 
-from services.ingress.accept import Acceptance
-from services.ingress.admission import client_share
-from services.ingress.limits import ByteBudget, SessionLimit
+from services.ingress.assembly import Assembly
 from services.ingress.load import LoadWatch
 from services.ingress.server import Server
-from services.ingress.server_session import Ingress
-from services.ingress.sources import Sources
 from shared.configuration.settings import Settings
-from shared.operations.tls import Tls
-from shared.routing.router import CurrentRouter
+from shared.operations.tasks import end
 from shared.runtime.health import Health
+from shared.runtime.reload import CurrentSettings, reload_on_hangup
 from shared.spool import keys
 from shared.spool.connect import open_async_spool
 
@@ -28,17 +24,18 @@ BEAT_SECONDS = 1.0
 GAUGE_PATIENCE = timedelta(seconds=5)
 
 
-def run(settings: Settings, health: Health) -> None:
+def run(current: CurrentSettings, health: Health) -> None:
     """Serve until SIGTERM or SIGINT, drain, return. Raises ConfigurationError for what cannot be used."""
-    uvloop.run(_run(settings, health))
+    uvloop.run(_run(current, health))
 
 
-async def _run(settings: Settings, health: Health) -> None:
+async def _run(current: CurrentSettings, health: Health) -> None:
     stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_requested.set)
-    async with serving(settings):
+    async with serving(current.settings) as (server, assembly):
+        reloading = asyncio.create_task(reload_on_hangup(current, assembly.reassemble, server.use))
         while not stop_requested.is_set():
             health.beat()
             try:
@@ -46,47 +43,26 @@ async def _run(settings: Settings, health: Health) -> None:
             except TimeoutError:
                 continue
         health.drain()
+        await end([reloading])
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Server]:
+async def serving(settings: Settings) -> AsyncIterator[tuple[Server, Assembly]]:
     """Serve inside the block; drain at its end. Raises ConfigurationError for what cannot be used."""
-    ingress = settings.ingress
-    hostname = ingress.hostname or settings.hostname
-    router = CurrentRouter.configured(settings)
-    tls = Tls.server(ingress.tls) if _uses_tls(settings) else None
     spool = open_async_spool(settings.redis)
     gauge_spool = open_async_spool(settings.redis.model_copy(update={"timeout": GAUGE_PATIENCE}))
     queues = [keys.TRANSFORM, *(keys.egress(system.name) for system in settings.systems)]
     watch = LoadWatch(gauge_spool, settings.redis, queues)
-    server = Server(
-        Ingress(
-            settings=ingress,
-            hostname=hostname,
-            sources=Sources(settings.systems),
-            router=router,
-            tls=tls,
-            acceptance=Acceptance(spool, watch.load, hostname, ingress, settings.redis),
-            sessions=SessionLimit(ingress.max_sessions, ingress.max_sessions_per_client),
-            byte_budget=ByteBudget(ingress.max_bytes_in_flight, client_share(ingress)),
-        )
-    )
     try:
+        assembly = Assembly(settings, spool, watch.load)
+        server = Server(assembly.ingress())
         await watch.start()
         await server.start()
         try:
-            yield server
+            yield server, assembly
         finally:
             await server.stop()
     finally:
         await watch.stop()
         await gauge_spool.aclose()
         await spool.aclose()
-
-
-def _uses_tls(settings: Settings) -> bool:
-    """Whether a certificate is needed: STARTTLS is offered where there is one, mandatory under `required`."""
-    tls = settings.ingress.tls
-    if settings.ingress.listen_tls or tls.mode == "required":
-        return True
-    return tls.mode == "opportunistic" and tls.certificate is not None

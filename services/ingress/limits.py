@@ -18,6 +18,11 @@ class SessionLimit:
         self._open: Counter[ClientAddress] = Counter()
         self._count = 0
 
+    def limit(self, total: int, per_client: int) -> None:
+        """Set other limits for the sessions that come; those that are open stay."""
+        self._total = total
+        self._per_client = per_client
+
     def enter(self, client: ClientAddress) -> Refusal | None:
         """Count a new session, or return why it is refused. What entered has to leave."""
         if self._count >= self._total:
@@ -48,6 +53,11 @@ class ByteBudget:
         self._per_client = per_client
         self._reserved: Counter[ClientAddress] = Counter()
         self.bytes_reserved = 0
+
+    def limit(self, limit: int, per_client: int) -> None:
+        """Set other limits for what is reserved from now on."""
+        self._limit = limit
+        self._per_client = per_client
 
     def reservation(self, client: ClientAddress) -> Reservation:
         """Return an empty reservation."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from services.ingress import proxy_protocol
+from services.ingress.admission import client_share
 from services.ingress.handshake import Handshake
 from services.ingress.limits import SessionLimit
 from services.ingress.listening import listen
@@ -45,6 +46,14 @@ class Server:
     def addresses(self) -> list[tuple[str, int]]:
         """The addresses it listens on, those of `listen` before those of `listen_tls`."""
         return [listener.getsockname()[:2] for listener, _ in self._listeners]
+
+    def use(self, ingress: Ingress) -> None:
+        """Begin further sessions with this; those that are open go on with what they began with."""
+        settings = ingress.settings
+        for limit in (ingress.sessions, self._handshakes):
+            limit.limit(settings.max_sessions, settings.max_sessions_per_client)
+        ingress.byte_budget.limit(settings.max_bytes_in_flight, client_share(settings))
+        self._ingress = ingress
 
     async def start(self) -> None:
         """Listen. Raises ConfigurationError for an address that cannot be used; nothing stays open then."""

@@ -24,7 +24,7 @@ from shared.spool import keys
 from shared.spool.lease import LeasedMessage, contents, lease_messages, release, wait_for_work
 from shared.spool.memory import recall
 from shared.spool.operation import Operation, Spool
-from shared.spool.presence import retire, worker_name
+from shared.spool.presence import Shift, State, retire, worker_name
 from shared.spool.schedule import UpkeepSchedule, waits_while_unavailable
 from shared.spool.settlement import Settlement, spooled_bytes
 from shared.spool.write_settlements import log_settlement, write_settlements
@@ -52,14 +52,30 @@ class Converted:
         return now - self.since > SETTLE_SECONDS or sum(map(spooled_bytes, self.settlements)) > SETTLE_BYTES
 
 
+Reloaded = Callable[[], tuple[Settings, CurrentRouter] | None]
+"""Reads settings and address map again; None where they cannot be used."""
+
+
 class Worker:
-    """Converts messages until `stop`. `renewal_spool` is a second connection, for the thread that renews."""
+    """Converts messages until `stop`. `renewal_spool` is a second connection, for the thread that renews.
+
+    reloaded: called before the next batch after a `reload`.
+    """
 
     def __init__(
-        self, settings: Settings, spool: Spool, renewal_spool: Spool, router: CurrentRouter, health: Health
+        self,
+        settings: Settings,
+        spool: Spool,
+        renewal_spool: Spool,
+        router: CurrentRouter,
+        health: Health,
+        *,
+        reloaded: Reloaded = lambda: None,
     ) -> None:
         self.name = worker_name("transform")
         self.stopping = False
+        self._reloading = False
+        self._reloaded = reloaded
         self._settings = settings
         self._spool = spool
         self._renewal_spool = renewal_spool
@@ -77,11 +93,18 @@ class Worker:
         """Finish the message at hand, settle what is done, give back the rest. May be called from a signal handler."""
         self.stopping = True
 
+    def reload(self) -> None:
+        """Read settings and address map again before the next batch. May be called from a signal handler."""
+        self._reloading = True
+
     def run(self) -> None:
         """Work until stopped."""
         emit(WorkerStarted(self.name))
         while not self.stopping:
             self._health.beat()
+            if self._reloading:
+                self._reloading = False
+                self._settings, self._router = self._reloaded() or (self._settings, self._router)
             self._outlast(self._turn)
         self._try_once(retire(self.name, QUEUES))
         emit(WorkerStopped(self.name))
@@ -118,16 +141,17 @@ class Worker:
                     undone += [] if made else [leased.lease]
                 self._health.beat()
                 if converted.is_due(time.monotonic()):
-                    self._settle_kept(converted.settlements, renewal)
+                    self._settle_kept(converted, renewal, "busy")
                     converted = Converted(time.monotonic())
-            self._settle_kept(converted.settlements, renewal)
+            self._settle_kept(converted, renewal, "idle")
         self._try_once(release(undone))
 
-    def _settle_kept(self, settlements: Sequence[Settlement], renewal: Renewal) -> None:
-        """Settle what is still leased to this worker."""
-        kept = [settlement for settlement in settlements if settlement.lease.id not in renewal.lost]
+    def _settle_kept(self, converted: Converted, renewal: Renewal, state: State) -> None:
+        """Settle what is still leased to this worker. state: of the worker afterwards."""
+        kept = [settlement for settlement in converted.settlements if settlement.lease.id not in renewal.lost]
         renewal.settling([settlement.lease for settlement in kept])
-        self._outlast(lambda: self._settle(kept))
+        shift = Shift(self.name, time.monotonic() - converted.since, state)
+        self._outlast(lambda: self._settle(kept, shift))
 
     def _settlement_of(self, leased: LeasedMessage, content: bytes | None) -> list[Settlement]:
         """Return the settlement, or nothing where a stop came while Redis, asked for a memory, was away."""
@@ -149,12 +173,13 @@ class Worker:
         self._outlast(convert)
         return made
 
-    def _settle(self, settlements: Sequence[Settlement]) -> None:
+    def _settle(self, settlements: Sequence[Settlement], shift: Shift) -> None:
         written = self._spool.run(
             write_settlements(
                 settlements,
                 max_crashes=self._settings.transform.max_crashes,
                 history_seconds=self._settings.redis.history.total_seconds(),
+                shift=shift,
             )
         )
         for settlement in settlements:

@@ -20,12 +20,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from shared.configuration.environment import PREFIX
 from shared.configuration.settings import Settings
 from shared.errors import ConfigurationError
 
 VARIABLE = "CAUSEWAY_CONFIG"
 DEFAULT_FILE = Path("causeway.yaml")
-_PREFIX = "CAUSEWAY_"
 _SECRET_KEYS = frozenset({"url"})
 _REMEDIES = {
     "model_type": "must be a section: write its keys, indented, below it",
@@ -79,6 +79,10 @@ def read(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{file}: {where}{error.problem or error.context}: correct the YAML there") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file}: is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:  # what YAML takes for a date
+        raise ConfigurationError(f"{file}: a value looks like a date and is none ({error}): put it in quotes") from None
+    except RecursionError:
+        raise ConfigurationError(f"{file}: is nested too deeply: correct the brackets") from None
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
@@ -124,8 +128,8 @@ def _anchored(kind: Any, value: Any, folder: Path) -> Any:
 def _unknown_variables() -> Iterator[str]:
     """Yield a fault for each variable of no section. Those of others, such as Kubernetes, have no __ in them."""
     for name in sorted(os.environ):
-        section, separator, _ = name.removeprefix(_PREFIX).partition("__")
-        if name.startswith(_PREFIX) and separator and section.lower() not in Settings.model_fields:
+        section, separator, _ = name.removeprefix(PREFIX).partition("__")
+        if name.startswith(PREFIX) and separator and section.lower() not in Settings.model_fields:
             yield f"environment: {name}: unknown section: {_suggestion(section, Settings.model_fields)}"
 
 
@@ -133,14 +137,14 @@ def _variable_without_json(error: SettingsError) -> str:
     """Return the variable that could not be read, found by its text: the error itself names only the section."""
     if isinstance(error.__cause__, json.JSONDecodeError):
         text = error.__cause__.doc
-        names = [name for name, value in sorted(os.environ.items()) if name.startswith(_PREFIX) and value == text]
+        names = [name for name, value in sorted(os.environ.items()) if name.startswith(PREFIX) and value == text]
         return " or ".join(names) or str(error)
     return str(error)
 
 
 def _fault(detail: ErrorDetails, file: Path | None) -> str:
     location = _keys(detail["loc"])
-    variable = _PREFIX + "__".join(str(part) for part in location).upper()
+    variable = PREFIX + "__".join(str(part) for part in location).upper()
     if any(name.upper() == variable for name in os.environ):
         where = f"environment: {variable}"
     else:

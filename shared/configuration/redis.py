@@ -17,6 +17,7 @@ Durability = Literal["memory", "everysec", "fsync", "replicated"]
 EMBEDDED = "embedded"
 _SCHEMES = ("redis", "rediss", "unix")
 _FORM = "write redis://host:port/0, rediss://host:port/0, unix:///path or embedded"
+_ENCODE = "not a Redis URL: percent-encode /, ?, #, @ and : in the password (/ is %2F), or use password_file instead"
 _OPTIONS = frozenset({"db", "protocol", "client_name", "ssl_check_hostname", "ssl_min_version", "socket_keepalive"})
 """Of the URL's query. What is left out has a key of its own here, or would weaken TLS or repeat requests."""
 
@@ -25,13 +26,14 @@ def _check_url(url: str) -> str:
     """Return the URL of a Redis. Raises ValueError, which shows no part of it: it may hold a password."""
     if url == EMBEDDED:
         return url
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whose text shows the password
+        raise ValueError(_ENCODE) from None
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"not a Redis URL: {_FORM}")
-    if parts.fragment or not _has_port_or_none(parts):
-        raise ValueError(
-            "not a Redis URL: percent-encode /, ?, #, @ and : in the password (/ is %2F), or use password_file instead"
-        )
+    if parts.fragment or "@" in parts.query or not _has_port_or_none(parts):
+        raise ValueError(_ENCODE)
     if parts.scheme != "unix" and not parts.hostname:
         raise ValueError(f"the URL has no host: {_FORM}")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))

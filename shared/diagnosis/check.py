@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from shared.configuration.environment import unknown_variables
 from shared.configuration.file import DEFAULT_FILE
 from shared.configuration.settings import Settings
 from shared.diagnosis import dns_names, ports, redis_faults, tls_faults
@@ -64,7 +65,7 @@ def warnings(settings: Settings, path: Path | None = None, now: datetime | None 
     found = [*configuration_warnings(settings, now or datetime.now(UTC))]
     if address_pairs(settings) == 0:
         found.append(f"addresses.map: {settings.addresses.map} has no pairs: only the domain rules rewrite addresses")
-    return located(path, found)
+    return [*located(path, found), *unknown_variables()]
 
 
 def environment_warnings(settings: Settings, services: Sequence[str], path: Path | None = None) -> list[str]:

@@ -19,6 +19,35 @@ class ConfigurationWarning(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigurationReloaded(Event):
+    """The configuration was read again and is in force. changed: the keys that have other values than before."""
+
+    name = "configuration.reloaded"
+
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNeeded(Event):
+    """Keys of the configuration that was read again differ from those in force, and need a restart to change."""
+
+    name = "configuration.restart_needed"
+    level = logging.WARNING
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRejected(Event):
+    """The configuration was read again and cannot be used; the old one stays in force. faults: one line each."""
+
+    name = "configuration.rejected"
+    level = logging.ERROR
+
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateReloaded(Event):
     """New certificate files are in use. use: "ingress", or the smart host."""
 

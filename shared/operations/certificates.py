@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.configuration.settings import Settings
 from shared.errors import ConfigurationError
+from shared.operations.pem import certificate_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,7 @@ def inspect(file: Path) -> Certificate:
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror}): check path and permissions") from None
     except ValueError:
-        raise ConfigurationError(
-            f"{file}: holds no certificate in PEM form: give one that begins with BEGIN CERTIFICATE"
-        ) from None
+        raise ConfigurationError(certificate_problem(file)) from None
     return _told(loaded, file)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from shared.history.process import ProcessDied, ProcessKilled, ProcessStarted
+from shared.operations import hangup
 from shared.operations.events import emit
 from shared.operations.tether import tethered
 
@@ -38,8 +39,8 @@ class Program:
 
     drain_seconds: how long it may take to end once told to. is_ready: asked after its start, before what stands on it
     is started. inherited: file descriptors that it keeps. apart: out of reach of what is sent to all of us at once, a
-    Ctrl-C or the SIGTERM of systemd and `timeout`: only its supervisor stops it. log: where its output goes, if not to
-    ours.
+    Ctrl-C or the SIGTERM of systemd and `timeout`: only its supervisor stops it. reloads: whether it reads its settings
+    again on SIGHUP. log: where its output goes, if not to ours.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Program:
     is_ready: Callable[[], bool] = lambda: True
     inherited: tuple[int, ...] = ()
     apart: bool = False
+    reloads: bool = False
     log: Path | None = None
 
     @property
@@ -99,6 +101,11 @@ class Child:
         if self._process:
             self._process.send_signal(self.program.stop_signal)
 
+    def reload(self) -> None:
+        """Have it read its settings again, if it runs and can."""
+        if self._process and self.program.reloads:
+            self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """End it at once, if it runs."""
         if self._process:
@@ -115,7 +122,7 @@ class Child:
         program = self.program
         self._started_at = now
         try:
-            with program.log.open("ab") if program.log else nullcontext() as output:
+            with hangup.held(), program.log.open("ab") if program.log else nullcontext() as output:
                 self._process = subprocess.Popen(  # noqa: S603 (the command is ours)
                     tethered(program.command, program.stop_signal),
                     env={**os.environ, **program.environment},
@@ -148,26 +155,42 @@ class Supervisor:
     """Runs groups of children that stand on each other, the last group at the bottom, until it is told to stop.
 
     Groups start from the last to the first, each when the one below is ready; they stop from the first to the last,
-    each when the one above has ended. on_stop: called when the stop begins.
+    each when the one above has ended. on_stop: called when the stop begins. may_reload: returns whether the children
+    should read their settings again, after a SIGHUP.
     """
 
-    def __init__(self, groups: Sequence[Sequence[Child]], on_stop: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        groups: Sequence[Sequence[Child]],
+        on_stop: Callable[[], None] = lambda: None,
+        may_reload: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._groups = groups
         self._on_stop = on_stop
+        self._may_reload = may_reload
         self._stopping = False
+        self._reloading = False
 
     def stop(self) -> None:
         """Begin to stop. May be called from a signal handler."""
         self._stopping = True
 
-    def stop_on_signals(self) -> None:
-        """Stop on SIGTERM, SIGINT and SIGHUP."""
+    def reload(self) -> None:
+        """Have the children read their settings again, soon. May be called from a signal handler."""
+        self._reloading = True
 
-        def handle(_number: int, _frame: FrameType | None) -> None:
-            self.stop()
+    def obey_signals(self) -> None:
+        """Stop on SIGTERM and SIGINT, reload on SIGHUP: a terminal that is closed stops no mail."""
+
+        def handle(number: int, _frame: FrameType | None) -> None:
+            if number == signal.SIGHUP:
+                self.reload()
+            else:
+                self.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, handle)
+        hangup.let_in()
 
     def run(self, is_ready: Callable[[], bool] = lambda: True, on_ready: Callable[[], None] = lambda: None) -> None:
         """Start all, keep them alive until the stop, drain them; nothing of theirs runs afterwards.
@@ -190,10 +213,18 @@ class Supervisor:
         while not self._stopping:
             for child in children:
                 child.keep(time.monotonic())
+            if self._reloading:
+                self._reloading = False
+                self._pass_on_reload(children)
             if done():
                 return True
             time.sleep(POLL_SECONDS)
         return False
+
+    def _pass_on_reload(self, children: Sequence[Child]) -> None:
+        if self._may_reload():
+            for child in children:
+                child.reload()
 
     def _drain(self) -> None:
         """Stop group after group, and SIGKILL what outlives its deadline. Groups below are kept alive."""

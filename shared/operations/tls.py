@@ -18,6 +18,7 @@ from shared.errors import ConfigurationError
 from shared.history.configuration import CertificateRejected, CertificateReloaded
 from shared.operations.asking_context import AskingContext
 from shared.operations.events import emit
+from shared.operations.pem import certificate_problem, pair_problem
 
 DEFAULT_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 """Of TLS 1.2, without `ciphers`: forward secrecy and no SHA-1, as Python has them. TLS 1.3 has ciphers of its own."""
@@ -145,14 +146,9 @@ def _load_chain(context: ssl.SSLContext, certificate: Path, key: Path, section: 
     try:
         # An empty password, so that an encrypted key is an error and never a question on the terminal.
         context.load_cert_chain(certificate, key, password="")
-    except ssl.SSLError as error:
-        reason = (
-            "the key belongs to another certificate"
-            if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")  # the latter of another algorithm
-            else "not PEM, or encrypted"
-        )
+    except ssl.SSLError:
         raise ConfigurationError(
-            f"{section}: {certificate} with {key} cannot be used ({reason}): give a matching pair"
+            f"{section}: {certificate} with {key} cannot be used: {pair_problem(certificate, key)}"
         ) from None
     except OSError as error:
         missing = next((file for file in (certificate, key) if not file.is_file()), certificate)
@@ -165,9 +161,7 @@ def _load_ca(context: ssl.SSLContext, file: Path, section: str) -> None:
     try:
         context.load_verify_locations(file)
     except ssl.SSLError:
-        raise ConfigurationError(
-            f"{section}: {file} holds no certificate in PEM form: give the CA's certificate"
-        ) from None
+        raise ConfigurationError(f"{section}: {certificate_problem(file)}") from None
     except OSError as error:
         raise ConfigurationError(
             f"{section}: {file} cannot be read ({error.strerror}): check path and permissions"

@@ -46,6 +46,10 @@ class Gauges:
         self._refresh_spool()
         self._refresh_certificates()
 
+    def show(self, settings: Settings) -> None:
+        """Show the queues and certificates of other settings from now on."""
+        self._settings = settings
+
     def close(self) -> None:
         """Close the connections."""
         self._spool.close()

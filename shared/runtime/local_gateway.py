@@ -61,7 +61,7 @@ def service_programs(
         if config:
             command += ["--config", str(config)]
         drain_seconds = service.drain_seconds(settings) + GROUP_GRACE_SECONDS
-        programs.append(Program(service.name, command, environment, drain_seconds))
+        programs.append(Program(service.name, command, environment, drain_seconds, reloads=True))
     return programs
 
 

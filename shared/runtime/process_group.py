@@ -21,6 +21,7 @@ from shared.operations.processes import Child, Program, Supervisor
 from shared.runtime.gauges import Gauges
 from shared.runtime.health import GroupHealth
 from shared.runtime.health_server import answering_http
+from shared.runtime.reload import CurrentSettings
 from shared.runtime.service import Service
 
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -52,6 +53,7 @@ def run_parent(service: Service, settings: Settings, options: argparse.Namespace
                 f"{service.name}-{number}",
                 [*_command(service, options), "--beat", str(beat)],
                 drain_seconds=service.drain_seconds(settings),
+                reloads=True,
             ),
             on_exit=lambda pid: mark_process_dead(pid, str(folder)),  # type: ignore[no-untyped-call]
         )
@@ -61,8 +63,9 @@ def run_parent(service: Service, settings: Settings, options: argparse.Namespace
     MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
     gauges = Gauges(settings)
     health = GroupHealth(beats, gauges.ready, service.live_seconds(settings))
-    supervisor = Supervisor([children], on_stop=health.drain)
-    supervisor.stop_on_signals()
+    current = CurrentSettings(settings, options.config, on_change=gauges.show)
+    supervisor = Supervisor([children], on_stop=health.drain, may_reload=current.reload)
+    supervisor.obey_signals()
     try:
         with answering_http(settings, health, gauges.refresh, registry):
             supervisor.run()

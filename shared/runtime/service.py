@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.configuration.settings import Settings
+from shared.runtime.extras import needs_extra
 from shared.runtime.health import LIVE_SECONDS, Health
+from shared.runtime.reload import CurrentSettings
 
 DRAIN_GRACE_SECONDS = 10.0
 """What a service may take to end beyond its own time limit: closing connections, the last settlement."""
 
-Run = Callable[[Settings, Health], None]
-"""Runs a service until SIGTERM or SIGINT.
+Run = Callable[[CurrentSettings, Health], None]
+"""Runs a service until SIGTERM or SIGINT; on SIGHUP it takes over what it can of new settings.
 
 It builds its adapters, calls `health.beat()` in its loop, on a signal calls `health.drain()`, finishes what is in hand
 and returns. Raises ConfigurationError or SpoolError for what an administrator has to correct.
@@ -40,6 +42,11 @@ class Service:
     load: Callable[[], Run]
     drain: Callable[[Settings], timedelta]
     silence: Callable[[Settings], timedelta] = _no_time
+
+    def check_libraries(self) -> None:
+        """Raise ConfigurationError, which names the extra to install, where a library of the service is missing."""
+        with needs_extra(self.name):
+            self.load()
 
     def drain_seconds(self, settings: Settings) -> float:
         """Return how long it may take to end after SIGTERM, the grace included."""

@@ -7,7 +7,6 @@ import resource
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from prometheus_client import REGISTRY
 
@@ -15,12 +14,13 @@ from shared import configuration
 from shared.configuration.settings import Settings
 from shared.diagnosis.check import faults_before_start
 from shared.errors import CausewayError, ConfigurationError
-from shared.operations import events
+from shared.operations import events, hangup
 from shared.runtime.gauges import Gauges
 from shared.runtime.health import Health
 from shared.runtime.health_server import answering_http
 from shared.runtime.options import add_service_options
 from shared.runtime.process_group import restart_as_parent, run_parent
+from shared.runtime.reload import CurrentSettings
 from shared.runtime.service import Service
 
 
@@ -33,14 +33,17 @@ def main(service: Service, argv: Sequence[str] | None = None) -> int:
 
 def start(service: Service, options: argparse.Namespace) -> int:
     """Run a service with options already parsed. As `main`."""
+    hangup.hold()
     events.configure(service.name)
     allow_many_files()
     try:
+        if not options.metrics:  # the parent of a group runs nothing itself
+            service.check_libraries()
         settings = configuration.load(options.config)
         if faults := faults_before_start(settings, configuration.find(options.config)):
             raise ConfigurationError(*faults)
         if options.processes == 1:
-            _run_alone(service, settings, options.beat)
+            _run_alone(service, settings, options)
         elif options.metrics:
             run_parent(service, settings, options)
         else:
@@ -63,15 +66,16 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest, highest))
 
 
-def _run_alone(service: Service, settings: Settings, beat_file: Path | None) -> None:
+def _run_alone(service: Service, settings: Settings, options: argparse.Namespace) -> None:
     run = service.load()
-    if beat_file:  # a child: its parent answers HTTP
-        run(settings, Health(beat_file=beat_file))
+    if options.beat:  # a child: its parent answers HTTP
+        run(CurrentSettings(settings, options.config), Health(beat_file=options.beat))
         return
     gauges = Gauges(settings)
+    current = CurrentSettings(settings, options.config, on_change=gauges.show)
     health = Health(gauges.ready, live_seconds=service.live_seconds(settings))
     try:
         with answering_http(settings, health, gauges.refresh, REGISTRY):
-            run(settings, health)
+            run(current, health)
     finally:
         gauges.close()

@@ -148,6 +148,7 @@ LUA = {
     "RETURNED": returned(""),
     "RQ_QUEUES": RQ_QUEUES,
     "RQ_SUSPENDED": RQ_SUSPENDED,
+    "RQ_WORKER": rq_worker(""),
     "RQ_QUEUE": rq_queue(""),
     "RQ_JOB": rq_job(""),
     "RQ_RESULTS": rq_results(""),

@@ -85,7 +85,7 @@ def _delivery(queue: str, row: Sequence[Any], token: str) -> LeasedDelivery:
 
 def _lease(queue: str, lessee: str, max_jobs: int, max_bytes: int, seconds: float) -> Operation[tuple[str, list[Any]]]:
     token = f"{lessee}.{secrets.token_hex(6)}"
-    rows = yield Script("lease", (queue, token, max_jobs, max_bytes, seconds))
+    rows = yield Script("lease", (queue, token, max_jobs, max_bytes, seconds, lessee))
     return token, rows
 
 

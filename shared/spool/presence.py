@@ -7,6 +7,7 @@ import platform
 import secrets
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,12 +18,24 @@ LIFETIME_SECONDS = 90
 """A worker that did not announce itself for so long is gone."""
 
 
+State = Literal["idle", "busy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What RQ's views show of a worker's settlements: its name, seconds of work on them, and its state afterwards."""
+
+    worker: str
+    seconds: float
+    state: State
+
+
 def worker_name(stage: str) -> str:
     """Return a name for a worker of a stage, unique among all replicas."""
     return f"{stage}-{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
-def announce(worker: str, queues: Sequence[str], state: Literal["idle", "busy"]) -> Operation[None]:
+def announce(worker: str, queues: Sequence[str], state: State) -> Operation[None]:
     """Say that the worker lives, and forget those that died. To be called at least every half minute."""
     key, now = keys.rq_worker(worker), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     fields: tuple[str | int, ...] = (

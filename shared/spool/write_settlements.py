@@ -18,6 +18,7 @@ from shared.mail.envelope import Message
 from shared.operations.events import emit
 from shared.spool import keys
 from shared.spool.operation import Argument, Operation, Script
+from shared.spool.presence import Shift
 from shared.spool.settlement import Crashed, Finished, Parked, Retry, Settlement, Transformed, events_of
 
 CRASH_DELAY_SECONDS = 5.0
@@ -92,13 +93,18 @@ def _described(settlement: Settlement, events: Events, arguments: _Arguments) ->
 
 
 def write_settlements(
-    settlements: Sequence[Settlement], *, hosted: bool = False, max_crashes: int = 3, history_seconds: float = 86_400
+    settlements: Sequence[Settlement],
+    *,
+    hosted: bool = False,
+    max_crashes: int = 3,
+    history_seconds: float = 86_400,
+    shift: Shift | None = None,
 ) -> Operation[Mapping[str, Events]]:
     """Write all settlements in one atomic step; return the events that were written with each, by the id of its lease.
 
     A stale one, for which nothing was done, is missing from the answer. Reports count among the events.
     hosted: a stock `rq worker` runs the job and keeps its RQ keys itself. history_seconds: how long the history of a
-    message that is done with stays.
+    message that is done with stays. shift: counted for the worker as RQ counts: a retry is a failed run too.
     """
     if not settlements:
         return {}
@@ -106,7 +112,8 @@ def write_settlements(
     events = [events_of(settlement, now, max_crashes) for settlement in settlements]
     described = [_described(*pair, arguments) for pair in zip(settlements, events, strict=True)]
     text = json.dumps(described, ensure_ascii=False).encode(errors="replace")  # Redis reads no lone surrogate
-    head = (text, int(hosted), max_crashes, int(history_seconds))
+    worker = (shift.worker, shift.state, round(shift.seconds, 3)) if shift else ("", "", 0)
+    head = (text, int(hosted), max_crashes, int(history_seconds), *worker)
     stale = {id.decode() for id in (yield Script("write_settlements", (*head, *arguments.values)))}
     pairs = zip(settlements, events, strict=True)
     return {one.lease.id: (*noted, *_accepted(one)) for one, noted in pairs if one.lease.id not in stale}

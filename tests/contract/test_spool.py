@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -41,8 +42,8 @@ from shared.spool.lease import (
     wait_for_work,
 )
 from shared.spool.memory import Memory, Remember, recall
-from shared.spool.operation import Command, Operation, Script
-from shared.spool.presence import announce, retire
+from shared.spool.operation import Command, Operation, Script, source
+from shared.spool.presence import Shift, announce, retire
 from shared.spool.retries import flush_retries, list_retries
 from shared.spool.schedule import UpkeepSchedule
 from shared.spool.settlement import Crashed, Finished, NewDelivery, Parked, Retry, Settlement, Transformed
@@ -135,6 +136,8 @@ def test_rq_sees_every_job_where_it_is(run: Run, redis_client: redis.Redis) -> N
     queue = Queue(keys.TRANSFORM, connection=redis_client, serializer=JSONSerializer)
     assert queue.count == 3
     assert [job.func_name for job in queue.jobs] == ["services.transform.job.convert"] * 3
+    seconds, _ = redis_client.time()
+    assert all(0 <= seconds - job.created_at.timestamp() < 60 for job in queue.jobs)
     first, second, third = lease_all(run)
     assert (queue.count, StartedJobRegistry(queue=queue).count) == (0, 3)
     run(write_settlements([transformed(first), Retry(second.lease, 60), Parked(third.lease, "crash", "a bug")]))
@@ -858,6 +861,41 @@ def test_workers_are_seen_by_rq(run: Run, redis_client: redis.Redis) -> None:
     assert (worker.name, worker.queue_names(), str(worker.get_state())) == ("transform-1", ["transform"], "busy")
     run(retire("transform-1", [keys.TRANSFORM]))
     assert Worker.all(connection=redis_client) == []
+
+
+def test_runs_are_counted_for_the_worker_as_rq_counts_them(run: Run, redis_client: redis.Redis) -> None:
+    """RQ counts each run that asks for a retry as failed; so a stock worker and ours show the same."""
+    from rq import Worker
+
+    accepted(run, 4)
+    run(announce("test", [keys.TRANSFORM], "idle"))
+    first, second, third, fourth = lease_all(run)
+    (worker,) = Worker.all(connection=redis_client)
+    assert str(worker.get_state()) == "busy"
+    settlements: list[Settlement] = [transformed(first), Retry(second.lease, 60), Parked(third.lease, "crash", "x")]
+    run(write_settlements(settlements, shift=Shift("test", 1.25, "busy")))
+    run(write_settlements([transformed(fourth)], shift=Shift("test", 0.5, "idle")))
+    run(write_settlements([transformed(fourth)], shift=Shift("test", 0, "idle")))  # stale
+    worker.refresh()
+    assert (worker.successful_job_count, worker.failed_job_count, worker.total_working_time) == (2, 2, 1.75)
+    assert str(worker.get_state()) == "idle"
+
+
+def test_a_worker_that_rq_forgot_is_not_written_again(run: Run, redis_client: redis.Redis) -> None:
+    accepted(run)
+    (leased,) = lease_all(run)
+    run(write_settlements([transformed(leased)], shift=Shift("test", 1, "idle")))
+    assert not redis_client.exists(keys.rq_worker("test"))
+
+
+def test_the_time_of_a_job_is_right_on_every_day_until_2100(redis_client: redis.Redis) -> None:
+    days = range((datetime(2100, 1, 1) - datetime(1970, 1, 1)).days)
+    moments = [day * 86400 + day * 7919 % 86400 for day in days]
+    functions = source("lease").partition("-- ARGV")[0]  # what every script begins with
+    script = "local times = {}; for i, at in ipairs(ARGV) do times[i] = rq_time(tonumber(at)) end; return times"
+    assert [text.decode() for text in redis_client.eval(functions + script, 0, *moments)] == [
+        datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in moments
+    ]
 
 
 def test_the_upkeep_schedule_announces_reclaims_and_reconciles(

@@ -91,7 +91,9 @@ def test_a_host_that_mail_cannot_go_to_is_a_fault_and_the_others_are_told(
             at(encrypted, tls="verify", ca=str(other.ca)), at(stripped, tls="required"), at(closed, tls="none"), code=1
         )
     faults = [line for line in err.splitlines() if not line.startswith("warning: ")]
-    assert [fault.partition(": 127.0.0.1:")[0] for fault in faults] == [f"{console.config}: notes"] * 3
+    assert [fault.partition(", 127.0.0.1:")[0] for fault in faults] == [
+        f"{console.config}: systems[0].smart_hosts[{number}] (notes" for number in range(3)
+    ]
     for fault, said in zip(
         faults, ("certificate not trusted", "454 4.7.4 TLS is required", "554 5.7.1 not you"), strict=True
     ):

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import pytest
 import redis
 import redis.asyncio
+import rq
 
 from services.egress.app import build_courier
 from services.egress.worker import Worker
@@ -71,6 +72,33 @@ def test_a_stop_finishes_what_is_in_hand(spool: Spool, redis_settings: RedisSett
         assert len(server.messages) == 1
     [left] = spool.run(lease_deliveries(SYSTEM, "test", max_jobs=9, max_bytes=10**9, seconds=9))
     assert [one.address for one in left.delivery.recipients] == ["too-late@example.com"]
+
+
+def test_rq_sees_a_worker_busy_while_it_delivers_and_its_runs_counted(
+    spool: Spool, redis_settings: RedisSettings, redis_client: redis.Redis
+) -> None:
+    go_on = Event()
+
+    def answer(_line: str) -> str:
+        go_on.wait(10)
+        return "250 2.0.0 ok"
+
+    def seen() -> tuple[str, int, int]:
+        for worker in rq.Worker.all(connection=redis_client):
+            return str(worker.get_state()), worker.successful_job_count, worker.failed_job_count
+        return "", 0, 0
+
+    async def scenario(server: SmartHostServer) -> None:
+        async with working(settings_for(redis_settings, [hop(server)])):
+            await until(lambda: seen() == ("idle", 0, 0))
+            spooled(spool)
+            await until(lambda: said(server, "DATA"))
+            assert seen() == ("busy", 0, 0)
+            go_on.set()
+            await until(lambda: seen() == ("idle", 1, 0))
+
+    with SmartHostServer(answers={".": answer}) as server:
+        asyncio.run(scenario(server))
 
 
 def test_a_stop_gives_back_at_once_what_cannot_be_finished(spool: Spool, redis_settings: RedisSettings) -> None:

@@ -25,7 +25,7 @@ supervisor = Supervisor(
     [[Child(Program(name, command, {}, seconds)) for name, command, seconds in g] for g in spec],
     on_stop=lambda: print("stopping", flush=True),
 )
-supervisor.stop_on_signals()
+supervisor.obey_signals()
 supervisor.run(on_ready=lambda: print("ready", flush=True))
 """
 CHILD = """
@@ -107,14 +107,14 @@ def test_children_stop_in_the_order_of_their_groups(tmp_path: Path, opened: list
     assert supervised.order == ["a", "b", "c"]
 
 
-def test_children_stop_in_order_though_the_terminal_is_gone(tmp_path: Path, opened: list[Supervised]) -> None:
-    """What the supervisor wants to say then fails; children that it left behind would end all at once, Redis too."""
+def test_children_stop_in_order_though_nobody_reads_the_log(tmp_path: Path, opened: list[Supervised]) -> None:
+    """What the supervisor writes then fails; children that it left behind would end all at once, Redis too."""
     supervised = Supervised(tmp_path, {"a": "end"}, {"b": "end"}, {"c": "end"})
     opened.append(supervised)
     assert supervised.process.stdout
     supervised.process.stdout.readline()
     supervised.process.stdout.close()
-    supervised.process.send_signal(signal.SIGHUP)
+    supervised.process.send_signal(signal.SIGTERM)
     supervised.process.wait(30)
     assert supervised.order == ["a", "b", "c"]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import rq
 
 from services.transform.app import run
 from services.transform.renewal import Renewal
@@ -29,6 +30,7 @@ from shared.mail.edits import apply
 from shared.operations import embedded_redis
 from shared.routing.router import CurrentRouter
 from shared.runtime.health import Health
+from shared.runtime.reload import CurrentSettings
 from shared.spool import keys
 from shared.spool.accept import accept
 from shared.spool.connect import open_spool
@@ -36,6 +38,7 @@ from shared.spool.dead_letters import Filter, list_dead
 from shared.spool.history import read_history
 from shared.spool.lease import LeasedDelivery, lease_deliveries, lease_messages
 from shared.spool.operation import Spool
+from shared.spool.presence import announce
 from tests.support.mail import SLOW, message
 from tests.support.systems import EXCHANGE, NOTES
 
@@ -95,7 +98,7 @@ def run_until(settings: Settings, condition: Callable[[], bool]) -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         watcher.start()
-        run(settings, Health())
+        run(CurrentSettings(settings), Health())
         watcher.join()
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -123,7 +126,7 @@ def test_health_tells_of_the_stop(settings: Settings, spool: Spool) -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         timer.start()
-        run(settings, health)
+        run(CurrentSettings(settings), health)
     finally:
         timer.join()
         assert signal.signal(signal.SIGTERM, before) is signal.SIG_IGN
@@ -325,3 +328,17 @@ def test_the_service_outlives_redis(tmp_path: Path) -> None:
         spool.close()
         server.kill()
         server.wait()
+
+
+def test_rq_counts_conversions_and_dead_letters_and_sees_the_worker_idle_after_them(
+    spool: Spool, worker: Worker, redis_client: redis.Redis
+) -> None:
+    spool.run(announce(worker.name, [keys.TRANSFORM], "idle"))
+    accept_messages(spool, 2)
+    leased = spool.run(lease_messages(worker.name, max_jobs=3, max_bytes=10**9, seconds=60))
+    [seen] = rq.Worker.all(connection=redis_client)
+    assert str(seen.get_state()) == "busy"
+    worker.work(leased)
+    seen.refresh()
+    assert (str(seen.get_state()), seen.successful_job_count, seen.failed_job_count) == ("idle", 2, 0)
+    assert seen.total_working_time > 0

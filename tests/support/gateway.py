@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,20 @@ class Gateway:
     port: int
     data: DataFolder
     log: Path
+    config: Path
+    supervisor: int
+
+    def change(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Write another configuration file, in one step."""
+        content = yaml.safe_load(self.config.read_text())
+        change(content)
+        self.config.with_suffix(".new").write_text(yaml.safe_dump(content))
+        self.config.with_suffix(".new").replace(self.config)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the events of that name in the log so far."""
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+        return [event for event in map(json.loads, lines) if event["event"] == name]
 
     def pid(self, name: str) -> int:
         """Return the newest process of that name."""
@@ -98,7 +113,7 @@ def gateway(
     settings = configuration.load(config)
     command = ("services.cli.main", "up", "--config", str(config), "--data", str(data.path), *arguments)
     process, log = _started(folder, *command)
-    running = Gateway(port, data, log)
+    running = Gateway(port, data, log, config, process.pid)
     try:
         eventually(lambda: process.poll() is not None or is_ready(SERVICES, settings), 60)
         assert process.poll() is None, log.read_text()

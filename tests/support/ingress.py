@@ -69,7 +69,7 @@ class Running:
     async def _serve(self, given: Settings) -> None:
         self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with serving(given) as server:
+            async with serving(given) as (server, _):
                 self._server: Server = server
                 self._started.set_result(server.addresses)
                 await self._told.wait()

@@ -7,6 +7,21 @@ local function seconds_now()
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
+-- A time in the form that RQ reads, for 1970 to 2099, in which every fourth year is a leap year.
+local function rq_time(now)
+  local days, seconds = math.floor(now / 86400), now % 86400
+  local years, month = math.floor((4 * days + 2) / 1461), 1
+  days = days - 365 * years - math.floor((years + 1) / 4)
+  local year = 1970 + years
+  for _, length in ipairs({31, year % 4 == 0 and 29 or 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}) do
+    if days < length then break end
+    days, month = days - length, month + 1
+  end
+  local whole = math.floor(seconds)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02dZ', year, month, days + 1, math.floor(whole / 3600),
+    math.floor(whole / 60) % 60, whole % 60)
+end
+
 -- What drains the spool must work in a full Redis too: after one write of a kind that needs no memory, Redis lets the
 -- rest of a script pass. Only `accept` is refused there.
 local function exceed_memory()
@@ -24,9 +39,15 @@ local function put_job(queue, id, status)
   local data = EGRESS_JOB
   if queue == TRANSFORM then data = TRANSFORM_JOB end
   if redis.call('HSETNX', RQ_JOB .. id, 'data', data) == 1 then
-    redis.call('HSET', RQ_JOB .. id, 'origin', queue, 'timeout', 3600, 'result_ttl', 0, 'failure_ttl', -1)
+    redis.call('HSET', RQ_JOB .. id, 'origin', queue, 'timeout', 3600, 'result_ttl', 0, 'failure_ttl', -1,
+      'created_at', rq_time(seconds_now()))
   end
   redis.call('HSET', RQ_JOB .. id, 'status', status)
+end
+
+-- What RQ's views show of a worker. Not of one that RQ forgot: nothing would ever remove what is written then.
+local function set_worker_state(worker, state)
+  if redis.call('EXISTS', RQ_WORKER .. worker) == 1 then redis.call('HSET', RQ_WORKER .. worker, 'state', state) end
 end
 
 local function wake(queue)

@@ -1,4 +1,4 @@
--- ARGV: queue, token, max jobs, max bytes, lease seconds.
+-- ARGV: queue, token, max jobs, max bytes, lease seconds, worker.
 -- Returns {id, crashes, size, envelope or delivery, again or edits, reopen} for each job, taken from the queue's head.
 exceed_memory()
 local queue, token, max_jobs, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -30,5 +30,6 @@ for _ = 1, max_jobs * 10 do -- bounded, though stale jobs are skipped
     if crashes > 0 then break end -- it may have killed its worker: nobody else shall go down with it
   end
 end
+if #leased > 0 then set_worker_state(ARGV[6], 'busy') end
 if redis.call('LLEN', RQ_QUEUE .. queue) > 0 then wake(queue) end
 return leased

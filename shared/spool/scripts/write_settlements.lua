@@ -1,11 +1,15 @@
 -- ARGV: a JSON list of settlements, hosted ('1': a stock RQ worker keeps the job's own keys), max crashes, history
--- seconds, then the binary values that the settlements name by their place. Returns the ids that were stale.
+-- seconds, worker ('': a stock one), its state after this, its working seconds, then the binary values that the
+-- settlements name by their place. Returns the ids that were stale.
 exceed_memory()
 local settlements, hosted = cjson.decode(ARGV[1]), ARGV[2] == '1'
 local max_crashes, history_seconds = tonumber(ARGV[3]), tonumber(ARGV[4])
 local now, stale = seconds_now(), {}
 
-local function binary(place) return ARGV[4 + place] end
+local worker, state, working_seconds = ARGV[5], ARGV[6], ARGV[7]
+local runs = {successful = 0, failed = 0}
+
+local function binary(place) return ARGV[7 + place] end
 
 local function leave(queue, id, token)
   redis.call('SREM', LIVE .. queue, id)
@@ -121,10 +125,19 @@ for _, one in ipairs(settlements) do
       redis.call('HDEL', key, 'reopen')
     end
     settle[one.kind](one)
+    local counted = (one.kind == 'transformed' or one.kind == 'finished') and 'successful' or 'failed'
+    runs[counted] = runs[counted] + 1
     for _, report in ipairs(one.reports) do
       redis.call('SET', CONTENT .. report.id, binary(report.content), 'NX')
       accept(report.id, binary(report.envelope), report.size, binary(report.event), now)
     end
   end
+end
+if worker ~= '' and redis.call('EXISTS', RQ_WORKER .. worker) == 1 then
+  for counted, number in pairs(runs) do
+    if number > 0 then redis.call('HINCRBY', RQ_WORKER .. worker, counted .. '_job_count', number) end
+  end
+  redis.call('HINCRBYFLOAT', RQ_WORKER .. worker, 'total_working_time', working_seconds)
+  set_worker_state(worker, state)
 end
 return stale

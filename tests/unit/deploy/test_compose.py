@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,16 @@ import yaml
 from deploy.compose import send
 from services.all_services import SERVICES as ALL_SERVICES
 from shared import configuration
+from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
 from shared.diagnosis import check
+from shared.errors import SpoolUnavailable
 from shared.operations.certificates import self_signed
+from shared.operations.embedded_redis import find_redis_server
 from shared.runtime.service import Service
+from shared.spool.connect import open_spool
+from shared.spool.operation import Command, Operation
+from tests.support.processes import eventually
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "deploy" / "compose"
@@ -111,6 +119,72 @@ def test_a_service_has_the_time_it_takes_to_end(service: Service, settings: Sett
 def test_nothing_keeps_the_configuration_from_starting(settings: Settings, config: Path) -> None:
     assert check.faults_before_start(settings, config) == []
     assert check.warnings(settings, config) == []
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Path:
+    """Return the folder that the one-shot service makes for Redis and the services; its other folder has been made."""
+    folder = tmp_path / "access"
+    folder.mkdir()
+    [script] = SERVICES["certificates"]["command"]
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "tls.crt").touch()
+    moved = script.replace('"/access"', repr(str(folder))).replace('"/tls"', repr(str(tmp_path / "tls")))
+    for _ in range(2):  # it runs at each `up`, and changes nothing then
+        before = {file: file.read_text() for file in folder.iterdir()}
+        subprocess.run([sys.executable, "-c", moved], check=True, timeout=60)
+        assert all(file.read_text() == text for file, text in before.items())
+    return folder
+
+
+def test_redis_takes_nobody_without_the_password_that_the_services_have(access: Path, tmp_path: Path) -> None:
+    socket = tmp_path / "redis.sock"
+    server, config, *_ = SERVICES["redis"]["command"]
+    assert (server, config) == ("redis-server", "/access/redis.conf")
+    command: list[str | Path] = [
+        find_redis_server(),
+        access / "redis.conf",
+        "--port",
+        "0",
+        "--unixsocket",
+        socket,
+        "--save",
+        "",
+    ]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    try:
+        eventually(socket.exists)
+        with pytest.raises(SpoolUnavailable, match="Authentication required"):
+            pinged(RedisSettings(url=f"unix://{socket}"))
+        assert pinged(RedisSettings(url=f"unix://{socket}", password_file=access / "password")) is True
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_only_redis_and_the_services_have_the_password() -> None:
+    mounting = {name for name, one in SERVICES.items() if any("access:" in volume for volume in one["volumes"])}
+    stages = {name for name in SERVICES if runs(name)}
+    assert mounting == {"redis", "certificates", *stages}
+    assert "access" in STACK["volumes"]
+    for name in stages:
+        assert SERVICES[name]["environment"]["CAUSEWAY_REDIS__PASSWORD_FILE"] == "/access/password"
+        assert SERVICES[name]["depends_on"]["redis"] == {"condition": "service_healthy"}
+    assert SERVICES["redis"]["depends_on"] == {"certificates": {"condition": "service_completed_successfully"}}
+
+
+def pinged(settings: RedisSettings) -> bool:
+    spool = open_spool(settings)
+    try:
+        answer: bool = spool.run(ping())
+        return answer
+    finally:
+        spool.close()
+
+
+def ping() -> Operation[bool]:
+    answer: bool = yield Command("PING", ())
+    return answer
 
 
 def test_the_gateway_is_mx_10_and_mx_20(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dns.asyncresolver
@@ -15,7 +15,9 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from services.egress.mx import Resolver
+from services.egress.app import unresolved
+from services.egress.mx import NO_ANSWER, NO_RECORDS, Resolver
+from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
 
@@ -122,13 +124,34 @@ def test_a_null_mx_beside_a_failing_name_is_temporary(server: DnsServer) -> None
     assert said.code == 451
 
 
-@pytest.mark.parametrize("silent", [True, False], ids=["server failure", "no such name"])
-def test_a_failing_dns_is_temporary(server: DnsServer, silent: bool) -> None:
-    """Even for a name that does not exist: a smart host is our own configuration, no mistake of a sender."""
-    server.silent = silent
-    said = resolve(server, mx("example.com"))
-    assert isinstance(said, Reply)
-    assert (said.code, said.enhanced) == (451, "4.4.3")
+def test_a_failing_dns_is_temporary(server: DnsServer) -> None:
+    server.silent = True
+    assert resolve(server, mx("example.com")) == NO_ANSWER
+
+
+def test_a_name_that_does_not_exist_is_reported_as_such_and_is_temporary(server: DnsServer) -> None:
+    """A smart host is our own configuration, no mistake of a sender."""
+    assert resolve(server, mx("example.com")) == Reply(451, "domain does not exist (NXDOMAIN)", "4.4.4")
+
+
+def test_a_name_without_mx_and_address_is_reported_as_such(server: DnsServer) -> None:
+    server.records["example.com", "TXT"] = ['"here"']
+    assert resolve(server, mx("example.com")) == NO_RECORDS
+
+
+def test_an_answer_outlives_the_name(server: DnsServer) -> None:
+    """A zone that is lost for a moment must not stop mail to hosts that are there."""
+    server.records["example.com", "MX"] = ["10 mx1.example.com."]
+
+    async def ask_twice() -> tuple[object, object]:
+        asking = resolver(server)
+        first = await asking.exchanges("example.com")
+        server.records.clear()
+        asking._answers["example.com"] = replace(asking._answers["example.com"], good_until=0)
+        return first, await asking.exchanges("example.com")
+
+    first, second = asyncio.run(ask_twice())
+    assert first == second
 
 
 def test_an_entry_that_fails_leaves_the_others(server: DnsServer) -> None:
@@ -180,3 +203,21 @@ def test_a_record_that_names_no_host_leads_nowhere(server: DnsServer, hostile: s
 def test_a_null_mx_beside_other_records_refuses_nothing(server: DnsServer) -> None:
     server.records["example.com", "MX"] = ["0 .", "10 mx1.example.com."]
     assert resolve(server, mx("example.com")) == [(10, "mx1.example.com", 1)]
+
+
+def test_check_names_the_entry_of_a_name_that_leads_nowhere(server: DnsServer) -> None:
+    server.records["good.example", "MX"] = ["10 mx1.example.com."]
+    server.records["null.example", "MX"] = ["0 ."]
+    entries = [{"mx": "good.example"}, {"mx": "nowhere.example"}, {"mx": "null.example"}, {"host": "no.example"}]
+    settings = Settings.model_validate({"systems": [{"name": "a", "kind": "domino", "smart_hosts": entries}]})
+    assert unresolved(settings, resolver(server)) == [
+        "systems[0].smart_hosts[1].mx: nowhere.example: domain does not exist (NXDOMAIN): correct the name, or DNS",
+        "systems[0].smart_hosts[2].mx: null.example: domain does not accept mail (null MX): correct the name, or DNS",
+    ]
+
+
+def test_check_says_nothing_where_dns_does_not_answer(server: DnsServer) -> None:
+    server.silent = True
+    entries = [{"mx": "example.com"}]
+    settings = Settings.model_validate({"systems": [{"name": "a", "kind": "domino", "smart_hosts": entries}]})
+    assert unresolved(settings, resolver(server)) == []

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from shared.configuration.endpoint import Endpoint
 from shared.configuration.file import load
@@ -20,7 +24,7 @@ from shared.diagnosis.check import (
     warnings,
 )
 from shared.diagnosis.redis_faults import redis_away
-from shared.errors import SpoolUnavailable
+from shared.errors import ConfigurationError, SpoolUnavailable
 from shared.operations.certificates import SelfSigned, self_signed
 
 SERVICES = ("ingress", "transform", "egress")
@@ -304,3 +308,100 @@ def test_a_smart_host_without_an_address_is_told(folder: Folder) -> None:
     folder.file.write_text(folder.file.read_text().replace("host: mx2.example.com", f"host: {name}", 1))
     said = f"systems[0].smart_hosts[0].host: {name} has no address: correct the name, or DNS"
     assert said in environment_warnings(load(folder.file), SERVICES)
+
+
+def with_hosts(folder: Folder, hosts: str) -> None:
+    folder.write()
+    folder.file.write_text(folder.file.read_text().replace("[{host: mx2.example.com}]", f"[{hosts}]", 1))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "said"),
+    [
+        ("{host: a, weight: 0}", ["0 has no effect on a host without another of its preference"]),
+        ("{host: a, weight: 0}, {host: b, preference: 20}", ["0 has no effect on a host without another"]),
+        ("{host: a, weight: 0}, {host: b, weight: 5}", ["0 is about one message in a thousand beside a host"]),
+        ("{host: a, weight: 0}, {host: b, weight: 0}", ["0 on every host of a preference is an equal share"] * 2),
+        ("{mx: example.com, weight: 0}, {host: b}", ["0 is about one message in a thousand beside a host"]),
+        ("{host: a, weight: 1}", []),
+    ],
+)
+def test_a_weight_of_zero_is_explained(folder: Folder, hosts: str, said: list[str]) -> None:
+    with_hosts(folder, hosts)
+    found = [warning.partition(".weight: ")[2] for warning in folder.warnings()]
+    assert [text[: len(begin)] for text, begin in zip(found, said, strict=True)] == said
+
+
+@pytest.mark.parametrize("key", ["host", "mx"])
+@pytest.mark.parametrize("name", ["mail.example.com:25", "10.1.2.3:2525", "[2001:db8::1]:25"])
+def test_a_port_inside_a_name_is_a_fault_with_its_remedy(folder: Folder, key: str, name: str) -> None:
+    with_hosts(folder, f"{{{key}: '{name}'}}")
+    alone, _, port = name.rpartition(":")
+    with pytest.raises(ConfigurationError) as raised:
+        load(folder.file)
+    assert raised.value.faults == (
+        f'{folder.file}: systems[0].smart_hosts[0].{key}: "{name}" has a port: '
+        f"write {alone.strip('[]')}, and in a key of its own `port: {port}`",
+    )
+
+
+@pytest.mark.parametrize("name", ["2001:db8::25", "::1", "mail.example.com", "10.1.2.3"])
+def test_the_colons_of_an_address_are_no_port(folder: Folder, name: str) -> None:
+    with_hosts(folder, f"{{host: '{name}'}}")
+    assert load(folder.file).systems[0].smart_hosts[0].host == name
+
+
+def test_no_hostname_is_a_warning(folder: Folder) -> None:
+    folder.write()
+    text = folder.file.read_text().replace("hostname: mx.example.com\n", "")
+    folder.file.write_text(text + "ingress: {hostname: mx.example.com, tls: {certificate: tls.crt, key: tls.key}}\n")
+    folder.file.write_text(
+        folder.file.read_text().replace("ingress: {tls: {certificate: tls.crt, key: tls.key}}\n", "")
+    )
+    (warning,) = folder.warnings()
+    assert warning.startswith("hostname: localhost is what other servers see in greetings and reports")
+
+
+def test_an_unknown_variable_is_a_warning_and_named_without_the_file(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write()
+    monkeypatch.setenv("CAUSEWAY_REDIS_URL", "redis://:secret@x/0")
+    monkeypatch.setenv("CAUSEWAY_SERVICE_HOST", "10.0.0.1")
+    assert folder.warnings() == [
+        "environment: CAUSEWAY_REDIS_URL: unknown variable, which is ignored: did you mean CAUSEWAY_REDIS__URL?"
+    ]
+
+
+def test_a_certificate_with_a_common_name_alone_is_a_warning(folder: Folder) -> None:
+    folder.write()
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx.example.com")])
+    begin = datetime.now(UTC) - timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=365))
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder.path / "tls.crt").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
+    (folder.path / "tls.key").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
+    (warning,) = folder.warnings()
+    assert "has no subject alternative name, only CN=mx.example.com, which clients ignore: have it issued" in warning
+
+
+def test_what_lets_everybody_in_is_a_warning(folder: Folder) -> None:
+    folder.write(notes="networks: [0.0.0.0/1, 128.0.0.0/1], default_route: exchange")
+    (warning,) = folder.warnings()
+    assert warning.startswith("systems[0].networks: cover half of the Internet or more: anyone can send as notes: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("public\tinternal\na@example.com\tb@n.example.com\n", "cells are separated by tabs"),
+        ("a@example.com,b@n.example.com\n", "the names of the columns are missing"),
+    ],
+)
+def test_a_map_of_another_form_is_one_line_with_the_remedy(folder: Folder, content: str, said: str) -> None:
+    (folder.path / "a.csv").write_text(content)
+    folder.write("addresses: {map: a.csv}")
+    (fault,) = folder.check()
+    assert fault.startswith("addresses.map: ")
+    assert said in fault
