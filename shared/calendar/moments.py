@@ -67,8 +67,10 @@ def to_utc(moment: Moment, zone: tzinfo) -> Moment:
 
     Raises MalformedCalendar at the ends of the calendar, the years 1 and 9999.
     """
-    if not isinstance(moment, datetime):
+    if not isinstance(moment, datetime) or moment.tzinfo is UTC:
         return moment
+    if moment.tzinfo is None and zone is UTC:
+        return moment.replace(tzinfo=UTC)
     return _shown(moment if moment.tzinfo else moment.replace(tzinfo=zone), UTC)
 
 

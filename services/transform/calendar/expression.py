@@ -73,8 +73,8 @@ def express(occurrences: Sequence[Occurrence], zone: tzinfo) -> Pattern | None:
     days = [day_of(one.start, zone) for one in ordered]
     if len(ordered) == 1:
         return _said(DayPattern("DAILY", 1, days[0], 0), ordered, zone, days, days)
-    best: tuple[tuple[int, int], Pattern] | None = None
-    for candidate in candidates(days):
+    found: list[tuple[tuple[int, int], int, Pattern]] = []
+    for number, candidate in enumerate(candidates(days)):
         slots = _aligned(candidate, days)
         pattern = _said(candidate, ordered, zone, days, slots) if slots else None
         if pattern is None:
@@ -84,9 +84,9 @@ def express(occurrences: Sequence[Occurrence], zone: tzinfo) -> Pattern | None:
         if max(2 * moved, 3 * shifted, len(pattern.excluded) + 2 * shifted) > len(ordered):
             continue
         cost = (len(pattern.excluded) + 2 * moved, candidate.rank)
-        if (best is None or cost < best[0]) and _is_exact(pattern, ordered, zone):
-            best = cost, pattern
-    return best[1] if best else None
+        found.append((cost, number, pattern))
+    found.sort(key=lambda one: one[:2])
+    return next((pattern for _, _, pattern in found if _is_exact(pattern, ordered, zone)), None)
 
 
 def express_some(occurrences: Sequence[Occurrence], zone: tzinfo) -> tuple[Pattern, tuple[Occurrence, ...]] | None:

@@ -70,13 +70,8 @@ def notes_form(components: Sequence[Component], zone_of: ZoneOf, horizon: dateti
     if not any(name in master for name in _RECURRENCE) and not overrides:
         return NotesForm((master,), _sent(meeting.instances, by_slot=True), ends)
     if meeting.is_complete and meeting.instances:
-        forms = (
-            ruled,
-            _listed(master, meeting, tzid, zone),
-            *([] if zone is FLOATING else [_listed(master, meeting, None, UTC)]),
-        )
-        for form in forms:
-            if form and _same(form, meeting, zone_of):
+        for form in _forms(ruled, master, meeting, tzid, zone):
+            if _same(form, meeting, zone_of):
                 return NotesForm(form, _sent(meeting.instances, by_slot=form[0].get("RRULE") is not None), ends)
     plain = (master, *(_named_in_utc(one, zone_of) for one in overrides))
     return NotesForm(plain, _sent(meeting.instances, by_slot=True), ends)
@@ -165,6 +160,17 @@ def _ruled(master: Component, overrides: Sequence[Component], zone: tzinfo) -> t
     new = deepcopy(master)
     new["RRULE"] = held
     return (new,)
+
+
+def _forms(
+    ruled: tuple[Component, ...] | None, master: Component, meeting: Expansion, tzid: str | None, zone: tzinfo
+) -> Iterator[tuple[Component, ...]]:
+    """Yield the forms that a meeting may have in Notes, the best first."""
+    if ruled:
+        yield ruled
+    yield _listed(master, meeting, tzid, zone)
+    if zone is not FLOATING:
+        yield _listed(master, meeting, None, UTC)
 
 
 def _listed(master: Component, meeting: Expansion, tzid: str | None, zone: tzinfo) -> tuple[Component, ...] | None:
