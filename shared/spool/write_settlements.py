@@ -1,6 +1,6 @@
-"""Writing settlements: what a worker made of the jobs it leased, at once with events and the jobs of the next stage.
+"""Writing settlements: the results of leased jobs, atomically with their events and the jobs of the next stage.
 
-A settlement counts only while the record bears the token of its lease, so a worker that lost its lease changes nothing.
+A settlement counts only while the record holds the token of its lease, so a worker that lost its lease changes nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from shared.spool.operation import Argument, Operation, Script
 from shared.spool.settlement import Crashed, Finished, Parked, Retry, Settlement, Transformed, events_of
 
 CRASH_DELAY_SECONDS = 5.0
-"""How long a message that met a bug waits for its next attempt, times how often it did."""
+"""Wait before the next attempt after an unexpected exception, multiplied by the number of such attempts."""
 
 Events = tuple[HistoryEvent, ...]
 
 
 class _Arguments:
-    """The binary arguments of one settle script; `place` stores one and returns the place the script finds it at."""
+    """The binary arguments of one settle script; `place` stores a value and returns its index in the script."""
 
     def __init__(self) -> None:
         self.values: list[Argument] = []
@@ -96,20 +96,24 @@ def write_settlements(
 ) -> Operation[Mapping[str, Events]]:
     """Write all settlements in one atomic step; return the events that were written with each, by the id of its lease.
 
-    A stale one, for which nothing was done, is missing from the answer. Reports count among the events.
-    hosted: a stock `rq worker` runs the job and keeps its RQ keys itself. history_seconds: how long the history of a
-    message that is done with stays.
+    A stale settlement, which changed nothing, is missing from the answer. Reports count among the events.
+    hosted: a stock `rq worker` runs the job and maintains its RQ keys. history_seconds: how long the history of a
+    finished message is kept.
     """
     if not settlements:
         return {}
     now, arguments = time.time(), _Arguments()
     events = [events_of(settlement, now, max_crashes) for settlement in settlements]
     described = [_described(*pair, arguments) for pair in zip(settlements, events, strict=True)]
-    text = json.dumps(described, ensure_ascii=False).encode(errors="replace")  # Redis reads no lone surrogate
+    text = json.dumps(described, ensure_ascii=False).encode(errors="replace")  # Redis rejects lone surrogates
     head = (text, int(hosted), max_crashes, int(history_seconds))
     stale = {id.decode() for id in (yield Script("write_settlements", (*head, *arguments.values)))}
     pairs = zip(settlements, events, strict=True)
-    return {one.lease.id: (*noted, *_accepted(one)) for one, noted in pairs if one.lease.id not in stale}
+    return {
+        settlement.lease.id: (*noted, *_accepted(settlement))
+        for settlement, noted in pairs
+        if settlement.lease.id not in stale
+    }
 
 
 def _accepted(settlement: Settlement) -> Events:
@@ -121,7 +125,7 @@ def _accepted(settlement: Settlement) -> Events:
 
 
 def log_settlement(settlement: Settlement, written: Events | None) -> None:
-    """Write the events of a settlement to the log; None: it was stale. A bug's traceback is logged in either case."""
+    """Log the events of a settlement (None: it was stale). The traceback of its exception is logged in either case."""
     error = settlement.error if isinstance(settlement, Crashed | Parked) else None
     if written is None:
         lease = settlement.lease

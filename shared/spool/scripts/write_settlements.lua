@@ -1,5 +1,5 @@
--- ARGV: a JSON list of settlements, hosted ('1': a stock RQ worker keeps the job's own keys), max crashes, history
--- seconds, then the binary values that the settlements name by their place. Returns the ids that were stale.
+-- ARGV: a JSON list of settlements, hosted ('1': a stock RQ worker maintains the job's keys), max crashes, history
+-- seconds, then the binary values that the settlements refer to by index. Returns the ids of stale settlements.
 exceed_memory()
 local settlements, hosted = cjson.decode(ARGV[1]), ARGV[2] == '1'
 local max_crashes, history_seconds = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -26,7 +26,7 @@ local function again_later(one, delay)
   redis.call('HSET', record_key(one.queue, one.id), 'lease', '')
   if hosted then return end
   redis.call('ZREM', RQ_STARTED .. one.queue, one.id .. ':' .. one.token)
-  redis.call('ZREM', RQ_FAILED .. one.queue, one.id) -- RQ may have given it up meanwhile
+  redis.call('ZREM', RQ_FAILED .. one.queue, one.id) -- RQ may have registered it as failed meanwhile
   put_job(one.queue, one.id, 'scheduled')
   redis.call('ZADD', RQ_SCHEDULED .. one.queue, now + delay, one.id)
 end
@@ -72,7 +72,7 @@ function settle.finished(one)
   finish_message(message_id, history_seconds)
 end
 
--- Whether a host came back while the delivery was attempted, which no host would serve.
+-- Returns whether a host recovered during an attempt that found no usable host.
 local function came_too_early(one)
   return one.unserved and tonumber(redis.call('GET', RETURNED .. one.queue) or 0) > now - one.unserved
 end
