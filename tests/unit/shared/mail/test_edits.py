@@ -130,11 +130,11 @@ def test_octets_that_are_no_stored_edits_raise_value_error_or_decode(octets: byt
     assert decode(encode(decoded)) == decoded
 
 
-def test_stored_edits_that_were_cut_short_are_refused() -> None:
+def test_truncated_stored_edits_are_rejected() -> None:
     encoded = encode([Edit(300, 400, b"replacement")])
     for length in range(len(encoded)):
         if length != 1:  # the format number alone is no edits at all
-            with pytest.raises(ValueError, match=r"format|short"):
+            with pytest.raises(ValueError, match=r"format|truncated"):
                 decode(encoded[:length])
 
 
