@@ -1,4 +1,4 @@
-"""What works but is probably not intended: one line each, with key, what is odd, what to do."""
+"""Settings that work but are probably not intended: one line each, with key, reason, and what to do."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from shared.errors import ConfigurationError
 from shared.operations.certificates import configured, inspect
 
 WARN = timedelta(days=21)
-"""A certificate that expires sooner is reported: by then an automatic renewal should have happened."""
+"""A certificate that expires sooner is reported: automatic renewal should have replaced it by then."""
 
 
 def configuration_warnings(settings: Settings, now: datetime) -> Iterator[str]:
-    """Yield a line for each warning. Reads files, connects to nothing."""
+    """Yield a line for each warning. Reads files, opens no connection."""
     yield from _certificates(settings, now)
     yield from _senders(settings)
     yield from _ignored(settings)
