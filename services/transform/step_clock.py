@@ -1,4 +1,4 @@
-"""Bounds the processor time of single steps with one timer for all of them: a step costs two looks at a clock."""
+"""Limits the processor time of steps with one timer for all of them: a step costs two readings of a clock."""
 
 from __future__ import annotations
 

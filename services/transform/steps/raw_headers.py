@@ -1,4 +1,4 @@
-"""Header text beyond ASCII, written as RFC 2047 and RFC 2231 ask.
+"""Header text beyond ASCII, encoded as RFC 2047 and RFC 2231 require.
 
 Old Notes clients, and gateways before them, put bytes of a national charset, or the escapes of ISO-2022-JP, right into
 the header. Outlook shows them in the reader's own charset, and hosts without 8BITMIME refuse the message. So raw text
@@ -41,14 +41,14 @@ _FILE_NAME = re.compile(
     rb"(?<=;)(\s*)((?:file)?name)\s*=\s*(?:\"((?:[^\"\\]|\\.)*+)\"|([^;\"\s](?:[^;\"\r\n]*[^;\"\s])?))",
     re.IGNORECASE | re.DOTALL,
 )
-_LONGEST_PARAMETER = 200  # octets of an extended value: some readers do not join sections (RFC 2231 section 3)
+_LONGEST_PARAMETER = 200  # bytes of an extended value: some readers do not join sections (RFC 2231 section 3)
 _SECTION_OCTETS = 60
 
 Claims = tuple[str | None, str | None]  # the charset that text nearby declares, and the system's default
 
 
 def _masked(octets: bytes) -> bytes:
-    """Return the octets with letters of ISO-2022-JP that look like signs of syntax masked, at their old places."""
+    """Return the bytes with letters of ISO-2022-JP that look like signs of syntax masked, at their old places."""
     return _JIS_TEXT.sub(lambda found: b"\xff" * len(found[0]) if found[1] else found[0], octets)
 
 
@@ -163,7 +163,7 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
 
 STEP = Step(
     name="raw_headers",
-    description="Header text beyond ASCII is written as RFC 2047 and RFC 2231 ask.",
+    description="Header text beyond ASCII is encoded as RFC 2047 and RFC 2231 require.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

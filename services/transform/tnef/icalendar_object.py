@@ -1,4 +1,4 @@
-"""An iCalendar object as Exchange writes it, whatever it is of: what meetings and tasks have in common."""
+"""An iCalendar object as Exchange writes it: the common base of meetings and tasks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def add_text(component: Component, name: str, text: str) -> None:
 
 def add_keywords(component: Component, keywords: tuple[str, ...]) -> None:
     """Add CATEGORIES, if there are any."""
-    if clean := [keyword for told in keywords if (keyword := _printable(told).strip())]:
+    if clean := [keyword for written in keywords if (keyword := _printable(written).strip())]:
         component.add("CATEGORIES", clean)
 
 
@@ -74,19 +74,19 @@ def add_time(component: Component, name: str, when: datetime | date, zone: str) 
 
 
 def add_organizer(component: Component, person: Person | None, delegate: Person | None = None) -> None:
-    """Add ORGANIZER, if the person has an address. delegate: who sent it for them."""
+    """Add ORGANIZER, if the person has an address. delegate: the person who sent it on their behalf."""
     if person and person.address:
         component.add("ORGANIZER", _mailto(person), parameters={**_name(person), **_sent_by(delegate)})
 
 
 def add_attendee(component: Component, person: Person, delegate: Person | None = None, **parameters: str) -> None:
-    """Add an ATTENDEE with its parameters, if the person has an address. delegate: who answers for them."""
+    """Add an ATTENDEE with its parameters, if the person has an address. delegate: who answers for the person."""
     if person.address:
         component.add("ATTENDEE", _mailto(person), parameters={**_name(person), **_sent_by(delegate), **parameters})
 
 
 def add_invited(component: Component, people: tuple[Person, ...], organizer: Person | None) -> None:
-    """Add everybody who is invited; the organizer is not."""
+    """Add all attendees except the organizer."""
     seen = {organizer.address.lower()} if organizer else set()
     for person in people:
         if person.is_organizer or person.address.lower() in seen:

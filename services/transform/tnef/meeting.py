@@ -45,19 +45,19 @@ _PRIORITIES = {0: 9, 1: 5, 2: 1}  # by importance (MS-OXCICAL section 2.1.3.1.1.
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a meeting's own text is."""
+    """The text of a meeting."""
 
     text: str = ""
     html: str | None = None
 
 
 def is_meeting(message: TnefMessage) -> bool:
-    """Whether the message's class is one of a meeting."""
+    """Whether the message has the class of a meeting."""
     return message.is_of(*_METHODS)
 
 
 def meeting_object(message: TnefMessage, carrier: Carrier, body: Body, now: datetime) -> CalendarObject:
-    """Return the meeting. carrier: the header around it. now: its DTSTAMP, where nothing tells a better one.
+    """Return the meeting. carrier: the header around it. now: its DTSTAMP, unless the stream has a better time.
 
     Raises ValueError for a meeting without a start, and for a series whose pattern cannot be expressed.
     """
@@ -112,8 +112,8 @@ class _Meeting:
     def _exception(self, changed: Changed) -> icalendar.Event:
         meeting, event = self.appointment, icalendar.Event()
         self._add_common(event)
-        self._add_time(event, "RECURRENCE-ID", meeting.told(changed.original_start))
-        self._add_span(event, meeting.told(changed.start), meeting.told(changed.end))
+        self._add_time(event, "RECURRENCE-ID", meeting.as_date_or_time(changed.original_start))
+        self._add_span(event, meeting.as_date_or_time(changed.start), meeting.as_date_or_time(changed.end))
         add_text(event, "SUMMARY", self.topic if changed.subject is None else changed.subject)
         add_text(event, "LOCATION", meeting.location if changed.location is None else changed.location)
         self._add_busy_status(event, meeting.busy_status if changed.busy_status is None else changed.busy_status)
@@ -123,7 +123,7 @@ class _Meeting:
         meeting = self.appointment
         if meeting.original_start:
             return meeting.local(meeting.original_start)
-        return meeting.told(datetime.combine(day, meeting.zone.to_local(meeting.start).time()))
+        return meeting.as_date_or_time(datetime.combine(day, meeting.zone.to_local(meeting.start).time()))
 
     def _add_time(self, event: icalendar.Event, name: str, when: datetime | date) -> None:
         add_time(event, name, when, self.appointment.zone.name)
@@ -174,7 +174,9 @@ class _Meeting:
             until = meeting.zone.to_utc(datetime.combine(until, time()) + recurrence.start_of_day)
         event.add("RRULE", recurrence.rrule(until))
         for day in recurrence.removed:
-            self._add_time(event, "EXDATE", meeting.told(datetime.combine(day, time()) + recurrence.start_of_day))
+            self._add_time(
+                event, "EXDATE", meeting.as_date_or_time(datetime.combine(day, time()) + recurrence.start_of_day)
+            )
 
 
 def _alarm(before: timedelta) -> icalendar.Alarm:
