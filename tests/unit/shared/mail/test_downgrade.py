@@ -62,7 +62,7 @@ def test_a_message_without_mime_becomes_one(octets: bytes, charset: str) -> None
     [b"", b"\r\n", b"Subject: x\r\n", b"Subject: x\r\n\r\n", b": nameless\r\n\r\n", b"From jane Thu\r\nX: 1\r\n\r\n"],
 )
 def test_the_new_fields_find_their_place_in_any_header(header: bytes) -> None:
-    """The body here would read as a field once its octets are encoded, so it needs its empty line."""
+    """The body here would read as a field once its bytes are encoded, so it needs its empty line."""
     content = downgraded(header + b"\xfc: not a field\r\nmore\r\n")
     assert parse(content).transfer_encoding == "quoted-printable"
 

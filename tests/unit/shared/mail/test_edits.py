@@ -89,7 +89,7 @@ def test_a_composition_is_sorted_and_no_two_of_its_edits_touch(case: tuple[bytes
     assert all(one.end < two.start for one, two in pairwise(composed))
 
 
-def test_an_insertion_at_the_place_of_an_earlier_one_stands_before_it() -> None:
+def test_an_insertion_at_the_position_of_an_earlier_insertion_precedes_it() -> None:
     assert compose((Edit(3, 3, b"B"),), (Edit(3, 3, b"A"),)) == (Edit(3, 3, b"AB"),)
 
 
