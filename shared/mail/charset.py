@@ -54,7 +54,7 @@ class Charset(Protocol):
         ...
 
     def cuts(self, octets: bytes, positions: Sequence[int], /) -> Iterator[Cut]:
-        """Yield the cut at each position of `keep(octets)`; the positions are sorted. Linear in the bytes."""
+        """Yield the cut at each position of `keep(bytes)`; the positions are sorted. Linear in the bytes."""
         ...
 
 

@@ -77,7 +77,7 @@ class Multibyte:
         return "".join(self._kept(run[0]) for run in self._runs.finditer(octets))
 
     def offsets(self, octets: bytes, positions: Sequence[int]) -> Iterator[int]:
-        """Yield for each position in `keep(octets)`, in order, the offset of its first byte."""
+        """Yield for each position in `keep(bytes)`, in order, the offset of its first byte."""
         runs = self._runs.finditer(octets)
         at = start = end = 0  # characters before the run, its span
         text = ""
@@ -103,8 +103,8 @@ class Multibyte:
         if run in self.differing or not any(other in run for other in self.differing):
             return self.differing.get(run) or run.decode(self.base, self._handler)
         return "".join(
-            self.differing.get(one[0]) or one[0].decode(self.base, self._handler)
-            for one in self._character.finditer(run)
+            self.differing.get(match[0]) or match[0].decode(self.base, self._handler)
+            for match in self._character.finditer(run)
         )
 
     def _kept(self, run: bytes) -> str:
