@@ -24,10 +24,10 @@ $(VENV)/.installed: requirements/development.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: install ## carry sample messages both ways through a gateway of its own, and show what changed
+demo: install ## send sample messages both ways through a separate gateway, and show the changes
 	$(BIN)/causeway demo
 
-run: install ## the same gateway, up until Ctrl-C
+run: install ## the same gateway, running until Ctrl-C
 	$(BIN)/causeway demo --stay
 
 test: lint types tests ## format check, lint, strict types, all tests
@@ -52,7 +52,7 @@ test-compose: install $(TOOLS)/.installed ## the compose stack and the images, f
 		echo "the images above have to be here: pull them through your mirror, and docker tag them"; exit 1; }
 	$(BIN)/pytest $(WITH_DOCKER)
 
-test-pods: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and our images
+test-pods: install ## the manifests' pods, for real: needs root, podman, kubectl or kustomize, and the images
 	@command -v podman >/dev/null && { command -v catatonit >/dev/null || [ -x /usr/libexec/podman/catatonit ]; } || { \
 		echo "apt install podman runc netavark aardvark-dns catatonit"; exit 1; }
 	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || { echo "install kubectl 1.27 or kustomize 5, or later"; exit 1; }
@@ -81,7 +81,7 @@ bench: install ## Causeway measured, and against Postfix; BENCH="latency --quick
 	$(BIN)/python -m bench $(BENCH)
 
 SOAK ?=
-soak: install ## the gateway under load while things happen to it; SOAK="kill roll" MINUTES=10 RATE=50 JSON=soak.json choose
+soak: install ## the gateway under load with injected faults; SOAK="kill roll" MINUTES=10 RATE=50 JSON=soak.json choose
 	$(BIN)/python -m bench.soak $(SOAK) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json $(JSON))
 
 lives: install ## play lives of meetings that the tests do not: make lives LIVES=50000 SEED=1000
@@ -93,7 +93,7 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
 SOURCE = $(shell git config --get remote.origin.url | sed 's|//[^/@]*@|//|')
 
-images: $(TOOLS)/.installed ## build the three images, with what each is made of and its known vulnerabilities: needs Docker
+images: $(TOOLS)/.installed ## build the three images, each with its bill of materials and known vulnerabilities: needs Docker
 	@command -v $(ENGINE) >/dev/null || { echo "install $(ENGINE), or name another: make images ENGINE=podman"; exit 1; }
 	@for service in ingress transform egress; do \
 		$(ENGINE) build --quiet --target $$service --tag $(REGISTRY)/$$service --tag $(REGISTRY)/$$service:$(VERSION) \
@@ -121,7 +121,7 @@ types: install ## strict types
 
 SIDE_BY_SIDE := --numprocesses auto --dist loadfile
 
-tests: install ## all tests, and nothing else
+tests: install ## all tests, without checks
 	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 test-random: install ## all tests in random order, with random examples; SEED=… repeats a run
@@ -143,5 +143,5 @@ lock: install ## resolve the dependencies anew into requirements/
 		$(RESOLVE) -c requirements/development.txt --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit 1; \
 	done # what runs is what was tested
 
-clean: ## remove what was built
+clean: ## remove build results
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -103,8 +103,8 @@ def run_all(options: argparse.Namespace, directory: Path) -> int:
             "seconds": seconds,
             "result": result,
             "targets": [
-                dict(zip(("name", "wanted", "measured", "is_met"), (*one.row()[:3], one.is_met), strict=True))
-                for one in targets
+                dict(zip(("name", "wanted", "measured", "is_met"), (*target.row()[:3], target.is_met), strict=True))
+                for target in targets
             ],
         }
         (options.out / f"{name}.json").write_text(json.dumps(written, indent=2))

@@ -79,7 +79,7 @@ def _drain(options: Options, waiting: int, drained: int) -> Result:
             systems.sink(place, options.made) as (sink_port, count),
             systems.up(place, systems.configured(sink_port, options.made, url)),
         ):
-            rates = [_rate(count, drained * one // 5, drained * (one + 1) // 5) for one in range(1, 5)]
+            rates = [_rate(count, drained * number // 5, drained * (number + 1) // 5) for number in range(1, 5)]
     return {"rates": rates, "overhead_bytes": overhead}
 
 
@@ -117,7 +117,7 @@ def table_of(result: Result) -> str:
         ("through", f"{result['waiting']:,} deliveries waiting for a retry"),
         ("drain", f"{result['ready']:,} messages ready"),
     ):
-        empty, full = (Spread.of(result[name][spool]["rates"]).told() for spool in ("empty", "full"))
+        empty, full = (Spread.of(result[name][spool]["rates"]).formatted() for spool in ("empty", "full"))
         overhead = result[name]["full"]["overhead_bytes"]
         rows.append((shown, empty, full, f"{_share(result, name):.2f}", f"{overhead:,.0f}"))
     head = (

@@ -86,12 +86,16 @@ class Filter:
         if not isinstance(settlement, Transformed):
             return None
         deliveries = [
-            (new.delivery.sender or "", [one.address for one in new.delivery.recipients], apply(content, new.edits))
+            (new.delivery.sender or "", [rcpt.address for rcpt in new.delivery.recipients], apply(content, new.edits))
             for new in settlement.deliveries
         ]
         further = [
-            (one.envelope.sender or "", [recipient.address for recipient in one.envelope.recipients], one.content)
-            for one in settlement.reports
+            (
+                report.envelope.sender or "",
+                [recipient.address for recipient in report.envelope.recipients],
+                report.content,
+            )
+            for report in settlement.reports
         ]
         return deliveries + further
 

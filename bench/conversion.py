@@ -66,9 +66,9 @@ def _seconds(content: bytes, source: str) -> float:
 
 
 def growth(series: list[list[float]]) -> float:
-    """Return how the time for each octet (or part) of the largest compares with that of one at least a tenth of it."""
+    """Return how the time for each byte (or part) of the largest compares with that of one at least a tenth of it."""
     largest, seconds = series[-1]
-    smaller, smaller_seconds = next(one for one in series if one[0] >= largest / 10)
+    smaller, smaller_seconds = next(piece for piece in series if piece[0] >= largest / 10)
     return (seconds / largest) / (smaller_seconds / smaller)
 
 

@@ -1,4 +1,4 @@
-"""Crowd: the memory of ingress while 200 sessions send 25 MB each at once, and what those sessions are told.
+"""Crowd: the memory of ingress while 200 sessions send 25 MB each at once, and the replies to those sessions.
 
 Every session sends all but the final dot, and waits until all others have; so everything that ingress lets in is in
 flight at the same time. `ingress.max_bytes_in_flight` bounds it: who finds no room is asked to come again.
@@ -22,7 +22,7 @@ SESSIONS = 200
 SIZE = 25_000_000
 QUICK_SESSIONS = 40
 OVERHEAD_BYTES = 200_000_000
-"""What ingress may hold beside the octets in flight: itself, and what is on its way in and out of its buffers."""
+"""What ingress may hold beside the bytes in flight: itself, and what is on its way in and out of its buffers."""
 
 
 def run(options: Options) -> Result:
@@ -35,7 +35,7 @@ def run(options: Options) -> Result:
     ):
         [ingress] = systems.pids(place)["ingress"]
         before = resident_bytes(ingress)
-        told = uvloop.run(_send(port, sessions))
+        reported = uvloop.run(_send(port, sessions))
         peak = peak_bytes(ingress)
         told_faults = Counter(str(fault["event"]) for fault in systems.faults(place))
     return {
@@ -44,7 +44,7 @@ def run(options: Options) -> Result:
         "idle_bytes": before,
         "peak_bytes": peak,
         "in_flight_bytes": IngressSettings().max_bytes_in_flight,
-        "replies": told,
+        "replies": reported,
         "faults": told_faults,
     }
 

@@ -65,11 +65,13 @@ def table_of(result: Result) -> str:
     for sizes in result["sizes"]:
         for name, rounds in sizes["rounds"].items():
             rate, p50, p99 = (
-                Spread.of(one[key] for one in rounds) for key in ("per_second", "accept_p50", "accept_p99")
+                Spread.of(measured[key] for measured in rounds) for key in ("per_second", "accept_p50", "accept_p99")
             )
-            ratio = "" if name == "causeway" else _ratios(sizes, name).told(2)
+            ratio = "" if name == "causeway" else _ratios(sizes, name).formatted(2)
             size = f"{sized(sizes['size'])}, {sizes['messages']} messages"
-            rows.append((size, NAMES[name], rate.told(), f"{p50.median * 1000:.1f}", f"{p99.median * 1000:.1f}", ratio))
+            rows.append(
+                (size, NAMES[name], rate.formatted(), f"{p50.median * 1000:.1f}", f"{p99.median * 1000:.1f}", ratio)
+            )
     head = ("size", "system", "messages/s", "accept p50 ms", "accept p99 ms", "Causeway is faster by")
     return table(head, rows)
 

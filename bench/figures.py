@@ -22,7 +22,7 @@ class Spread:
         found = list(values)
         return cls(statistics.median(found), min(found), max(found))
 
-    def told(self, digits: int = 0, factor: float = 1) -> str:
+    def formatted(self, digits: int = 0, factor: float = 1) -> str:
         """Return "median (least to most)", each times `factor`."""
         median, least, most = (f"{value * factor:,.{digits}f}" for value in (self.median, self.least, self.most))
         return median if least == most else f"{median} ({least} to {most})"

@@ -48,7 +48,7 @@ def postpone_many(spool: Spool, settings: Settings, router: Router) -> None:
     model: NewDelivery | None = None
     for leased in _leased(spool):
         model = model or _model(leased[0], settings, router)
-        converted = [Transformed(one.lease, (_like(model, one),)) for one in leased]
+        converted = [Transformed(job.lease, (_like(model, job),)) for job in leased]
         spool.run(write_settlements(converted, max_crashes=3, history_seconds=history_seconds))
         deliveries = spool.run(
             lease_deliveries("notes", "bench", max_jobs=len(leased), max_bytes=1 << 40, seconds=LEASE_SECONDS)

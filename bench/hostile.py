@@ -1,4 +1,4 @@
-"""What hostile octets cost: every reader of them, on floods of what troubles parsers, at a size, twice and four times.
+"""What hostile bytes cost: every reader of them, on floods of what troubles parsers, at a size, twice and four times.
 
     python -m bench.hostile [READER…] [--octets 20000] [--limit 8]
 
@@ -340,9 +340,11 @@ READERS: dict[str, Reader] = {
     "transfer.decode, uuencode": _of_octets(lambda octets: decode(b"begin 644 a\n" + octets, "uuencode")),
     "transfer.encode_text": encode_text,
     "to_seven_bit": _of_octets(lambda octets: to_seven_bit(b"\r\n\xff" + octets)),
-    "html_tokens.tokens": lambda text: [list(one.attributes(text)) for one in tokens(text) if one.kind == "start"],
+    "html_tokens.tokens": lambda text: [
+        list(token.attributes(text)) for token in tokens(text) if token.kind == "start"
+    ],
     "html_tokens.tokens, in a tag": lambda text: [
-        list(one.attributes("<p " + text + ">")) for one in tokens("<p " + text + ">") if one.kind == "start"
+        list(token.attributes("<p " + text + ">")) for token in tokens("<p " + text + ">") if token.kind == "start"
     ],
     "outlook.reductions": lambda text: reductions("<o:p>microsoft" + text),
     "outlook.reductions, style": lambda text: reductions("<o:p>microsoft<style>" + text + "</style>"),
@@ -421,19 +423,22 @@ _STREAM = b64encode(
 
 STRUCTURES: dict[str, Callable[[int], str]] = {
     "parts": lambda n: _of_parts("\r\nx" for _ in range(n)),
-    "raw names of parts": lambda n: _of_parts(f"Content-Type: a/b; name=é{one}\r\n\r\nx" for one in range(n)),
+    "raw names of parts": lambda n: _of_parts(f"Content-Type: a/b; name=é{number}\r\n\r\nx" for number in range(n)),
     "images, each in the HTML": lambda n: _of_parts([_html(n), *map(_image, range(n))]),
     "images, each with a stand-in": lambda n: _of_parts(
         [
             _html(n),
-            "\r\n" + "".join(f"(See attached file: {one}.gif)" for one in range(n)),
+            "\r\n" + "".join(f"(See attached file: {number}.gif)" for number in range(n)),
             *map(_image, range(n)),
         ]
     ),
     "inline documents": lambda n: _of_parts(
         [
             _html(n),
-            *(f"Content-Type: a/b\r\nContent-ID: <{one}@>\r\nContent-Disposition: inline\r\n\r\nx" for one in range(n)),
+            *(
+                f"Content-Type: a/b\r\nContent-ID: <{number}@>\r\nContent-Disposition: inline\r\n\r\nx"
+                for number in range(n)
+            ),
         ]
     ),
     "document links of one name": lambda n: _of_parts(
@@ -447,23 +452,33 @@ STRUCTURES: dict[str, Callable[[int], str]] = {
     ),
     "events that refer to parts": lambda n: _of_parts(
         [
-            _calendar(_event(one, f'DESCRIPTION;ALTREP="cid:{one}@":x', f"ATTACH:cid:{one}@") for one in range(n)),
+            _calendar(
+                _event(number, f'DESCRIPTION;ALTREP="cid:{number}@":x', f"ATTACH:cid:{number}@") for number in range(n)
+            ),
             *map(_image, range(n)),
         ]
     ),
     "events that refer to one text": lambda n: _of_parts(
         [
-            _calendar(_event(one, 'DESCRIPTION;ALTREP="cid:t@":x') for one in range(n)),
+            _calendar(_event(number, 'DESCRIPTION;ALTREP="cid:t@":x') for number in range(n)),
             "Content-Type: text/html\r\nContent-ID: <t@>\r\n\r\n" + "<p>x</p>" * n,
         ]
     ),
     "attendees": lambda n: _calendar(
-        [_event(1, "ORGANIZER:mailto:a@b", *(f"ATTENDEE:mailto:a{one}@b" for one in range(n)))]
+        [_event(1, "ORGANIZER:mailto:a@b", *(f"ATTENDEE:mailto:a{number}@b" for number in range(n)))]
     ),
     "days of a series": lambda n: _calendar(
-        [_event(1, *(f"RDATE:{2030 + one // 336}{one // 28 % 12 + 1:02}{one % 28 + 1:02}T100000Z" for one in range(n)))]
+        [
+            _event(
+                1,
+                *(
+                    f"RDATE:{2030 + number // 336}{number // 28 % 12 + 1:02}{number % 28 + 1:02}T100000Z"
+                    for number in range(n)
+                ),
+            )
+        ]
     ),
-    "recipients": lambda n: "To: " + ",\r\n ".join(f"a{one}@notes.example.com" for one in range(n)) + "\r\n\r\nx",
+    "recipients": lambda n: "To: " + ",\r\n ".join(f"a{number}@notes.example.com" for number in range(n)) + "\r\n\r\nx",
     "irregular series, each in a part": lambda n: _of_parts(
         _calendar(
             [
@@ -477,11 +492,11 @@ STRUCTURES: dict[str, Callable[[int], str]] = {
     ),
     "rules of one event": lambda n: _calendar([_event(1, *["RRULE:FREQ=DAILY;COUNT=900"] * n)]),
     "rules without a date": lambda n: _calendar([_event(1, *["RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"] * n)]),
-    "series": lambda n: _calendar([_event(one, "RRULE:FREQ=DAILY;COUNT=900") for one in range(n)]),
+    "series": lambda n: _calendar([_event(number, "RRULE:FREQ=DAILY;COUNT=900") for number in range(n)]),
     "changes of all that follow": lambda n: _calendar(
         [
             _event(1, "RRULE:FREQ=DAILY;COUNT=900"),
-            *(_event(1, f"RECURRENCE-ID;RANGE=THISANDFUTURE:2030{_day(one)}T100000Z") for one in range(n)),
+            *(_event(1, f"RECURRENCE-ID;RANGE=THISANDFUTURE:2030{_day(number)}T100000Z") for number in range(n)),
         ]
     ),
     "streams of Outlook": lambda n: _of_parts(
@@ -532,7 +547,7 @@ def worst(reader: Reader, octets: int, limit: float, patience: float) -> Measure
             if again.growth > limit:
                 return again
         found.append(one)
-    return max(found, key=lambda one: one.seconds[2])
+    return max(found, key=lambda finding: finding.seconds[2])
 
 
 def _is_wanted(name: str, beginnings: list[str]) -> bool:

@@ -44,10 +44,10 @@ def _lease_and_settle(spool: Spool, jobs: int) -> float:
     began, done = time.perf_counter(), 0
     while done < jobs:
         leased = spool.run(lease_messages("bench", max_jobs=settings.batch, max_bytes=settings.batch_bytes, seconds=30))
-        finished = [Transformed(one.lease, ()) for one in leased]
+        finished = [Transformed(job.lease, ()) for job in leased]
         written = spool.run(write_settlements(finished, max_crashes=settings.max_crashes, history_seconds=60))
         if len(written) < len(finished):
-            raise RuntimeError("a lease was lost while nobody else worked")
+            raise RuntimeError("a lease was lost without another worker")
         done += len(leased)
     return time.perf_counter() - began
 
@@ -75,8 +75,8 @@ def _ratio(result: Result) -> Spread:
 def table_of(result: Result) -> str:
     """Return the figures for a person."""
     names = {"lease_settle": "lease and settle", "simple_worker": "SimpleWorker"}
-    rows = [(names[name], Spread.of(rates).told()) for name, rates in result["per_second"].items()]
-    rows.append(("ratio", _ratio(result).told(1)))
+    rows = [(names[name], Spread.of(rates).formatted()) for name, rates in result["per_second"].items()]
+    rows.append(("ratio", _ratio(result).formatted(1)))
     return table((f"{result['jobs']} jobs that do nothing", "jobs/s"), rows)
 
 

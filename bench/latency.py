@@ -50,10 +50,10 @@ class Place:
         for number, due, accepted in json.loads(sent.read_text()):
             accepted_to.append(max(arrived[number] - accepted, 0.0))
             sent_to.append(arrived[number] - due)
-        told = {"rate": rate, "messages": float(total)}
+        reported = {"rate": rate, "messages": float(total)}
         for name, seconds in (("accepted", accepted_to), ("sent", sent_to)):
-            told |= {f"{name}_p50": percentile(seconds, 0.5), f"{name}_p99": percentile(seconds, 0.99)}
-        return told
+            reported |= {f"{name}_p50": percentile(seconds, 0.5), f"{name}_p99": percentile(seconds, 0.99)}
+        return reported
 
     def _carry(self, total: int, *more: str) -> dict[str, float]:
         first, self._first = self._first, self._first + total
@@ -116,18 +116,23 @@ def _place(options: Options, start: systems.Start) -> Iterator[Place]:
 def _row(name: str, load: str, rounds: list[dict[str, float]]) -> tuple[str, ...]:
     """Return the medians of some rounds in milliseconds."""
     keys = ("accepted_p50", "accepted_p99", "sent_p50", "sent_p99")
-    rate = Spread.of(one["rate"] for one in rounds).told()
-    return name, load, rate, *(Spread.of(one[key] for one in rounds).told(1, factor=1000) for key in keys)
+    rate = Spread.of(measured["rate"] for measured in rounds).formatted()
+    return (
+        name,
+        load,
+        rate,
+        *(Spread.of(measured[key] for measured in rounds).formatted(1, factor=1000) for key in keys),
+    )
 
 
 def table_of(result: Result) -> str:
     """Return the figures for a person."""
     rounds = result["rounds"]
     loads = [f"{share:.0%}" for share in SHARES]
-    rows = [_row("Causeway", load, [one["causeway"][load] for one in rounds]) for load in loads]
+    rows = [_row("Causeway", load, [measured["causeway"][load] for measured in rounds]) for load in loads]
     for name in ("causeway", "postfix"):
         shown = "Causeway" if name == "causeway" else "Postfix alone"
-        rows.append(_row(shown, COMPARED, [one[name][COMPARED] for one in rounds]))
+        rows.append(_row(shown, COMPARED, [measured[name][COMPARED] for measured in rounds]))
     head = (
         "system",
         "load",
@@ -138,10 +143,10 @@ def table_of(result: Result) -> str:
         "p99 ms",
     )
     capacities = "; ".join(
-        f"{name} {Spread.of(one[key]['capacity'] for one in rounds).told()}"
+        f"{name} {Spread.of(measured[key]['capacity'] for measured in rounds).formatted()}"
         for name, key in (("Causeway", "causeway"), ("Postfix alone", "postfix"))
     )
-    could = sum(one["postfix_could"] for one in rounds)
+    could = sum(measured["postfix_could"] for measured in rounds)
     meaning = (
         f"The same rate is half of Causeway's capacity in {could} of {len(rounds)} rounds, else half of Postfix's."
     )

@@ -90,12 +90,12 @@ def prepare(folder: Path) -> list[Prepared]:
     """Read a folder that `bench.messages.write` wrote."""
     return [
         Prepared(
-            one["client"],
-            one["sender"].encode(),
-            one["recipient"].encode(),
-            tuple((folder / one["file"]).read_bytes().replace(b"\r\n.", b"\r\n..").split(NUMBER)),
+            entry["client"],
+            entry["sender"].encode(),
+            entry["recipient"].encode(),
+            tuple((folder / entry["file"]).read_bytes().replace(b"\r\n.", b"\r\n..").split(NUMBER)),
         )
-        for one in json.loads((folder / "index.json").read_text())
+        for entry in json.loads((folder / "index.json").read_text())
     ]
 
 
@@ -141,15 +141,17 @@ async def run(options: argparse.Namespace) -> dict[str, float]:
     prepared = prepare(options.messages)
     positions = [(number, prepared[number % len(prepared)]) for number in range(options.total)]
     shares = shared_out([message.client for _, message in positions], options.sessions)
-    work = {client: iter([one for one in positions if one[1].client == client]) for client in shares}
+    work = {client: iter([position for position in positions if position[1].client == client]) for client in shares}
     running = Run(options.port, options.rate, options.first, time.monotonic(), [])
     cpu_before = time.process_time()
     await asyncio.gather(
         *(running.session(client, work[client]) for client, count in shares.items() for _ in range(count))
     )
     if options.sent:
-        options.sent.write_text(json.dumps([(one.number, one.due, one.accepted) for one in running.sent]))
-    latencies = [one.accepted - one.began for one in running.sent]
+        options.sent.write_text(
+            json.dumps([(message.number, message.due, message.accepted) for message in running.sent])
+        )
+    latencies = [message.accepted - message.began for message in running.sent]
     return {
         "seconds": time.monotonic() - running.began,
         "accept_p50": percentile(latencies, 0.5),

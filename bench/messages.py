@@ -1,8 +1,8 @@
 """The mail that benchmarks send: 70 % plain with addresses to rewrite, 15 % encapsulated, 10 % calendar, 5 % TNEF.
 
 Twenty messages make the mix. What is large in them is an attachment (of encapsulated mail half of it Notes' own data,
-which Exchange never sees), its octets random but always the same, so that nothing gains by compressing them. `NUMBER`
-stands where each sent message has a number of its own: in its Message-ID, in a meeting's UID, in the field that tells
+which Exchange never sees), its bytes random but always the same, so that nothing gains by compressing them. `NUMBER`
+stands where each sent message has a number of its own: in its Message-ID, in a meeting's UID, in the field that shows
 who sent what when.
 """
 
@@ -20,7 +20,7 @@ from services.demo.gateway import CLIENTS
 from tests.support import tnef
 
 NUMBER = b"@NUMBER@"
-"""Eight octets that `numbered` replaces by eight hexadecimal digits."""
+"""Eight bytes that `numbered` replaces by eight hexadecimal digits."""
 NUMBER_FIELD = b"X-Bench-Number: "
 
 ANNA, JOHN, INTERNAL_JOHN = "anna.schmidt@notes.example.com", "john.doe@example.com", "john.doe@exchange.example.com"
@@ -50,11 +50,11 @@ WORDS = """
     help here
 """.split()  # noqa: SIM905 (a list takes a line a word)
 LONGEST_TEXT = 8000
-"""Octets of text in a message; what goes beyond is an attachment."""
+"""Bytes of text in a message; what goes beyond is an attachment."""
 
 
 def text(size: int, chance: random.Random) -> str:
-    """Return about `size` octets of text in lines, at most LONGEST_TEXT."""
+    """Return about `size` bytes of text in lines, at most LONGEST_TEXT."""
     words = " ".join(chance.choices(WORDS, k=max(1, min(size, LONGEST_TEXT) // 6)))
     return "\r\n".join(textwrap.wrap(words, 72)) + "\r\n"
 
@@ -65,7 +65,7 @@ def encoded(octets: bytes) -> str:
 
 
 def data(size: int, chance: random.Random) -> bytes:
-    """Return octets that are about `size` as base64."""
+    """Return bytes that are about `size` as base64."""
     return chance.randbytes(max(size, 0) * 54 // 74)
 
 
@@ -76,12 +76,12 @@ def part(content_type: str, body: str) -> str:
 
 def multipart(subtype: str, boundary: str, *parts: str) -> str:
     """Return an entity of other entities."""
-    inside = "".join(f"--{boundary}\r\n{one}" for one in parts)
+    inside = "".join(f"--{boundary}\r\n{piece}" for piece in parts)
     return part(f'multipart/{subtype}; boundary="{boundary}"', f"\r\n{inside}--{boundary}--\r\n")
 
 
 def with_attachment(entity: str, size: int, chance: random.Random) -> str:
-    """Return the entity and an attachment so that both have about `size` octets; the entity alone where it has."""
+    """Return the entity and an attachment so that both have about `size` bytes; the entity alone where it has."""
     missing = size - len(entity)
     if missing < 500:
         return entity
@@ -204,7 +204,7 @@ class Kind:
 
     def is_converted(self, content: bytes) -> bool:
         """Whether a message of this kind is what the other side needs."""
-        return not any(one in content for one in self.gone) and all(one in content for one in self.there)
+        return not any(words in content for words in self.gone) and all(words in content for words in self.there)
 
 
 INTERNAL, PUBLIC = (ANNA.encode(), b"/IT/Acme@ACME"), (b"<anna.schmidt@example.com>",)
@@ -246,11 +246,11 @@ def numbered(content: bytes, number: int) -> bytes:
 
 
 def write(folder: Path, size: int, kinds: str = "mix") -> int:
-    """Write twenty messages of about `size` octets and their index; return their mean size. kinds: mix, or one name."""
+    """Write twenty messages of about `size` bytes and their index; return their mean size. kinds: mix, or one name."""
     folder.mkdir(parents=True)
     index, octets = [], 0
     for number, kind in enumerate(mix()):
-        made = kind if kinds == "mix" else next(one for one in KINDS if one.name == kinds)
+        made = kind if kinds == "mix" else next(candidate for candidate in KINDS if candidate.name == kinds)
         content = made.make(size, random.Random(number)).encode()
         octets += len(content)
         name = f"{number:03d}.eml"
@@ -264,4 +264,4 @@ def write(folder: Path, size: int, kinds: str = "mix") -> int:
 def contents_from(folder: Path, source: str) -> list[bytes]:
     """Return the written messages of one system, each with `NUMBER` in it."""
     index = json.loads((folder / "index.json").read_text())
-    return [(folder / one["file"]).read_bytes() for one in index if one["source"] == source]
+    return [(folder / entry["file"]).read_bytes() for entry in index if entry["source"] == source]

@@ -78,4 +78,4 @@ def _status_bytes(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"process {pid} tells no {name}")
+    raise RuntimeError(f"process {pid} has no {name}")

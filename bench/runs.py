@@ -54,18 +54,18 @@ def room(options: Options, name: str) -> Iterator[Path]:
 
 
 def send(port: int, prepared: Path, total: int, sessions: int, *more: str) -> dict[str, float]:
-    """Send so many of the prepared messages; return what `bench.load` tells. more: further options of it."""
+    """Send so many of the prepared messages; return the result of `bench.load`. more: additional options for it."""
     command = [sys.executable, "-m", "bench.load", "--port", str(port), "--messages", str(prepared)]
     command += ["--total", str(total), "--sessions", str(sessions), *more]
     answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_SECONDS)
     if answer.returncode:
         raise RuntimeError(f"the load was not taken: {answer.stderr.strip().splitlines()[-1]}")
-    told: dict[str, float] = json.loads(answer.stdout)
-    return told
+    result: dict[str, float] = json.loads(answer.stdout)
+    return result
 
 
 def carry(port: int, count: Path, prepared: Path, total: int, sessions: int, *more: str) -> dict[str, float]:
-    """Send messages and wait until the sink has them; return messages a second beside what the load tells."""
+    """Send messages and wait until the sink has them; return messages per second and the result of the load."""
     before = taken(count)
     began = time.perf_counter()
     sent = send(port, prepared, total, sessions, *more)

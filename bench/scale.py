@@ -1,7 +1,7 @@
 """Scale: 1, 2 and 4 processes of each stage alone, then of all together; what Redis does for a message.
 
 A stage alone has both cores but for Redis and, at the ends, the load and the sink. How far more processes could help is
-told by the processor time of everything that ran: no more than all cores at work.
+computed from the processor time of everything that ran: no more than all cores at work.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _stages_alone(options: Options, replicas: int) -> dict[str, dict[str, float]
                 send(port, place / "messages", total // 10, options.sessions)  # warm
                 meter = Meter()
                 send(port, place / "messages", total, options.sessions)
-                found = {"ingress": meter.told(total)}
+                found = {"ingress": meter.figures(total)}
             waiting = total + total // 10
             with _suspended(spool), _service(place, content, "transform", replicas):
                 resume(spool)
@@ -74,7 +74,7 @@ def _open(spool: Spool) -> int:
 
 @contextmanager
 def _suspended(spool: Spool) -> Iterator[None]:
-    """Let nobody lease, as `rq suspend` does, so that all processes begin at once."""
+    """Suspend leasing, as `rq suspend` does, so that all processes begin at once."""
     spool.client.set(keys.RQ_SUSPENDED, 1)
     try:
         yield
@@ -83,7 +83,7 @@ def _suspended(spool: Spool) -> Iterator[None]:
 
 
 def resume(spool: Spool) -> None:
-    """Let everybody lease again, as `rq resume` does."""
+    """Resume leasing, as `rq resume` does."""
     spool.client.delete(keys.RQ_SUSPENDED)
 
 
@@ -105,7 +105,7 @@ def _middle(done: Callable[[], int], total: int) -> dict[str, float]:
     wait_for(lambda: done() >= total // 10, "the first tenth", LIMIT_SECONDS, pause=0.005)
     first, meter = done(), Meter()
     wait_for(lambda: done() >= total - total // 10, "all but the last tenth", LIMIT_SECONDS, pause=0.005)
-    return meter.told(done() - first)
+    return meter.figures(done() - first)
 
 
 class Meter:
@@ -115,7 +115,7 @@ class Meter:
         self._began = time.perf_counter()
         self._worked = family_cpu_seconds()
 
-    def told(self, done: int) -> dict[str, float]:
+    def figures(self, done: int) -> dict[str, float]:
         """Return how many a second were done, and the processor seconds of all our processes for each."""
         seconds = time.perf_counter() - self._began
         return {"per_second": done / seconds, "cpu_seconds": (family_cpu_seconds() - self._worked) / done}
@@ -133,11 +133,11 @@ def _together(options: Options, replicas: int) -> dict[str, float]:
             carry(port, count, place / "messages", total // 10, options.sessions)  # warm
             meter = Meter()
             carry(port, count, place / "messages", total, options.sessions)
-            return meter.told(total)
+            return meter.figures(total)
 
 
 def _redis_use(options: Options) -> Result:
-    """Return what Redis does for a message of the mix: commands, octets on its connections and in its file."""
+    """Return what Redis does for a message of the mix: commands, bytes on its connections and in its file."""
     total = options.few(MESSAGES, QUICK_MESSAGES)
     with room(options, "scale") as place:
         mean = messages.write(place / "messages", 5000)
@@ -156,15 +156,15 @@ def _redis_use(options: Options) -> Result:
     return {
         "mean_octets": mean,
         "cpu_seconds": used / total,
-        "each": {name: one for name, one in each.items() if one > 0},
+        "each": {name: rate for name, rate in each.items() if rate > 0},
     }
 
 
 def _counted(spool: Spool) -> dict[str, float]:
     stats, persistence = spool.client.info("stats"), spool.client.info("persistence")
     calls = {
-        name.removeprefix("cmdstat_").upper(): float(told["calls"])
-        for name, told in spool.client.info("commandstats").items()
+        name.removeprefix("cmdstat_").upper(): float(reported["calls"])
+        for name, reported in spool.client.info("commandstats").items()
     }
     return {
         "octets in": stats["total_net_input_bytes"],
@@ -191,7 +191,15 @@ def table_of(result: Result) -> str:
             allowed = _allowed(one, int(replicas), cpu, result["cores"])
             share = f"{rate.median / allowed:.0%}"
             rows.append(
-                (name, replicas, rate.told(), f"{rate.median / one:.2f}", f"{cpu * 1e6:,.0f}", f"{allowed:,.0f}", share)
+                (
+                    name,
+                    replicas,
+                    rate.formatted(),
+                    f"{rate.median / one:.2f}",
+                    f"{cpu * 1e6:,.0f}",
+                    f"{allowed:,.0f}",
+                    share,
+                )
             )
     head = ("stage", "processes", "messages/s", "×", "CPU µs a message", "the cores allow", "share of that")
     redis = result["redis"]

@@ -31,7 +31,7 @@ _NUMBER = re.compile(b"\r\n%s([0-9A-F]{8})\r\n" % NUMBER_FIELD)
 
 
 class Watch:
-    """What is remembered of the messages, beside their number. needed: how many octets of each it wants to see."""
+    """What is remembered of the messages, beside their number. needed: how many bytes of each it wants to see."""
 
     def __init__(self, arrivals: Path | None, keep: Path | None) -> None:
         self._arrivals = arrivals.open("a") if arrivals else None
@@ -49,7 +49,7 @@ class Watch:
             (self._keep / f"{int(found[1], 16)}.eml").write_bytes(content[2:].replace(b"\r\n..", b"\r\n.") + b"\r\n")
 
     def flush(self) -> None:
-        """Let everybody read what was remembered."""
+        """Make the recorded messages readable for other processes."""
         if self._arrivals:
             self._arrivals.flush()
 

@@ -44,7 +44,7 @@ def table_of(result: Result) -> str:
     for sizes in result["sizes"]:
         spreads = [Spread.of(sizes["microseconds"][name]) for name in systems.PROGRAMS]
         whole = sum(spread.median for spread in spreads)
-        rows.append((f"{sized(sizes['size'])}", *(spread.told() for spread in spreads), f"{whole:,.0f}"))
+        rows.append((f"{sized(sizes['size'])}", *(spread.formatted() for spread in spreads), f"{whole:,.0f}"))
     services = table(("CPU µs a message", *systems.PROGRAMS, "all"), rows)
     return f"{services}\n\n{steps.table_of(result['steps'])}"
 

@@ -51,9 +51,9 @@ def measure(size: int, repeats: int) -> Result:
         if turn == 1:  # the first warms caches
             spent.clear()
             whole = 0.0
-        for one, content in prepared:
+        for message, content in prepared:
             began = time.perf_counter()
-            convert(content, one, timed)
+            convert(content, message, timed)
             whole += time.perf_counter() - began
     converted = repeats * len(prepared)
     found = {name: seconds / converted * 1e6 for name, seconds in spent.items()}
@@ -76,8 +76,8 @@ def table_of(sizes: list[Result]) -> str:
     """Return the figures for a person, the dearest step first."""
     first = sizes[0]["microseconds"]
     rows = [
-        (name, *(f"{one['microseconds'].get(name, 0):,.1f}" for one in sizes))
+        (name, *(f"{row['microseconds'].get(name, 0):,.1f}" for row in sizes))
         for name in sorted(first, key=lambda name: -first[name])
     ]
-    whole = ("all", *(f"{sum(one['microseconds'].values()):,.1f}" for one in sizes))
-    return table(("step, µs a message of the mix", *(sized(one["size"]) for one in sizes)), [*rows, whole])
+    whole = ("all", *(f"{sum(row['microseconds'].values()):,.1f}" for row in sizes))
+    return table(("step, µs a message of the mix", *(sized(row["size"]) for row in sizes)), [*rows, whole])

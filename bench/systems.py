@@ -107,7 +107,7 @@ def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[i
 def causeway(directory: Path, sink_port: int, made: certificates.SelfSigned, **processes: int) -> Iterator[int]:
     """Run Causeway with an embedded Redis that syncs every write; yields its port.
 
-    As many processes convert as there are cores, unless told otherwise. Raises RuntimeError where it told of an error,
+    As many processes convert as there are cores, unless given. Raises RuntimeError if it logged an error,
     as of a message that it parked.
     """
     counts = {"transform": os.cpu_count() or 1, **processes}
@@ -151,8 +151,8 @@ def embedded_url(directory: Path) -> str:
 
 
 def pids(directory: Path) -> dict[str, list[int]]:
-    """Return the processes of each service of a Causeway that runs in `directory`, as it told them in its log."""
-    newest = {one["process"]: one["pid"] for one in _events(directory) if one["event"] == "process.started"}
+    """Return the processes of each service of a Causeway that runs in `directory`, from its log."""
+    newest = {event["process"]: event["pid"] for event in _events(directory) if event["event"] == "process.started"}
     found: dict[str, list[int]] = defaultdict(list)
     for name, pid in newest.items():
         found[name.partition("-")[0]].append(pid)
@@ -160,7 +160,7 @@ def pids(directory: Path) -> dict[str, list[int]]:
 
 
 def faults(directory: Path) -> list[dict[str, Any]]:
-    """Return the errors that a Causeway that runs in `directory` has told of."""
+    """Return the errors logged by a Causeway that runs in `directory`."""
     return [event for event in _events(directory) if event["level"] == "error"]
 
 

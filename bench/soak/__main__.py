@@ -60,7 +60,7 @@ def soak(scenario: Scenario, directory: Path, minutes: float, rate: float | None
         scenario.inflict(trial)
         account = Account(scenario.name, scenario.fault, trial.seconds, ledger.begun)
         settle(trial, account)
-    account.wrong += [f"{name} died by itself" for name in gateway.deaths]
+    account.wrong += [f"{name} died unexpectedly" for name in gateway.deaths]
     account.wrong += [f"{name} did not end in time" for name in gateway.overdue]
     return account
 
@@ -78,7 +78,7 @@ def table(accounts: list[Account]) -> str:
     """Return the fault table, and below it what there is to say of each row."""
     rows = [HEAD, *map(row, accounts)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [" | ".join(cell.ljust(width) for cell, width in zip(one, widths, strict=True)).rstrip() for one in rows]
+    lines = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in rows]
     lines.insert(1, "-+-".join("-" * width for width in widths))
     lines.append("duplicated: sent again by a client that got no answer + by the gateway")
     lines.append(
@@ -135,7 +135,7 @@ def main() -> int:
         print(f"{name}: {scenario.fault}, {minutes:g} minutes and what it takes to drain", file=sys.stderr, flush=True)
         try:
             accounts.append(soak(scenario, directory, minutes, options.rate, options.seed))
-        except Exception as error:  # noqa: BLE001 (the other scenarios are to run, and what was found is to be told)
+        except Exception as error:  # noqa: BLE001 (the other scenarios are to run, and the findings reported)
             failed = f"the scenario itself failed: {type(error).__name__}: {error}"
             accounts.append(Account(name, scenario.fault, minutes * 60, 0, wrong=[failed]))
         if accounts[-1].wrong:

@@ -80,7 +80,7 @@ def _tag(letter: DeadLetter) -> str:
 
 
 def _bugs(gateway: Gateway) -> list[str]:
-    """Return a line for each kind of exception that was nobody's fault but ours."""
+    """Return a line for each kind of unexpected exception in the log."""
     found: Counter[str] = Counter()
     for log in gateway.logs():
         with log.open(errors="replace") as lines:
@@ -94,10 +94,10 @@ def _bugs(gateway: Gateway) -> list[str]:
 
 def _last_words(line: str) -> str:
     try:
-        told = json.loads(line)
-    except ValueError:  # a process that was killed amid its line
+        entry = json.loads(line)
+    except ValueError:  # a process that was killed while it wrote the line
         return line[:200]
-    return f"{told['event']}: {told['traceback'].strip().splitlines()[-1]}"
+    return f"{entry['event']}: {entry['traceback'].strip().splitlines()[-1]}"
 
 
 def settle(trial: Trial, account: Account) -> None:

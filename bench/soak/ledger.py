@@ -1,7 +1,7 @@
 """What became of each message of a soak: how often it was sent, when it was acknowledged, where it ended.
 
 A message's tag is its fate and its number, `taken.17`. It travels in the envelope: the recipient is the tag, the sender
-`from.` and the tag, so that a report tells by its recipient which message it is about.
+`from.` and the tag, so that the recipient of a report identifies the message.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 
 FATES = ("taken", "later", "refused", "parked")
-"""What the smart host makes of a message: takes it, takes it at the second try, refuses it; refuses it, and nobody can
-be told of it."""
+"""The fate of a message at the smart host: accepted, accepted at the second attempt, refused, refused and without a
+sender to report to."""
 SENDER_PREFIX = "from."
 
 

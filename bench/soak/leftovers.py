@@ -15,7 +15,7 @@ EXPIRES = "goes by itself"
 STAYS = "one for each queue or system, whatever the traffic"
 _KINDS = (
     (keys.history(""), "what became of a message, for redis.history", EXPIRES),
-    (keys.memory(""), "what a side was told of a meeting, for transform.series_memory", EXPIRES),
+    (keys.memory(""), "meeting state sent to a side, for transform.series_memory", EXPIRES),
     (keys.rq_worker(""), "a worker that was alive of late", EXPIRES),
     (keys.message(""), "the record of a message", OF_DEAD),
     (keys.content(""), "the content of a message", OF_DEAD),
@@ -47,7 +47,7 @@ def look(client: redis.Redis) -> Leftovers:
     """Look at every key."""
     raw: Any = client
     dead = {id.decode() for id in raw.zrange(keys.DEAD, 0, -1)}
-    dead |= {id.decode() for one in dead if (id := raw.hget(keys.delivery(one), "message"))}
+    dead |= {id.decode() for delivery_id in dead if (id := raw.hget(keys.delivery(delivery_id), "message"))}
     found = Leftovers()
     for octets in raw.scan_iter(count=1000):
         key = octets.decode()

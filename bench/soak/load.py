@@ -10,9 +10,9 @@ from bench.messages import numbered
 from bench.soak.ledger import SENDER_PREFIX, Ledger
 
 SOURCE = "127.0.1.1"
-"""The address that stands for Domino."""
+"""The address of Domino."""
 MEETINGS = 1000
-"""So many are told of, again and again: what is remembered of each stays for months, and would look like a leak."""
+"""The number of meetings, which are reused: their memories are kept for months, and would look like a leak."""
 REPLY_SECONDS = 60.0
 AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 120.0
@@ -87,7 +87,7 @@ class Load:
         self._give_up_at = float("inf")
 
     async def run(self) -> None:
-        """Send; returns when what was begun has its answer, or nobody waits for it any more."""
+        """Send; return when each started message has its reply, or its client has given up."""
         self._began = asyncio.get_running_loop().time()
         await asyncio.gather(*(self._session() for _ in range(self._sessions)))
 

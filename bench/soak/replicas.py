@@ -1,4 +1,4 @@
-"""A gateway of replicas, as an orchestrator runs one: each process is started, killed, replaced, retired by itself."""
+"""A gateway of replicas, as an orchestrator runs it: each process can be started, killed, replaced, retired."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Gateway:
     """Redis, and as many processes of each service as are wanted; what dies is started again, as `causeway up` would.
 
     Inside the `with` block Redis runs. `port`: where every ingress listens. `url`: of Redis. Read at any time:
-    `deaths`, the names of processes that ended though nobody had asked them to, and `overdue`, those that did not end
-    in time once told to.
+    `deaths`, the names of processes that ended without a stop signal, and `overdue`, those that did not end in
+    time after it.
     """
 
     def __init__(self, directory: Path, made: SelfSigned, smart_host_port: int, changes: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ class Sink(asyncio.Protocol):
     """One session. Content is not kept; the recipients of a message are noted before its 250 goes out."""
 
     def __init__(self, context: ssl.SSLContext, ledger: Ledger, deferred: set[str]) -> None:
-        """Begin a session. deferred: the recipients that were told to come later, shared by all sessions."""
+        """Begin a session. deferred: the recipients that were deferred, shared by all sessions."""
         self._context, self._ledger, self._deferred = context, ledger, deferred
         self._buffer = bytearray()
         self._recipients: list[str] = []

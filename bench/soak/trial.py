@@ -65,7 +65,7 @@ class Trial:
         self.faults.append(Fault(time.monotonic(), what, may_double))
 
     def kill(self, child: Child) -> None:
-        """SIGKILL a process, if it runs. An egress may then have sent what it had in hand, and told nobody."""
+        """SIGKILL a process, if it runs. An egress may then have sent its leased messages without a settlement."""
         is_egress = child.program.name.startswith("egress-")
         self.note(f"SIGKILL {child.program.name}", self.gateway.settings.egress.max_in_flight if is_egress else 0)
         if not self.gateway.kill(child):

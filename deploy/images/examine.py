@@ -4,7 +4,7 @@ What is read is what is in the image: the metadata of the packages installed in 
 
     python deploy/images/examine.py --out build/images causeway/ingress causeway/transform causeway/egress
 
-Exit code 1 where there is a vulnerability, and where nobody could say that there is none.
+Exit code 1 where there is a vulnerability, and if that could not be determined.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ def audit(packages: Path, options: Sequence[str]) -> tuple[dict[str, Any] | None
 def vulnerabilities(found: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each known vulnerability: in what it is, and what to do."""
     for package in found["dependencies"]:
-        for one in package.get("vulns", []):
-            names = ", ".join([one["id"], *one["aliases"]])
-            if one["fix_versions"]:
-                todo = f"fixed in {', '.join(one['fix_versions'])}: `make lock`, `make test`, and again"
+        for entry in package.get("vulns", []):
+            names = ", ".join([entry["id"], *entry["aliases"]])
+            if entry["fix_versions"]:
+                todo = f"fixed in {', '.join(entry['fix_versions'])}: `make lock`, `make test`, and again"
             else:
-                todo = f"without a fix: do without it, or overlook it: AUDIT='--ignore-vuln {one['id']}'"
+                todo = f"without a fix: do without it, or overlook it: AUDIT='--ignore-vuln {entry['id']}'"
             yield f"{package['name']} {package['version']} has {names}, {todo}"
 
 
 def unexamined(found: dict[str, Any]) -> list[str]:
-    """Return the packages that the advisory service told nothing of; it cannot know our own."""
+    """Return the packages without an answer of the advisory service, except this project."""
     skipped = [package["name"] for package in found["dependencies"] if "skip_reason" in package]
     return [name for name in skipped if name != OURS]
 
@@ -89,7 +89,7 @@ def examine(engine: str, image: str, out: Path, options: Sequence[str]) -> Itera
         return
     yield from vulnerabilities(found)
     if names := unexamined(found):
-        yield unchecked(f"the advisory service told nothing of {', '.join(names)}")
+        yield unchecked(f"the advisory service returned no result for {', '.join(names)}")
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 python deploy/monitoring/dashboard.py > deploy/monitoring/dashboard.json
 
 A test keeps the two files equal, and that every metric exists; `make test-monitoring` asks every question of a real
-Prometheus. Gauges of the spool are told by every service, so they are joined by max; counters are summed.
+Prometheus. Gauges of the spool are exported by every service, so they are joined by max; counters are summed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def rate(metric: str, by: str, more: str = "") -> str:
 
 
 def highest(metric: str, by: str) -> str:
-    """Return a gauge that many instances tell alike."""
+    """Return a gauge that many instances export with the same value."""
     return f"max by ({by}) ({metric}{{{OURS}}})"
 
 
@@ -142,10 +142,10 @@ ROWS: dict[str, list[Panel]] = {
             "s",
             {"{{stage}}": highest("causeway_queue_age_seconds", "stage")},
         ),
-        Panel("In hand", "Jobs that a worker holds.", "short", {"{{stage}}": highest("causeway_leases", "stage")}),
+        Panel("Leased", "Jobs leased by workers.", "short", {"{{stage}}": highest("causeway_leases", "stage")}),
         Panel(
             "Dead letters",
-            "They wait for a person.",
+            "They need an administrator.",
             "short",
             {"{{stage}}": highest("causeway_dead_letters", "stage")},
         ),

@@ -1,1 +1,1 @@
-"""The demonstration, its catcher and its samples: beside the product, not in it."""
+"""The demonstration with its catcher and samples; not part of the product."""

@@ -1,4 +1,4 @@
-"""The gateway of the demonstration: Redis, all services and two catchers, in a folder and on ports of their own.
+"""The gateway of the demonstration: Redis, all services and two catchers, in a separate folder and on separate ports.
 
 Everything is real and runs on loopback: Redis with fsync on every write, the services as processes, STARTTLS with
 certificates created for the run and verified. Domino's side is 127.0.1.1, Exchange's is 127.0.2.1: the gateway
@@ -100,7 +100,7 @@ def demo_configuration(
 @contextmanager
 def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 (the command is ours)
+        process = subprocess.Popen(  # noqa: S603 (the command is trusted)
             tethered(command), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:

@@ -1,4 +1,4 @@
-"""Ports of loopback that are free, and that nobody else takes before they are used.
+"""Free loopback ports that no other program takes before they are used.
 
 They lie outside the range from which the kernel takes the ports of outgoing connections, in a block from which this
 process alone chooses: a UDP socket on the block's first port claims it for as long as the process runs. So several
@@ -25,7 +25,7 @@ _EPHEMERAL_BY_DEFAULT = "49152 65535"  # RFC 6335 section 6
 
 
 class NoFreePort(CausewayError):
-    """Fewer ports of 127.0.0.1 are free than were asked for."""
+    """Fewer ports of 127.0.0.1 are free than requested."""
 
 
 def is_free(port: int) -> bool:

@@ -41,7 +41,7 @@ def admit_recipient(route: Route | NoRoute) -> tuple[Refusal, str] | None:
     """Return the refusal of a recipient and its cause for the log; None for one who is accepted.
 
     One without a route is refused, and so is one whom the home system does not have (`recipients: mapped`): at RCPT, so
-    that nobody gets a report about mail that they never sent.
+    that no report is sent about mail with a forged sender.
     """
     if isinstance(route, NoRoute):
         return (replies.UNKNOWN_RECIPIENT if route.is_unknown else replies.RELAY_ACCESS_DENIED), route.reason

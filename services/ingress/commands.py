@@ -41,7 +41,7 @@ class Rcpt:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """BDAT: that many octets follow the command directly."""
+    """BDAT: that many bytes follow the command directly."""
 
     octets: int
     last: bool

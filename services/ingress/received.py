@@ -11,7 +11,7 @@ from shared.mail.envelope import Envelope
 MAX_HEADER_BYTES = 1_048_576
 """How much of a header is examined; every relay adds its field at the top."""
 
-MAX_FOR_CHARACTERS = 300  # a header line holds 998 octets (RFC 5322 section 2.1.1)
+MAX_FOR_CHARACTERS = 300  # a header line holds 998 bytes (RFC 5322 section 2.1.1)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:\[\]-]")
 _FIELD = re.compile(rb"(?:\A|\r\n)Received[ \t]*+:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE)

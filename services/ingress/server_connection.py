@@ -115,7 +115,7 @@ class ServerConnection(SMTP):
         if self._is_lost:
             return
         self._input.drop()
-        # Not aiosmtpd's, which cancels the session; and no error, which would wait in a future for nobody to see it.
+        # Not aiosmtpd's, which cancels the session; and no error, which would be stored in a future and never be read.
         asyncio.StreamReaderProtocol.connection_lost(self, None)
         if self._linger_timer:
             self._linger_timer.cancel()
@@ -124,7 +124,7 @@ class ServerConnection(SMTP):
             self._on_end(self)
 
     def _break_off(self) -> None:
-        """Drop the connection: a transport that is lost amid a handshake does not tell us itself."""
+        """Drop the connection: a transport that is lost during a handshake does not report it."""
         self._wire.abort()
         self.connection_lost(None)
 

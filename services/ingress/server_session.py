@@ -229,7 +229,7 @@ class ServerSession(ServerConnection):
         return await self._accept(transaction, data.content)
 
     async def smtp_BDAT(self, argument: str) -> Reply | None:
-        """RFC 3030. The octets follow without waiting for a reply, so they are read even if the message is refused."""
+        """RFC 3030. The bytes follow without waiting for a reply, so they are read even if the message is refused."""
         chunk = commands.chunk(argument)
         if isinstance(chunk, Refusal):
             return chunk

@@ -1,4 +1,4 @@
-"""The transform service: builds what a worker needs from the settings, and runs it until it is told to stop."""
+"""The transform service: builds what a worker needs from the settings, and runs it until it is stopped."""
 
 from __future__ import annotations
 

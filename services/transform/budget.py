@@ -1,7 +1,7 @@
 """How much the conversion of one message may use, by its size. Pure.
 
-The figures leave ordinary mail alone: they stand far above what any message of the corpus uses. What is used up fails a
-step; the message then passes without the step, or is parked where the step must not be passed over.
+The limits do not affect ordinary mail: they are far above the use of any message of the corpus. An exhausted budget
+fails a step; the message then passes without the step, or is parked if the step is mandatory.
 """
 
 from __future__ import annotations

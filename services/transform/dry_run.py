@@ -1,4 +1,4 @@
-"""A dry run: what the gateway would make of a message between two systems, without spool or envelope."""
+"""A dry run: converts a message between two systems as the gateway would, without spool or envelope."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def system_named(settings: Settings, name: str) -> System:
     known = known_systems(settings)
     if name in known:
         return known[name]
-    raise ConfigurationError(f'no system is named "{name}": name one of {", ".join(sorted(known))}')
+    raise ConfigurationError(f'unknown system "{name}": use one of {", ".join(sorted(known))}')
 
 
 def try_out(content: bytes, source: System, destination: System, router: Router, settings: Settings) -> DryRun:

@@ -15,8 +15,8 @@ def further_message(further: Further, envelope: Envelope, delivery: Delivery, no
     A notice has the null sender and is routed as if the destination had sent it, so that it can go back. The wishes for
     delivery reports are those of the converted message, and none for a notice.
     """
-    wanted = {one.original for one in delivery.recipients}
-    own = tuple(one for one in envelope.recipients if one.address in wanted)
+    wanted = {recipient.original for recipient in delivery.recipients}
+    own = tuple(recipient for recipient in envelope.recipients if recipient.address in wanted)
     recipients = own if further.recipients is None else tuple(Recipient(address) for address in further.recipients)
     return Message(
         replace(

@@ -51,7 +51,7 @@ def nothing_remembered(_key: str) -> Memory:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a step may know beside the text.
+    """The input of a step besides the text.
 
     envelope: as accepted. recall: what an earlier conversion remembered under a key (one read from the spool, so asked
     only by a step that needs it). now: seconds since the epoch. budget: what the message may still use; a step that
@@ -113,10 +113,10 @@ class Change:
 class Step:
     """One conversion.
 
-    name: in metrics, events and dry-run reports. applies: whether the step has any business with this message; cheap.
+    name: in metrics, events and dry-run reports. applies: whether the step concerns this message; cheap.
     change: the edits, over `message.content`, sorted and not overlapping, none where nothing is to change; and, as a
     `Change`, what else the message asks for.
-    on_failure: what becomes of the message when the step raises: `pass` goes on without the step, `defer` tries the
+    on_failure: the handling of the message if the step raises: `pass` continues without the step, `defer` tries the
     message again a bounded number of times, `dead_letter` parks it at once.
     """
 
@@ -147,7 +147,7 @@ class StepReport:
 class Conversion:
     """A message converted for one destination: edits over the original, and a report from each step that applied.
 
-    `stopped` is the report of the step that failed and must not be passed over; the edits are then of no use. root: the
+    `stopped` is the report of a mandatory step that failed; the edits are then invalid. root: the
     tree of the text that the last step saw.
     """
 
@@ -190,13 +190,13 @@ def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: Ste
             if made:
                 _charge(made, context.budget)
                 text = apply(message.content, made)
-                if step is not steps[-1]:  # nobody reads what the last one leaves
+                if step is not steps[-1]:  # the text after the last step is not read
                     after = StepMessage(text, parse(text))
                 composed = tuple(compose(edits, made))
         except SpoolError:
             raise
         except StepTimeExceeded:
-            failure = BudgetExceeded(f"the step takes more than {seconds:.2g} s of processor time")
+            failure = BudgetExceeded(f"the step needs more than {seconds:.2g} s of processor time")
         except Exception as error:  # noqa: BLE001 a step is a plug-in: whatever it raises is its own failure
             failure = error
         finally:

@@ -1,4 +1,4 @@
-"""What becomes of one leased message: its deliveries with their edits, a dead letter, or another try."""
+"""Settlement of one leased message: its deliveries with their edits, a dead letter, or a retry."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def settlement_of(
         return Parked(lease, "conversion", str(stopped))
     except SpoolError:
         raise
-    except Exception as error:  # noqa: BLE001 a bug of ours: the spool bounds how often it is met
+    except Exception as error:  # noqa: BLE001 a bug: the spool limits the retries
         return Crashed(lease, _line(error), error)
 
 
 class _StoppedError(Exception):
-    """A step failed that must not be passed over."""
+    """A mandatory step failed."""
 
     def __init__(self, report: StepReport, system: str) -> None:
         super().__init__(f"{report.step.name} for {system}: {_line(report.failure)}")
@@ -93,12 +93,12 @@ class _Conversions:
         envelope, lease = self.leased.envelope, self.leased.lease
         split = split_by_system(envelope, len(self.content), self.router, self.now)
         if split.unrouted and envelope.sender is None:
-            return Parked(lease, "no_route", "; ".join(one.public for one in split.unrouted.recipients))
+            return Parked(lease, "no_route", "; ".join(rcpt.public for rcpt in split.unrouted.recipients))
         converted = [(delivery, self._conversion(delivery.system)) for delivery in split.deliveries]
         further = [
-            further_message(one, envelope, delivery, self.now)
+            further_message(extra, envelope, delivery, self.now)
             for delivery, conversion in converted
-            for one in conversion.further
+            for extra in conversion.further
         ]
         return Transformed(
             lease,
@@ -109,8 +109,12 @@ class _Conversions:
         )
 
     def _failure_reports(self, unrouted: Delivery | None) -> Iterator[Message]:
-        """Yield what the sender is told of recipients without a route, with the original as its own system sees it."""
-        wanting = [one for one in unrouted.recipients if not one.notify or "FAILURE" in one.notify] if unrouted else []
+        """Yield the report to the sender about recipients without a route, with the original in its system's form."""
+        wanting = (
+            [recipient for recipient in unrouted.recipients if not recipient.notify or "FAILURE" in recipient.notify]
+            if unrouted
+            else []
+        )
         if unrouted and wanting:  # RFC 3461 section 4.1
             returned = apply(self.content, self._conversion(self.leased.envelope.source).edits)
             hostname, id = self.settings.hostname, new_message_id(self.now)
@@ -141,7 +145,7 @@ class _Conversions:
 
 
 def _log_step(id: str, system: str, report: StepReport) -> None:
-    """Count what a step did, and write the event of its failure."""
+    """Count a step, and log its failure."""
     metrics.conversions.labels(report.step.name, report.outcome).inc()
     if report.failure:
         traceback = "".join(format_exception(report.failure))

@@ -11,7 +11,7 @@ from shared.mail.reply import Reply
 from shared.routing.route import NoRoute
 from shared.routing.router import Router
 
-NO_ROUTE = Reply(550, "The recipient's address leads to no mail system here", "5.1.2")
+NO_ROUTE = Reply(550, "No route to the recipient's mail system", "5.1.2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Split:
     """What a message is split into.
 
     deliveries: one per system, sorted by its name. unrouted: of the recipients whose address leads nowhere, a
-    delivery that failed before it began, or None; its system is the one that the sender is told from.
+    delivery that failed before it began, or None; its system is the sender of the report.
     """
 
     deliveries: tuple[Delivery, ...]
@@ -100,13 +100,13 @@ def _delivery(envelope: Envelope, size: int, router: Router, now: float) -> Deli
 def _part(base: Delivery, system: str, recipients: Iterable[DeliveryRecipient]) -> Delivery:
     """Return the part of one system; an address outside ASCII, also one from the map, needs SMTPUTF8 (RFC 6531)."""
     own = tuple(recipients)
-    is_ascii = (base.sender or "").isascii() and all(one.address.isascii() for one in own)
+    is_ascii = (base.sender or "").isascii() and all(recipient.address.isascii() for recipient in own)
     id = f"{base.message_id}-{system}"
     return replace(base, id=id, system=system, recipients=own, smtputf8=base.smtputf8 or not is_ascii)
 
 
 def _answering_system(base: Delivery, router: Router) -> str:
-    """Return the system from which mail to the public sender leads back to where the message came from."""
+    """Return a system from which mail to the public sender is routed back to the source of the message."""
     for name in router.topology.systems:
         route = router.route(base.sender or "", name)
         if not isinstance(route, NoRoute) and route.system == base.source:

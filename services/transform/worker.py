@@ -1,8 +1,8 @@
-"""The transform worker: leases a batch of messages, converts each under a time limit, settles the batch in one write.
+"""The transform worker: leases a batch of messages, converts each within a time limit, settles the batch in one write.
 
 One synchronous loop in the main thread (the time limit is an alarm), beside a thread that renews leases while it works.
-Whatever happens to a message becomes a settlement; whatever happens to Redis is waited out. A worker that is killed
-loses nothing: its leases run out and another worker takes over.
+Every result of a message becomes a settlement; failures of Redis are waited out. If a worker is killed, no message is
+lost: its leases expire and another worker takes over.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ IDLE_SECONDS = 1.0
 
 SETTLE_SECONDS = 0.5
 SETTLE_BYTES = 16 * 1024 * 1024
-"""What of a batch is settled before the rest is converted: neighbours of a slow message wait no longer for it, and one
-script has bounded arguments."""
+"""Limits after which a part of a batch is settled early: neighbours of a slow message need not wait for it, and the
+arguments of a script stay bounded."""
 
 
 @dataclass(slots=True)
@@ -190,7 +190,7 @@ class Worker:
             self._spool.run(operation)
 
     def _outlast(self, action: Callable[[], None]) -> None:
-        """Try until Redis takes it, or a stop comes. To try twice is safe: the record decides."""
+        """Retry until Redis accepts it or the worker is stopped. A repeated write is safe: the record decides."""
         failures = 0
         for seconds in waits_while_unavailable():
             try:
@@ -209,7 +209,7 @@ class Worker:
                 return
 
     def _try_once(self, operation: Operation[None]) -> None:
-        """Run what only saves other workers a wait; without it leases and registrations run out by themselves."""
+        """Run an operation that only saves other workers a wait; without it leases and registrations expire."""
         try:
             self._spool.run(operation)
         except SpoolError as error:

@@ -13,8 +13,8 @@ from shared.configuration.values import File
 class AddressSettings(Section):
     """map: a CSV file with the columns public, internal, notes_name, aliases; read again when it changes.
 
-    max_shrink: the share of its pairs (0 to 1) that a new version of the map may lack; one that lacks more is not taken
-    until the service is reloaded or restarted. 1 takes every version.
+    max_shrink: the share of its pairs (0 to 1) that a new version of the map may lack; a version that lacks more is
+    rejected until the service is reloaded or restarted. 1 accepts every version.
     """
 
     map: File | None = None

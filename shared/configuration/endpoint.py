@@ -1,4 +1,4 @@
-"""Where something listens or is reached: a host and a port."""
+"""An endpoint: a host and a port to listen on or connect to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """Read "host:port" or "[v6]:port". Raises ValueError, which says how to write one."""
+        """Read "host:port" or "[v6]:port". Raises ValueError, which shows the valid form."""
         host, colon, port = text.rpartition(":")
         if not colon or not port.isdecimal() or int(port) > MAX_PORT:
             raise ValueError(f'not a valid endpoint: "{text}": write host:port, for example 0.0.0.0:2525')
@@ -38,7 +38,7 @@ class Endpoint:
 
     @property
     def local(self) -> Endpoint:
-        """The endpoint at which this machine reaches what listens here."""
+        """The endpoint through which this machine reaches the listener."""
         return replace(self, host=_LOOPBACK.get(self.host, self.host))
 
     def next(self, offset: int) -> Endpoint:

@@ -108,7 +108,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _anchored(kind: Any, value: Any, folder: Path) -> Any:
-    """Return the value with every relative path in it, as the type tells, made absolute below `folder`."""
+    """Return the value with every relative path in it, found by its type, made absolute below `folder`."""
     if isinstance(kind, type) and issubclass(kind, BaseModel) and isinstance(value, dict):
         fields = kind.model_fields
         return {
@@ -126,7 +126,7 @@ def _anchored(kind: Any, value: Any, folder: Path) -> Any:
 
 
 def _unknown_variables() -> Iterator[str]:
-    """Yield a fault for each variable of no section. Those of others, such as Kubernetes, have no __ in them."""
+    """Yield a fault for each variable of an unknown section. Variables of Kubernetes and others contain no __."""
     for name in sorted(os.environ):
         section, separator, _ = name.removeprefix(PREFIX).partition("__")
         if name.startswith(PREFIX) and separator and section.lower() not in Settings.model_fields:
@@ -153,7 +153,7 @@ def _fault(detail: ErrorDetails, file: Path | None) -> str:
 
 
 def key_path(location: Iterable[int | str]) -> str:
-    """Write a location as a person reads it: ("systems", 0, "name") is `systems[0].name`."""
+    """Format a location: ("systems", 0, "name") becomes `systems[0].name`."""
     written = ""
     for part in location:
         written += f"[{part}]" if isinstance(part, int) else f".{part}"
@@ -161,7 +161,7 @@ def key_path(location: Iterable[int | str]) -> str:
 
 
 def _keys(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Leave out what pydantic adds for the members of a union, such as `is-instance[IPv4Network]`."""
+    """Remove pydantic's entries for the members of a union, such as `is-instance[IPv4Network]`."""
     return tuple(part for part in location if isinstance(part, int) or "[" not in part)
 
 

@@ -7,9 +7,9 @@ from shared.configuration.section import Section
 
 
 class HttpSettings(Section):
-    """listen: where a service answers /livez, /readyz and /metrics; null for nowhere.
+    """listen: where a service answers /livez, /readyz and /metrics; null disables them.
 
-    `causeway up` gives each further service the next port.
+    `causeway up` gives each additional service the next port.
     """
 
     listen: Listen | None = Endpoint("0.0.0.0", 9100)  # noqa: S104 (behind a firewall, as metrics are)

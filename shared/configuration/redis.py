@@ -1,4 +1,4 @@
-"""`redis`: the address of the spool, our access to it, and its durability."""
+"""`redis`: the address of the spool, the access to it, and its durability."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCHEMES = ("redis", "rediss", "unix")
 _FORM = "write redis://host:port/0, rediss://host:port/0, unix:///path or embedded"
 _ENCODE = "not a Redis URL: percent-encode /, ?, #, @ and : in the password (/ is %2F), or use password_file instead"
 _OPTIONS = frozenset({"db", "protocol", "client_name", "ssl_check_hostname", "ssl_min_version", "socket_keepalive"})
-"""Of the URL's query. What is left out has a key of its own here, or would weaken TLS or repeat requests."""
+"""Supported options of the URL's query. Others have their own key here, or would weaken TLS or repeat requests."""
 
 
 def _check_url(url: str) -> str:
@@ -55,10 +55,10 @@ def _has_port_or_none(parts: SplitResult) -> bool:
 
 
 class RedisAccess(Section):
-    """Our access to a Redis or a Sentinel.
+    """Access to a Redis or a Sentinel.
 
     username, password_file: of a user of its ACL; the file is read at each connection. ca: trust anchors; with
-    `rediss://` or Sentinel the connection is encrypted and verified. certificate and key: shown to the server.
+    `rediss://` or Sentinel the connection is encrypted and verified. certificate and key: presented to the server.
     """
 
     username: str | None = None
@@ -102,5 +102,5 @@ class RedisSettings(RedisAccess):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether `causeway up` runs the Redis."""
+        """Whether `causeway up` starts the Redis."""
         return self.url == EMBEDDED

@@ -1,7 +1,7 @@
 """The configuration file `causeway.yaml` as a whole: one section a file beside this one.
 
 Any key can come from the environment (`CAUSEWAY_INGRESS__HOSTNAME=…`), which wins over the file. `load` reads both. One
-file is valid or invalid as a whole, so every service reads all of it and is handed its own section.
+file is valid or invalid as a whole, so every service reads all of it and uses its own section.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shared.configuration.values import Hostname, MailAddress
 
 
 class Settings(BaseSettings):
-    """The whole of `causeway.yaml`. postmaster: who gets mail for the gateway itself; see `shared.routing.route`."""
+    """The whole of `causeway.yaml`. postmaster: recipient of mail to the gateway itself; see `shared.routing.route`."""
 
     model_config = SettingsConfigDict(
         env_prefix="CAUSEWAY_", env_nested_delimiter="__", env_parse_none_str="null", extra="forbid", frozen=True

@@ -88,7 +88,7 @@ class System(Section):
     in client certificates that identify it too, `*.` for one label; needs ingress.tls.client_ca. domains: internal
     domains whose mailboxes are here; `*.notes.example.com` for every host below a domain (not the domain itself), and
     an address literal such as `[10.1.2.3]` for itself. notes_domains: Notes domains, as in John Doe/Sales/Acme@ACME.
-    public_domain: the domain that everyone else sees instead of the internal ones. envelope_domain: replaces the domain
+    public_domain: the domain shown to all others in place of the internal domains. envelope_domain: replaces the domain
     of recipients in RCPT TO, null to keep it. default_route: the system that gets its mail for all other domains, null
     to refuse it. encapsulation: whether Notes rich text is kept in mail delivered to the system. recipients: `mapped`
     refuses recipients in our domains that the address map does not know. default_charset: of its mail that declares

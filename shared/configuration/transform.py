@@ -15,8 +15,8 @@ class WebLinks(Section):
     """The URLs of a Domino server's documents, views and databases.
 
     host: of the URL, with a port if needed; `{server}` in it is the server's name in lower case. document, view,
-    database: the URL of a link that goes so far; {host}, {server}, {replica} (16 hex digits), {view} and {note} (32)
-    are filled in.
+    database: the URL of a link to such an object; {host}, {server}, {replica} (16 hex digits), {view} and {note} (32)
+    are replaced.
     """
 
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]{}-]+$")]
@@ -49,7 +49,7 @@ class RecurrenceNotice(Section):
 
     subject: str = "Recurring meeting not carried over as a series"
     text: str = (
-        "The calendars of the other mail system cannot hold the way this meeting repeats. The people invited there\n"
+        "The calendars of the other mail system cannot represent how this meeting repeats. The people invited there\n"
         "may see only its first date. Please invite them to each of these dates:"
     )
     also: list[str] = []
@@ -66,8 +66,8 @@ class TransformSettings(Section):
     unsupported_recurrence: for a Notes series that no rule of Outlook can express: single meetings, a notice to its
     organizer, or nothing; the last two leave it as it is.
     max_extra_messages: how many single meetings and notices are sent beside one message; a series that needs more is
-    left as it is, as an unsupported one.
-    series_memory: how long after the last date of a meeting is stored what each side was sent of it.
+    left as it is, like an unsupported series.
+    series_memory: how long after the last date of a meeting its sent state is stored.
     endless_series: how far from now a series without an end is continued in Notes, which requires an end.
     forward_notice: the text sent to people outside Notes who forward a Notes meeting to Notes, null for none;
     {summary} and {organizer} are those of the meeting.
@@ -85,7 +85,7 @@ class TransformSettings(Section):
     series_memory: PositiveDuration = timedelta(days=180)
     endless_series: Annotated[PositiveDuration, AfterValidator(at_most_ten_years)] = timedelta(days=730)
     forward_notice: str | None = (
-        'You forwarded the meeting "{summary}" to people who use Notes. Notes takes an invitation only from its\n'
+        'You forwarded the meeting "{summary}" to people who use Notes. Notes accepts an invitation only from its\n'
         "organizer, so the meeting may not appear in their calendars.\n\n"
         "Please ask {organizer} to invite them."
     )

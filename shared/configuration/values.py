@@ -72,7 +72,7 @@ def _check_domain(value: Any) -> Any:
 
 
 def _check_mail_domain(value: Any) -> Any:
-    """Return what stands after the @: a domain, `*.` and a domain for the hosts below it, or an address literal."""
+    """Return the part after the @: a domain, `*.` and a domain for the hosts below it, or an address literal."""
     if not isinstance(value, str):
         return value
     text = value.lower().rstrip(".")
@@ -97,7 +97,7 @@ def _check_mail_address(value: str) -> str:
 
 
 def _check_charset(value: Any) -> Any:
-    """Let through a label of the WHATWG registry whose text goes with ASCII."""
+    """Accept a label of the WHATWG registry whose charset is a superset of ASCII."""
     if isinstance(value, str) and LABELS.get(value.strip().lower(), "replacement") in _NOT_A_DEFAULT:
         raise ValueError(f'"{value}" is not a known character set: write for example iso-8859-2 or windows-1251')
     return value.strip() if isinstance(value, str) else value

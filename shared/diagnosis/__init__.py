@@ -1,1 +1,1 @@
-"""What `causeway check` finds: faults, warnings, and what does not match in the environment. One line each."""
+"""The findings of `causeway check`: faults, warnings, and conflicts with the environment. One line each."""

@@ -1,11 +1,11 @@
-"""What can be known of a configuration before start, one line a fault: file, key, what is wrong, what to do.
+"""Checks of a configuration before start, one line per fault: file, key, what is wrong, what to do.
 
-Grades, from what stops a start to what is only worth knowing:
+Grades, from faults that prevent a start to mere information:
 
     faults_before_start     a service cannot start
     faults_before_up        `causeway up` cannot start
     unavailable_ports       a port that `causeway up` needs is in use, now
-    all_faults              wrong all the same: Redis does not answer, a certificate has expired
+    all_faults              also those that do not prevent a start: Redis does not answer, a certificate has expired
     warnings                works, but is probably not intended
     environment_warnings    the environment does not match, now: ports in use, names without an address
 
@@ -33,25 +33,25 @@ ONE_SERVICE = ("this service",)
 
 
 def faults_before_start(settings: Settings, path: Path | None = None) -> list[str]:
-    """Return what a service that runs alone cannot start with. Reads files, connects to nothing."""
+    """Return the faults that prevent a service from starting alone. Reads files, opens no connection."""
     found = [*_local_faults(settings, ONE_SERVICE), *redis_faults.embedded_outside_up(settings.redis)]
     return _faults(path, settings, found)
 
 
 def faults_before_up(settings: Settings, services: Sequence[str], path: Path | None = None) -> list[str]:
-    """Return what `causeway up` cannot start with: as `faults_before_start`, but Redis may be embedded."""
+    """Return the faults that prevent `causeway up`: as `faults_before_start`, but Redis may be embedded."""
     return _faults(path, settings, [*_local_faults(settings, services), *redis_faults.embedded_faults(settings.redis)])
 
 
 def unavailable_ports(settings: Settings, services: Sequence[str], path: Path | None = None) -> list[str]:
-    """Return the addresses that `causeway up` is to listen on and cannot, as things are now."""
+    """Return the listen addresses of `causeway up` that are unavailable at present."""
     return _faults(path, settings, ports.unavailable(settings, services))
 
 
 def all_faults(
     settings: Settings, services: Sequence[str], path: Path | None = None, now: datetime | None = None
 ) -> list[str]:
-    """Return every fault; empty when all is well. Reads files and asks Redis, which may take two seconds."""
+    """Return every fault; empty if there is none. Reads files and queries Redis, which may take two seconds."""
     found = [
         *_local_faults(settings, _services_here(settings, services)),
         *tls_faults.validity_faults(settings, now or datetime.now(UTC)),
@@ -61,7 +61,7 @@ def all_faults(
 
 
 def warnings(settings: Settings, path: Path | None = None, now: datetime | None = None) -> list[str]:
-    """Return what works but is probably not intended, such as a certificate for another name."""
+    """Return settings that work but are probably not intended, such as a certificate for another name."""
     found = [*configuration_warnings(settings, now or datetime.now(UTC))]
     if address_pairs(settings) == 0:
         found.append(f"addresses.map: {settings.addresses.map} has no pairs: only the domain rules rewrite addresses")
@@ -69,16 +69,16 @@ def warnings(settings: Settings, path: Path | None = None, now: datetime | None 
 
 
 def environment_warnings(settings: Settings, services: Sequence[str], path: Path | None = None) -> list[str]:
-    """Return what does not match the configuration now: ports in use, hosts without an address.
+    """Return conflicts of configuration and environment at present: ports in use, hosts without an address.
 
-    It may be this gateway that uses the ports, so these are warnings. Takes two seconds where DNS does not answer.
+    This gateway may be using the ports itself, so these are warnings. Takes two seconds if DNS does not answer.
     """
     here = _services_here(settings, services)
     return located(path, [*ports.unavailable(settings, here), *dns_names.unknown(settings)])
 
 
 def address_pairs(settings: Settings) -> int | None:
-    """Return how many pairs the address map has; None where there is no valid map."""
+    """Return how many pairs the address map has; None without a valid map."""
     try:
         return len(load_map(settings.addresses.map)) if settings.addresses.map else None
     except ConfigurationError:
@@ -96,7 +96,7 @@ def _services_here(settings: Settings, services: Sequence[str]) -> Sequence[str]
 
 
 def _faults(path: Path | None, settings: Settings, found: Iterable[str]) -> list[str]:
-    """Return the faults; without file and systems there is one, whatever was found."""
+    """Return the faults; if there is neither a file nor a system, only that fault."""
     return located(path, found) if path or settings.systems else [NO_FILE]
 
 

@@ -1,4 +1,4 @@
-"""Whether the names of smart hosts have an address. Asks the resolver of this machine."""
+"""Whether the names of smart hosts have an address. Uses the resolver of this machine."""
 
 from __future__ import annotations
 

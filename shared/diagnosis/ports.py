@@ -1,4 +1,4 @@
-"""The addresses that a gateway listens on: which they are, whether two clash, whether they can be bound."""
+"""The addresses that a gateway listens on: their list, conflicts between two, and whether they can be bound."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def listening(settings: Settings, services: Sequence[str]) -> list[tuple[str, En
 
 
 def clashes(settings: Settings, services: Sequence[str]) -> Iterator[str]:
-    """Yield a fault for each two listeners that want the same port, and one where there are not enough ports."""
+    """Yield a fault for each two listeners with the same port, and a fault if there are not enough ports."""
     listen = settings.http.listen
     if listen and listen.port + len(services) - 1 > MAX_PORT:
         yield f"http.listen: {listen} leaves no port for every service: choose a lower one"
@@ -44,7 +44,7 @@ def clashes(settings: Settings, services: Sequence[str]) -> Iterator[str]:
 
 
 def loops(settings: Settings) -> Iterator[str]:
-    """Yield a fault for each smart host that is one of our own listeners: its mail would come back for ever."""
+    """Yield a fault for each smart host that is a listener of this gateway: its mail would loop."""
     own = [*settings.ingress.listen, *settings.ingress.listen_tls]
     for i, system in enumerate(settings.systems):
         for j, host in enumerate(system.smart_hosts):
@@ -62,16 +62,16 @@ def unavailable(settings: Settings, services: Sequence[str]) -> list[str]:
 
 
 def _is_ours(next_hop: Endpoint, listen: Endpoint, settings: Settings) -> bool:
-    """Whether a next hop is a host that we listen on, or this machine where we listen on every address."""
+    """Whether a next hop is the listener's host, or this machine if the listener has every address."""
     host = "127.0.0.1" if next_hop.host == "localhost" else next_hop.host
     ours = {"127.0.0.1", "::1", settings.hostname, settings.ingress.hostname}
     return next_hop.port == listen.port and (host == listen.host or (listen.is_every_address and host in ours))
 
 
 def _obstacle(listen: Endpoint) -> str | None:
-    """Return why it cannot be bound now, and what to do, or None.
+    """Return why the endpoint cannot be bound now, and what to do, or None.
 
-    Ingress binds with SO_REUSEPORT for the sake of its processes: without this, two gateways would share a port.
+    Ingress binds with SO_REUSEPORT for its processes: without this check, two gateways would share a port.
     """
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(

@@ -1,4 +1,4 @@
-"""Faults of `redis`: the address, embedded Redis, and what Redis answers."""
+"""Faults of `redis`: the address, embedded Redis, and the answers of Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.spool.gauge import gauge_spool
 
 
 def access_faults(settings: RedisSettings) -> Iterator[str]:
-    """Yield where address, password and TLS contradict each other."""
+    """Yield contradictions of address, password and TLS."""
     if settings.sentinel:
         if "url" in settings.model_fields_set:
             yield "redis: url and sentinel are both set: remove url, Sentinel knows the address"
@@ -26,7 +26,7 @@ def access_faults(settings: RedisSettings) -> Iterator[str]:
 
 
 def embedded_outside_up(settings: RedisSettings) -> Iterator[str]:
-    """Yield a fault where a service that runs alone is to use an embedded Redis."""
+    """Yield a fault if a service that runs alone is configured to use an embedded Redis."""
     if settings.is_embedded:
         yield "redis.url: embedded works only in `causeway up`: set the address of a Redis: redis://127.0.0.1:6379/0"
 
@@ -44,7 +44,7 @@ def embedded_faults(settings: RedisSettings) -> Iterator[str]:
 
 
 def answer_faults(settings: RedisSettings) -> Iterator[str]:
-    """Ask Redis, which may take two seconds; yield a fault where it is away or weaker than declared."""
+    """Query Redis, which may take two seconds; yield a fault if it is unavailable or less durable than declared."""
     if settings.is_embedded:
         yield from embedded_faults(settings)
         return

@@ -39,7 +39,7 @@ def client_faults(settings: Settings) -> Iterator[str]:
 
 
 def validity_faults(settings: Settings, now: datetime) -> Iterator[str]:
-    """Yield a fault for each certificate that has expired or is not valid yet; services start all the same."""
+    """Yield a fault for each certificate that has expired or is not valid yet; services start nevertheless."""
     for use, file, _ in configured(settings):
         try:
             certificate = inspect(file)

@@ -1,4 +1,4 @@
-"""What works but is probably not intended: one line each, with key, what is odd, what to do."""
+"""Settings that work but are probably not intended: one line each, with key, reason, and what to do."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from shared.operations.certificates import configured, inspect
 NO_HOSTNAMES = ("localhost", "localhost.localdomain")
 """The default, and what machines without a name are called."""
 WARN = timedelta(days=21)
-"""A certificate that expires sooner is reported: by then an automatic renewal should have happened."""
+"""A certificate that expires sooner is reported: automatic renewal should have replaced it by then."""
 
 
 def configuration_warnings(settings: Settings, now: datetime) -> Iterator[str]:
-    """Yield a line for each warning. Reads files, connects to nothing."""
+    """Yield a line for each warning. Reads files, opens no connection."""
     yield from _certificates(settings, now)
     yield from _senders(settings)
     yield from _ignored(settings)

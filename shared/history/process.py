@@ -42,6 +42,6 @@ class ProcessKilled(Event):
 
 @dataclass(frozen=True, slots=True)
 class DrainStarted(Event):
-    """`causeway up` was told to stop, and stops its services in the order in which mail flows."""
+    """`causeway up` received the stop signal and stops its services in the order in which mail flows."""
 
     name = "drain.started"

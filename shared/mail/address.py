@@ -1,8 +1,8 @@
 """An Internet mail address as a value: a mailbox of RFC 5321 section 4.1.2, with the characters of RFC 6531.
 
-Stricter than what people type in one point: no control character passes, so an address can never end an SMTP command or
-a header line. Laxer in two, for what is in daily use: dots may stand anywhere in a local part, and the 64 bytes of
-RFC 5321 section 4.5.3.1.1 are not enforced (Exchange's IMCEAEX addresses are longer).
+Stricter than common input in one point: control characters are rejected, so an address can never end an SMTP command
+or a header line. More lenient in two, for addresses in daily use: dots may occur anywhere in a local part, and the
+limit of 64 bytes of RFC 5321 section 4.5.3.1.1 is not enforced (Exchange's IMCEAEX addresses are longer).
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _LITERAL = re.compile(r"\[(?:\d{1,3}(?:\.\d{1,3}){3}|[A-Za-z0-9-]+:[\x21-\x5a\x5
 
 
 def unquote(local: str) -> str:
-    """Return what a local part means: a quoted string without quotes and escapes, anything else as it is."""
+    """Return the value of a local part: a quoted string without quotes and escapes, anything else unchanged."""
     found = _QUOTED.fullmatch(local)
     return _ESCAPED.sub(r"\1", found[1]) if found else local
 
 
 def domain_key(domain: str) -> str:
-    """Return the form of a domain to compare by: lower case, A-labels (RFC 5890), no final dot.
+    """Return the form of a domain used for comparison: lower case, A-labels (RFC 5890), no final dot.
 
-    Of an IPv6 literal, the canonical form of its address (RFC 5952).
+    An IPv6 literal gets the canonical form of its address (RFC 5952).
     """
     domain = domain.strip().lower().removesuffix(".")
     if domain.startswith("[ipv6:"):
@@ -55,7 +55,7 @@ def _literal_key(literal: str) -> str:
 
 
 def address_key(text: str) -> str:
-    """Return the form of an address to look it up by: case-insensitive in both parts, quoting undone. Never fails."""
+    """Return the lookup key of an address: case-folded in both parts, without quoting. Never fails."""
     local, at, domain = text.strip().rpartition("@")
     return f"{unquote(local).lower()}{at}{domain_key(domain)}"
 
@@ -86,7 +86,7 @@ class Address:
 
     @classmethod
     def is_valid(cls, text: str) -> bool:
-        """Whether `parse` takes the text."""
+        """Whether `parse` accepts the text."""
         try:
             cls.parse(text)
         except MalformedAddress:
@@ -95,7 +95,7 @@ class Address:
 
     @property
     def key(self) -> str:
-        """The address to look up by: two spellings of one mailbox have one key."""
+        """The lookup key: two spellings of the same mailbox have the same key."""
         return f"{self.local.lower()}@{domain_key(self.domain)}"
 
     def __str__(self) -> str:
@@ -103,7 +103,7 @@ class Address:
 
 
 def quote(local: str) -> str:
-    """Return a local part as it is written: quoted (RFC 5321 section 4.1.2) only where it has to be."""
+    """Return a local part as it is written: quoted (RFC 5321 section 4.1.2) only if necessary."""
     if _DOT_STRING.fullmatch(local):
         return local
     escaped = local.replace("\\", "\\\\").replace('"', '\\"')

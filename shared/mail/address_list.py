@@ -1,15 +1,15 @@
-"""Address header fields (RFC 5322 section 3.4) as spans: where each display name and each address stands.
+"""Address header fields (RFC 5322 section 3.4) as spans: the position of each display name and each address.
 
-Reading is lenient and linear in time: any bytes are some list. What stands between the spans (folding, comments,
-groups, routes) belongs to nobody and so is never changed.
+Reading is lenient and linear in time: any bytes are some list. Text between the spans (folding, comments, groups,
+routes) is never changed.
 
 Quirks, each of them read as an address:
 
-- Notes names that are no addr-spec: `John Doe/Sales/Acme@ACME`, `CN=John Doe/O=Acme@ACME`, `user@sub@ACME`, bare or
+- Notes names that are not an addr-spec: `John Doe/Sales/Acme@ACME`, `CN=John Doe/O=Acme@ACME`, `user@sub@ACME`, bare or
   in angle brackets, the whole of it perhaps in encoded words;
 - a comma inside an encoded word;
 - `;` between addresses (Outlook), `mailto:` before them, an angle bracket or quote that is never closed;
-- bytes above 127 that are no UTF-8: kept as surrogate escapes.
+- bytes above 127 that are not UTF-8: kept as surrogate escapes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _PHRASE = re.compile(rf"[{ATEXT}]+(?: [{ATEXT}]+)*")
 _SILENT = ("blank", "comment")
 
-# A mailbox as nearly all are written, up to the comma or the end: `Anna Schmidt <a@b>`, `"Schmidt, Anna" <a@b>`, `a@b`.
+# A mailbox in its usual form, up to the comma or the end: `Anna Schmidt <a@b>`, `"Schmidt, Anna" <a@b>`, `a@b`.
 _ATOM = rb"[A-Za-z0-9!#$%&'*+/^_`{|}~.\-]++"
 _PLAIN = re.compile(
     rb"[ \t\r\n]*+(?:"
@@ -63,9 +63,9 @@ _PLAIN = re.compile(
 class Mailbox:
     """One address of a list; spans are bytes of the content that was read.
 
-    address: the addr-spec without folding and comments, as written otherwise; perhaps no valid one, never empty.
-    domain_span: what follows its last @, None without one. name: the display name, decoded, "" without one (name_span
-    is then None). group: the name of the group it is in, "" for one without a name, None for none.
+    address: the addr-spec as written, without folding and comments; may be invalid, never empty. domain_span: the text
+    after its last @, None without @. name: the display name, decoded, or "" (name_span is then None). group: the name
+    of its group, "" for an unnamed group, None outside a group.
     """
 
     address: str
@@ -111,7 +111,7 @@ def _plain_mailbox(found: re.Match[bytes]) -> Mailbox:
 
 def _read_any(content: bytes, start: int, end: int) -> tuple[Mailbox, ...]:
     """Return the mailboxes of a list in any form, token by token."""
-    tokens = list(_tokens(content[start:end].decode("latin-1"), start))  # a byte a character: offsets stay true
+    tokens = list(_tokens(content[start:end].decode("latin-1"), start))  # one character per byte: offsets stay valid
     found: list[Mailbox | None] = []
     group: str | None = None
     phrase: list[_Token] = []
@@ -135,9 +135,9 @@ def _read_any(content: bytes, start: int, end: int) -> tuple[Mailbox, ...]:
 
 
 def write_name(name: str, quoted: bool = False) -> bytes:
-    """Return a display name as it may stand before an angle bracket; `quoted` asks for quotes.
+    """Return a display name as written before an angle bracket; `quoted` forces quotes.
 
-    Bytes of no known charset, which a name has as surrogate escapes, are written as they are, in quotes.
+    Bytes of an unknown charset, surrogate escapes in the name, are written unchanged, in quotes.
     """
     if _RAW.search(name) and _CONTROL.search(name) is None:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
@@ -152,7 +152,7 @@ def write_name(name: str, quoted: bool = False) -> bytes:
 
 def _tokens(text: str, offset: int) -> Iterator[_Token]:
     position = 0
-    quotes, comments = True, True  # once one is not closed, none after it is looked for: time stays linear
+    quotes, comments = True, True  # after one is not closed, no other is searched for: time stays linear
     while position < len(text):
         end = None
         if text[position] == '"' and quotes:
@@ -179,7 +179,7 @@ def _comment_end(text: str, position: int) -> int | None:
 
 
 def _angle(tokens: Sequence[_Token], position: int) -> tuple[Sequence[_Token], int]:
-    """Return what is inside an angle bracket and where to go on; one that is not closed ends at a comma."""
+    """Return the content of an angle bracket and where to continue; an unclosed bracket ends at a comma."""
     start, comma = position, None
     while position < len(tokens) and tokens[position].kind not in ("<", ">"):
         if comma is None and tokens[position].kind in (",", ";"):

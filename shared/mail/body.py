@@ -10,15 +10,14 @@ from shared.mail.unlabelled import recognise
 
 
 def decode_body(content: bytes, entity: Entity) -> bytes:
-    """Return the bytes of the entity's body without its transfer encoding; of a damaged one, what can be read."""
+    """Return the bytes of the entity's body without its transfer encoding; as much as is readable if damaged."""
     return decode(content[entity.body_start : entity.end], entity.transfer_encoding)
 
 
 def decode_text(content: bytes, entity: Entity) -> str:
-    """Return the body as text to look at, its line ends as they are. Never fails, and never gives U+FFFD for a byte.
+    """Return the body as text for display, line ends unchanged. Never fails, and never replaces a byte with U+FFFD.
 
-    Text of an unknown charset, and text that claims US-ASCII and is not, is read by what its bytes show, else as
-    Windows-1252.
+    The charset of text whose label is unknown, or wrongly US-ASCII, is detected from its bytes, else Windows-1252.
     """
     octets = decode_body(content, entity)
     label = entity.parameters.get("charset", "us-ascii")

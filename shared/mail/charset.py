@@ -1,8 +1,8 @@
-"""Character sets of mail: reading them exactly, and finding the bytes that each character stands for.
+"""Character sets of mail: exact decoding, and the bytes of each decoded character.
 
-Python's codecs are the base. What they lack is added: the vendor characters of ISO-2022-JP, EUC-JP and Big5, and the
-controls that WHATWG Encoding puts into the gaps of the Windows code pages. A charset reads all of some bytes or fails;
-`show` never fails, for text that is only looked at.
+Python's codecs are the base. Added are characters that they lack: the vendor characters of ISO-2022-JP, EUC-JP and
+Big5, and the controls that WHATWG Encoding puts into the gaps of the Windows code pages. A charset decodes all bytes or
+fails; `show` never fails, for text that is only displayed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from shared.mail import charset_names, multibyte
 from shared.mail.iso2022jp import Iso2022Jp
 
-_GAP = "\ufffe"  # what `codecs.charmap_decode` takes for a byte without a character
+_GAP = "\ufffe"  # the mark for a byte without a character in `codecs.charmap_decode`
 _C1 = range(0x80, 0xA0)
 _SINGLE = {"cp1255": {0xCA: "\u05ba"}, "koi8_ru": {0xAE: "\u045e", 0xBE: "\u040e"}}
 _UNREAD = re.compile("[\udc00-\udcff]")
@@ -25,10 +25,10 @@ _STATEFUL = frozenset({"hz", "iso2022_kr", "utf_7", "utf_8_sig"})
 
 
 class Cut(NamedTuple):
-    """A place between two characters. Bytes from `before` to `after` belong to neither: they switch the state.
+    """A position between two characters. Bytes from `before` to `after` belong to neither: they switch the state.
 
-    leave: bytes that bring the state before the place to ASCII. enter: those that bring ASCII to the state after it.
-    switch: those that bring the one to the other.
+    leave: bytes that switch from the state before the position to ASCII. enter: bytes that switch from ASCII to the
+    state after it. switch: bytes that switch directly from the former to the latter.
     """
 
     before: int
@@ -38,7 +38,7 @@ class Cut(NamedTuple):
 
 
 class Charset(Protocol):
-    """One way to read text."""
+    """A decoder and encoder of text."""
 
     @property
     def is_ascii_based(self) -> bool:
@@ -46,15 +46,15 @@ class Charset(Protocol):
         ...
 
     def decode(self, octets: bytes) -> str:
-        """Return the bytes as text. Raises UnicodeError where one of them stands for no character."""
+        """Return the bytes as text. Raises UnicodeError for a byte that is no character."""
         ...
 
     def keep(self, octets: bytes) -> str:
-        """Return the bytes as text, in which U+DC00 + n is a byte n that stands for no character."""
+        """Return the bytes as text, in which U+DC00 + n is a byte n that could not be decoded."""
         ...
 
     def cuts(self, octets: bytes, positions: Sequence[int], /) -> Iterator[Cut]:
-        """Yield the cut at each position of `keep(octets)`; the positions are sorted. Linear in the bytes."""
+        """Yield the cut at each position of `keep(bytes)`; the positions are sorted. Linear in the bytes."""
         ...
 
 
@@ -129,7 +129,7 @@ class _Japanese:
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """A codec in which no character can be changed without the others: UTF-7, UTF-16, HZ and their like."""
+    """A codec whose text can only be written as a whole: UTF-7, UTF-16, HZ and similar."""
 
     codec: str
     is_ascii_based: bool = False
@@ -145,13 +145,13 @@ class _Whole:
 
 
 def find(label: str) -> Charset | None:
-    """Return the charset that a label stands for, or None for a label that is not known. See `charset_names`."""
+    """Return the charset of a label, or None for an unknown label. See `charset_names`."""
     codec = charset_names.codec(label)
     return None if codec is None else _charset(codec)
 
 
 def find_code_page(number: int) -> Charset | None:
-    """Return the charset of a code page of Windows, or None for one that is not known."""
+    """Return the charset of a Windows code page, or None for an unknown code page."""
     codec = charset_names.code_page(number)
     return None if codec is None else _charset(codec)
 
@@ -186,7 +186,7 @@ def _single_byte(codec: str) -> _SingleByte | None:
 
 
 def decode(octets: bytes, label: str) -> str | None:
-    """Return the bytes as text; None where the charset is not known, or a byte stands for no character in it."""
+    """Return the bytes as text; None if the charset is unknown or a byte is not valid in it."""
     charset = find(label)
     try:
         return charset.decode(octets) if charset else None
@@ -195,9 +195,9 @@ def decode(octets: bytes, label: str) -> str | None:
 
 
 def encode(text: str, label: str) -> bytes:
-    """Return new text as bytes of a charset, by the narrowest reading of its label.
+    """Return new text as bytes of a charset, by the narrowest interpretation of its label.
 
-    Raises UnicodeError where the charset is not known, lacks a character, or is read as another one.
+    Raises UnicodeError if the charset is unknown or lacks a character, or if receivers would decode other characters.
     """
     octets = text.encode(charset_names.narrow(label) or "ascii")
     if decode(octets, label) != text:
@@ -216,7 +216,7 @@ def is_latin_1(label: str) -> bool:
 
 
 def guess(octets: bytes) -> str:
-    """Return text to look at, whose charset is not declared: UTF-8 where valid, else Windows-1252. Never fails."""
+    """Return text for display whose charset is not declared: UTF-8 where valid, else Windows-1252. Never fails."""
     try:
         return octets.decode()
     except UnicodeDecodeError:
@@ -224,7 +224,7 @@ def guess(octets: bytes) -> str:
 
 
 def show(octets: bytes, charset: Charset | None) -> str:
-    """Return text to look at. Never fails: bytes that stand for no character are shown as Windows-1252."""
+    """Return text for display. Never fails: bytes that cannot be decoded are shown as Windows-1252."""
     if charset is None:
         return guess(octets)
     try:
@@ -238,5 +238,5 @@ def show(octets: bytes, charset: Charset | None) -> str:
     return kept.translate(_SHOWN)
 
 
-BYTES = _charset("cp1252")  # a character a byte, whatever they stand for
+BYTES = _charset("cp1252")  # one character per byte, whatever its meaning
 _SHOWN = {0xDC00 + octet: BYTES.decode(bytes((octet,))) for octet in range(256)}

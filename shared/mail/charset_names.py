@@ -1,6 +1,6 @@
-"""What mail calls its character sets: labels of the WHATWG registry, of Python, of Windows code pages, and others.
+"""The names of character sets in mail: labels of the WHATWG registry, of Python, of Windows code pages, and others.
 
-A label stands for what its senders mean by it (WHATWG Encoding, section 4.2): `ISO-8859-1` and `US-ASCII` for
+A label is read as its senders use it (WHATWG Encoding, section 4.2): `ISO-8859-1` and `US-ASCII` for
 Windows-1252, `GB2312` for GB 18030, `ks_c_5601-1987` for Windows-949. Labels are compared without case, and any
 punctuation counts as one underscore.
 """
@@ -21,7 +21,7 @@ _NOT_TEXT = frozenset(
         *("idna", "mbcs", "oem", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"),
     }
 )
-# Names of the WHATWG registry that are not Python's own.
+# Names of the WHATWG registry that Python does not have.
 _WHATWG = {
     "big5": "big5",
     "gbk": "gb18030",
@@ -124,7 +124,7 @@ _FAMILY = re.compile(
 
 
 def key(label: str) -> str:
-    """Return the form of a label to compare by."""
+    """Return the form of a label used for comparison."""
     return _PUNCTUATION.sub("_", label).strip("_").lower()
 
 
@@ -149,9 +149,9 @@ _LATIN_1 = frozenset({"latin_1", "iso8859_1"})
 
 
 def codec(label: str) -> str | None:
-    """Return the name of the codec that reads a label's text, or None where there is none. See `charset.Charset`.
+    """Return the name of the codec that decodes a label's text, or None. See `charset.Charset`.
 
-    `ascii` and `latin_1` are told apart from the `cp1252` that reads them.
+    `ascii` and `latin_1` are kept distinct from `cp1252`, which decodes them.
     """
     name = key(label)
     for form in (name, name.removeprefix("x_")):
@@ -166,13 +166,13 @@ def codec(label: str) -> str | None:
 
 
 def narrow(label: str) -> str | None:
-    """Return the name of Python's codec that writes what every reader of a label understands, or None."""
+    """Return the name of Python's codec that encodes text for every reader of a label, or None."""
     found = _PYTHON.get(key(label)) or codec(label)
     return {"koi8_ru": "koi8_u", "x_user_defined": "ascii"}.get(found, found) if found else None
 
 
 def code_page(number: int) -> str | None:
-    """Return the name of the codec that reads a code page of Windows or IBM, or None where there is none."""
+    """Return the name of the codec that decodes a code page of Windows or IBM, or None."""
     if 28591 <= number <= 28606:
         return codec(f"iso-8859-{number - 28590}")
     found = _CODE_PAGES.get(number) or _PYTHON.get(f"cp{number}") or _PYTHON.get(f"{number:03}")
@@ -180,7 +180,7 @@ def code_page(number: int) -> str | None:
 
 
 def is_charset(label: str) -> bool:
-    """Whether the label names a charset, one that can be read here or one of a family that other readers know."""
+    """Whether the label names a charset that can be decoded here, or one of a family that other readers know."""
     return codec(label) is not None or key(label) in _REPLACED or _FAMILY.match(key(label)) is not None
 
 

@@ -1,6 +1,6 @@
 """Values as compact JSON: Redis holds the records of all waiting messages in memory.
 
-Fields with their default are left out, so adding a field does not change what was written before.
+Fields with their default are left out, so adding a field does not change existing records.
 """
 
 from __future__ import annotations
@@ -32,5 +32,5 @@ def without_defaults(value: Any) -> dict[str, Any]:
 
 
 def write_json(data: Any) -> str:
-    """Return JSON without blanks."""
+    """Return JSON without whitespace."""
     return _ENCODER.encode(data)

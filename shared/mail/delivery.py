@@ -17,7 +17,7 @@ RecipientState = Literal["pending", "delivered", "refused", "expired"]
 class DeliveryRecipient:
     """One recipient of a delivery.
 
-    original: the address as the client gave it in RCPT TO. public: the same as everybody may see it (for reports).
+    original: the address as the client gave it in RCPT TO. public: its public form (for reports).
     address: for RCPT TO at the destination. reply, host, remote_id: of the last attempt; remote_id once delivered.
     """
 

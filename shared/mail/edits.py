@@ -1,7 +1,7 @@
 """Edits: what the gateway changes in a message, as spans of the original and the bytes that replace them.
 
 A sequence of edits is sorted by start and never overlaps. Two edits may touch (end == start of the next); insertions
-(start == end) at one place keep their order.
+(start == end) at the same position keep their order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def apply(content: bytes, edits: Edits) -> bytes:
 
 
 def pieces(content: bytes, edits: Edits) -> Iterable[bytes | memoryview]:
-    """Yield the edited content piece by piece without copying what no edit touches. Raises as `apply`."""
+    """Yield the edited content in pieces, without copying unchanged bytes. Raises as `apply`."""
     view, position = memoryview(content), 0
     for edit in edits:
         if not position <= edit.start <= edit.end <= len(content):
@@ -51,7 +51,7 @@ def pieces(content: bytes, edits: Edits) -> Iterable[bytes | memoryview]:
 def merge(*groups: Edits) -> tuple[Edit, ...]:
     """Return the edits of all groups, made over one text, as one sequence.
 
-    Insertions at one place keep the order of their groups. Raises ValueError when two edits overlap.
+    Insertions at the same position keep the order of their groups. Raises ValueError when two edits overlap.
     """
     merged = sorted((edit for group in groups for edit in group), key=lambda edit: (edit.start, edit.end))
     _check(merged)
@@ -67,9 +67,9 @@ def _check(edits: Edits) -> None:
 
 
 def compose(first: Edits, second: Edits) -> tuple[Edit, ...]:
-    """Return edits of the original that do what `first` does, and then `second`, which was made over its result.
+    """Return edits of the original equal to `first` followed by `second`, which applies to the result of `first`.
 
-    apply(apply(content, first), second) == apply(content, compose(first, second)). No two of the edits touch. Takes
+    apply(apply(content, first), second) == apply(content, compose(first, second)). No two of the edits touch. Uses
     time linear in the number of edits and the length of their replacements. Raises ValueError where either overlaps or
     is out of order.
     """
@@ -84,16 +84,16 @@ def compose(first: Edits, second: Edits) -> tuple[Edit, ...]:
 
 
 class _Composition:
-    """Reads the text between, which `first` makes of an original of unknown length, and writes edits of that original.
+    """Reads the intermediate text (`first` applied to an original of unknown length) and writes edits of the original.
 
-    What was dropped or inserted since bytes of the original were last kept becomes one edit from `_start` on.
+    All bytes dropped or inserted since bytes of the original were last kept become one edit from `_start` on.
     """
 
     def __init__(self, first: Edits) -> None:
         self._first = first
         self._index = 0  # of the edit of `first` that is read next, or is being read
         self._read: int | None = None  # bytes read of its replacement, once it is being read
-        self._position = 0  # in the text between
+        self._position = 0  # in the intermediate text
         self._original = 0  # in the original
         self._start = 0
         self._inserted: list[bytes] = []
@@ -103,7 +103,7 @@ class _Composition:
         self._inserted.append(octets)
 
     def read(self, end: int | None, *, keep: bool) -> None:
-        """Read the text between up to `end` (None: past the last edit), and keep or drop it."""
+        """Read the intermediate text up to `end` (None: past the last edit), and keep or drop it."""
         while self._index < len(self._first) if end is None else self._position < end:
             edit = self._first[self._index] if self._index < len(self._first) else None
             left = sys.maxsize if end is None else end - self._position
@@ -168,7 +168,7 @@ def encode(edits: Edits) -> bytes:
 def decode(encoded: bytes) -> tuple[Edit, ...]:
     """Return the edits that `encode` wrote. Raises ValueError for anything else."""
     if encoded[:1] != bytes((_FORMAT,)):
-        raise ValueError(f"no edits of format {_FORMAT}")
+        raise ValueError(f"not edits of format {_FORMAT}")
     edits: list[Edit] = []
     at, position = 1, 0
     try:
@@ -188,5 +188,5 @@ def decode(encoded: bytes) -> tuple[Edit, ...]:
             edits.append(Edit(position + gap, position + gap + replaced, replacement))
             at, position = at + length, edits[-1].end
     except IndexError:
-        raise ValueError("the edits are cut short") from None
+        raise ValueError("the encoded edits are truncated") from None
     return tuple(edits)

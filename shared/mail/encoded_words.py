@@ -1,7 +1,7 @@
 """Encoded words: text of any script in header fields (RFC 2047).
 
 Quirks: some senders split a character between two words, so the bytes of neighbouring words of one charset are joined
-before they are decoded; where they are no text so, each word is decoded alone; some leave blanks inside a word.
+before they are decoded; if that fails, each word is decoded alone. Some leave blanks inside a word.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _decode_run(text: str, run: list[re.Match[str]]) -> str:
     decoded = charsets.decode(b"".join(words), charset)
     if decoded is None and len(words) > 1:
         each = [charsets.decode(word, charset) for word in words]
-        decoded = None if None in each else "".join(one for one in each if one)
+        decoded = None if None in each else "".join(word for word in each if word)
     return text[run[0].start() : run[-1].end()] if decoded is None else decoded
 
 
@@ -69,8 +69,8 @@ def _octets(word: re.Match[str]) -> bytes:
 def encode_words(text: str) -> str:
     """Return text that is safe in a new header field: plain ASCII as it is, anything else as UTF-8 encoded words.
 
-    Words are at most 56 characters, parted by one blank, where `fold` breaks lines. Controls, line ends among them, and
-    text that looks like an encoded word are encoded too. `decode_words` gives any Unicode text back.
+    Words are at most 56 characters, separated by a space, where `fold` breaks lines. Controls, including line ends, and
+    text that looks like an encoded word are encoded too. `decode_words` restores any Unicode text.
     """
     if _PLAIN.fullmatch(text) and "=?" not in text:
         return text

@@ -1,4 +1,4 @@
-"""The envelope: who sent a message to whom, how it came in, and what was asked about reports."""
+"""The envelope: sender and recipients of a message, how it was received, and the requested delivery reports."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Header fields as spans (RFC 5322 section 2.2), and the text of new ones.
 
-Also the place to import what reads and writes their values: `parameters`, `decode_words`, `encode_words`.
+Import the functions that read and write their values from here: `parameters`, `decode_words`, `encode_words`.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def read_fields(
 ) -> tuple[tuple[Field, ...], int]:
     """Return the fields of the header that starts at `start`, and where the body starts.
 
-    The header ends with an empty line, at a line that is no field (which then is the body's first), at a line for which
+    The header ends with an empty line, at a line that is not a field (then the body's first line), at a line for which
     `is_delimiter(its offset)` is true, or with the content. An mbox line, lone continuation lines at the start, and
-    fields without a name are passed over. Raises MalformedMessage for a header of more than `max_bytes` bytes.
+    fields without a name are skipped. Raises MalformedMessage for a header of more than `max_bytes` bytes.
     """
     limit = min(len(content), start + max_bytes + 1)
     position = start
@@ -79,7 +79,7 @@ def read_fields(
         if not (found := _FIELD.match(content, position, limit)):
             if end := _LINE_END.match(content, position):
                 return tuple(fields), end.end()
-            if _FIELD_NAME.match(content, position):  # a field after all, whose colon is beyond the limit
+            if _FIELD_NAME.match(content, position):  # a field, but its colon is beyond the limit
                 position = limit
             break
         end_of_field = found.end()
@@ -95,7 +95,7 @@ def fold(name: str, value: str) -> bytes:
     """Return a whole new field with CRLF; its lines are at most 78 bytes where blanks allow, and never above 998.
 
     Line ends inside the value become blanks, so a value can never add a field. Text beyond ASCII is written as UTF-8:
-    pass it through `encode_words` first, unless the destination takes RFC 6532.
+    pass it through `encode_words` first, unless the destination accepts RFC 6532.
     """
     lines = [f"{name}:".encode()]
     text = re.sub(r"[\r\n]+", " ", value).strip(" \t")

@@ -1,4 +1,4 @@
-"""ISO-2022-JP as its senders write it: RFC 1468 and 1554, Windows' CP50220 to 50222, and JIS X 0213.
+"""ISO-2022-JP as senders write it: RFC 1468 and 1554, Windows' CP50220 to 50222, and JIS X 0213.
 
 JIS X 0208 has the rows of NEC and IBM; half-width katakana come after `ESC ( I`, between SO and SI, or as single bytes
 above 127. The state lasts over line ends, as in browsers and in Outlook (WHATWG Encoding, section 12.2).
@@ -33,7 +33,7 @@ Read = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """What bytes mean in one state. width: bytes a character. read: of one piece; raises UnicodeDecodeError."""
+    """The character set of a state. width: bytes per character. read: decodes a piece; raises UnicodeDecodeError."""
 
     width: int
     pieces: re.Pattern[bytes]
@@ -100,7 +100,7 @@ def _sets() -> dict[bytes, _Set]:
 
 
 class _Piece(NamedTuple):
-    """Bytes of one kind in one state: `text` is what they mean, `width` bytes a character."""
+    """Bytes of one kind in one state: `text` is their decoded text, `width` bytes per character."""
 
     start: int
     end: int
@@ -112,7 +112,7 @@ class _Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Iso2022Jp:
-    """Text in ISO-2022-JP. Bytes n that mean nothing are U+DC00 + n in it."""
+    """Text in ISO-2022-JP. A byte n that cannot be decoded is U+DC00 + n in it."""
 
     octets: bytes
 
@@ -166,7 +166,7 @@ class Iso2022Jp:
 
 
 def _read(one: _Set, found: re.Match[bytes], enter: bytes, leave: bytes) -> Iterator[_Piece]:
-    """Yield the piece, or its characters one by one where some of them mean nothing."""
+    """Yield the piece, or its characters singly if some of them cannot be decoded."""
     start, end = found.span()
     octets = found[0]
     first = octets[0]

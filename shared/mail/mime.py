@@ -1,8 +1,8 @@
 """The MIME tree of a message as spans into its bytes (RFC 2045, RFC 2046): nothing is copied, nothing is changed.
 
-Reading is lenient: any bytes are some message, and only a broken limit raises. Line ends are CRLF; LF alone is taken
+Reading is lenient: any bytes are some message, and only a broken limit raises. Line ends are CRLF; LF alone is accepted
 too. One pass over the content, whatever its nesting: a line that delimits any open multipart ends all that is inside
-it, as RFC 2046 section 5.1.2 asks.
+it, as RFC 2046 section 5.1.2 requires.
 
 Quirks: boundaries of Notes hold blanks (`=_alternative 006E25D1852585E3_=`); a multipart that claims base64 or
 quoted-printable (which RFC 2045 section 6.4 forbids) is not encoded when its delimiter lines can be seen, so its parts
@@ -33,13 +33,13 @@ _PROTECTED = frozenset(
 )
 _PGP_ARMOUR = b"-----BEGIN PGP "
 _PGP_MESSAGES = (_PGP_ARMOUR + b"SIGNED MESSAGE-----", _PGP_ARMOUR + b"MESSAGE-----")
-_MAX_BOUNDARY = 70  # bytes (RFC 2046 section 5.1.1); longer ones are taken too
+_MAX_BOUNDARY = 70  # bytes (RFC 2046 section 5.1.1); longer boundaries are accepted too
 _NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a message may ask of its reader.
+    """Limits on the structure of a message.
 
     depth: levels below the message. parts: entities, itself included. header_bytes: bytes of one header.
     """
@@ -108,7 +108,7 @@ def parse(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Entity:
 class _Delimiter(NamedTuple):
     """A delimiter line of an open multipart, or the end of the content (boundary None).
 
-    body_end: where what precedes it ends, without the CRLF that belongs to the delimiter.
+    body_end: the end of the preceding part, without the CRLF that belongs to the delimiter.
     """
 
     body_end: int
@@ -189,7 +189,7 @@ class _Reader:
     ) -> tuple[Entity, ...]:
         """Read the children of a multipart, and go on to the delimiter that ends the multipart itself.
 
-        A boundary that is in use further out can only delimit there, so a multipart that repeats it has no parts.
+        A boundary that an enclosing multipart uses delimits only there, so a multipart that repeats it has no parts.
         """
         if not boundary or boundary in self.open:
             self._advance(body_start)
@@ -207,7 +207,7 @@ class _Reader:
         return tuple(children)
 
     def _sharpen(self) -> None:
-        """Take the open boundaries' common start into the needle, so that lines of dashes cost next to nothing."""
+        """Set the needle to the common prefix of the open boundaries, so that lines of dashes cost almost nothing."""
         prefix = b""
         if self.open:
             low, high = min(self.open), max(self.open)
@@ -254,7 +254,7 @@ class _Reader:
 
 
 def _content_type(value: str | None, default: str) -> tuple[str, dict[str, str]]:
-    """Return type and parameters; what names no type and subtype is text/plain (RFC 2045 section 5.2)."""
+    """Return type and parameters; a value without type and subtype is text/plain (RFC 2045 section 5.2)."""
     if value is None:
         return default, {}
     kind, given = parameters(value)

@@ -1,4 +1,4 @@
-"""East Asian charsets without state: one, two, three or four bytes a character, ASCII as it is.
+"""East Asian charsets without state: one, two, three or four bytes per character, ASCII unchanged.
 
 Python's codecs, and the characters that they lack or map in another way than WHATWG Encoding (section 5, the indexes):
 the rows of NEC and IBM in EUC-JP, HKSCS-2008 in Big5, the euro sign and the forms of GB 18030-2022.
@@ -27,7 +27,7 @@ _BIG5_MISSING = {
     0xC6DE: "〃仝",
     0xFDB7: "沜渝",
 }
-# One character each: HKSCS-2001 had moved them to where Big5 has them.
+# One character each: HKSCS-2001 moved them to their Big5 positions.
 _BIG5_MOVED = (
     "8e69箸 8e6f簆 8e7e糎 8eab緒 8eb4縝 8ecd者 8ed0耨 8f57菁 8f69蒨 8f6e萏 8ffe起 906d都 907a銹 90dc靜 "
     "90f1響 91bf鼖 9244蔃 92c8鍮 92d1瑹 9447浧 94ca禛 95d9邗 9644靝 96ed瀞 96fc嬨 9b76爁 9b78矗 9b7b纇 "
@@ -55,7 +55,7 @@ codecs.register_error(KEEP, _keep)
 
 @dataclass(frozen=True)
 class Multibyte:
-    """A charset made of a codec of Python's.
+    """A charset based on one of Python's codecs.
 
     character: a pattern of one character that is not ASCII. missing: what the codec lacks. differing: what is mapped in
     another way.
@@ -77,7 +77,7 @@ class Multibyte:
         return "".join(self._kept(run[0]) for run in self._runs.finditer(octets))
 
     def offsets(self, octets: bytes, positions: Sequence[int]) -> Iterator[int]:
-        """Yield for each position in `keep(octets)`, in order, the offset of its first byte."""
+        """Yield for each position in `keep(bytes)`, in order, the offset of its first byte."""
         runs = self._runs.finditer(octets)
         at = start = end = 0  # characters before the run, its span
         text = ""
@@ -88,7 +88,7 @@ class Multibyte:
             yield self._inside(octets, start, end, position - at, len(text))
 
     def _inside(self, octets: bytes, start: int, end: int, index: int, length: int) -> int:
-        """Return the offset of a character of a run; of one of two that share their bytes, the end of them."""
+        """Return the offset of a character of a run; for the second of two that share bytes, the end of the bytes."""
         if index >= length:
             return end
         if octets[start] < 0x80:
@@ -103,8 +103,8 @@ class Multibyte:
         if run in self.differing or not any(other in run for other in self.differing):
             return self.differing.get(run) or run.decode(self.base, self._handler)
         return "".join(
-            self.differing.get(one[0]) or one[0].decode(self.base, self._handler)
-            for one in self._character.finditer(run)
+            self.differing.get(match[0]) or match[0].decode(self.base, self._handler)
+            for match in self._character.finditer(run)
         )
 
     def _kept(self, run: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What became of one recipient in one attempt: expected results as values.
+"""The outcome of one attempt for one recipient, as a value.
 
 Outcome = Delivered | Deferred | Refused. Anything unknown is Deferred.
 """
@@ -12,9 +12,9 @@ from shared.mail.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The smart host took responsibility. `remote_id` is its queue id, where its reply names one.
+    """The smart host accepted responsibility. remote_id: its queue id, if its reply contains one.
 
-    takes_reports: it supports DSN (RFC 3461), so it is the host that sends the reports that the sender asked for.
+    takes_reports: the host supports DSN (RFC 3461), so it sends the reports that the sender requested.
     """
 
     recipient: str
@@ -26,11 +26,11 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not yet: try again.
+    """Not delivered yet: try again.
 
-    ambiguous: the connection broke after the final dot, so the host may have the message. unserved: no host took a
-    decision about the recipient, so that a host's return is reason to try. retry_seconds: when, where the message was
-    held back by a limit or a stop of ours; None where the retry schedule says it.
+    ambiguous: the connection broke after the final dot, so the host may have the message. unserved: no host replied
+    for the recipient, so the delivery is retried when a host recovers. retry_seconds: when to retry, if a limit or a
+    shutdown of the gateway held the message back; None to use the retry schedule.
     """
 
     recipient: str
@@ -43,7 +43,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The smart host said no for good (5yz), or nothing could ever carry this message to it."""
+    """The smart host rejected the recipient permanently (5yz), or the message can never be sent to it."""
 
     recipient: str
     reply: Reply

@@ -1,7 +1,7 @@
 """The structured value of Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2183, RFC 2231).
 
-Quirks: file names with blanks or parentheses stand unquoted in mail of many programs, so an unquoted name or filename
-is taken whole; boundaries of Notes hold a blank; the first of two parameters with one name counts.
+Quirks: many programs write file names with spaces or parentheses unquoted, so an unquoted name or filename is read as a
+whole; boundaries of Notes contain a space; the first of two parameters with the same name counts.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,5}))?(\*)?")
 def parameters(value: str) -> tuple[str, dict[str, str]]:
     """Return the leading word in lower case (`text/plain`, `attachment`) and the parameters by lower-case name.
 
-    The values are unquoted and RFC 2231 decoded; `name*` goes before `name`. Takes any text, in time linear in its
-    length.
+    The values are unquoted and RFC 2231 decoded; `name*` has priority over `name`. Accepts any text; time is linear
+    in its length.
     """
     segments = _segments(value)
     word = _KIND.match(next(segments, ""))
@@ -48,7 +48,7 @@ def parameters(value: str) -> tuple[str, dict[str, str]]:
 
 
 def _segments(value: str) -> Iterator[str]:
-    """Yield what stands between the semicolons outside of strings and comments, without the comments."""
+    """Yield the text between semicolons outside strings and comments, without the comments."""
     kept: list[str] = []
     start = segment_start = depth = position = 0
     is_file_name = False

@@ -10,7 +10,7 @@ _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server answered. `enhanced` is the RFC 3463 code, or None where the server gave none."""
+    """A server's reply. enhanced: the RFC 3463 code, or None if the reply has none."""
 
     code: int
     text: str

@@ -46,7 +46,7 @@ def _decode_uu(octets: bytes) -> bytes:
             break
         try:
             decoded.append(binascii.a2b_uu(bare))
-        except binascii.Error:  # some encoders write more characters than the length says
+        except binascii.Error:  # some encoders write more characters than the stated length
             characters = (((bare[0] - 32) & 63) * 4 + 5) // 3
             try:
                 decoded.append(binascii.a2b_uu(bare[:characters]))
@@ -86,7 +86,7 @@ def has_crlf_only(octets: bytes) -> bool:
 def encode_text(text: str) -> tuple[str, str, bytes]:
     """Return charset, transfer encoding and the encoded body, with CRLF lines, for new text.
 
-    us-ascii in 7bit where it fits and has no escapes, which readers could take for those of ISO-2022-JP; else utf-8 in
+    us-ascii in 7bit if possible and without escapes, which readers could mistake for ISO-2022-JP; else utf-8 in
     quoted-printable or base64, whichever is shorter.
     """
     octets = _LINE_END.sub("\r\n", text).encode("utf-8", "replace")

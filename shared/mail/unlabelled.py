@@ -1,9 +1,9 @@
-"""Text without a label, or with one that cannot be right: read only where the bytes leave one meaning.
+"""Charset detection for text without a label, or with a wrong one: only if the bytes allow a single reading.
 
 ISO-2022-JP is recognised by its escapes and UTF-8 by its form. Windows-1252 has no mark: nearly all bytes are valid in
-it. It is returned only where every byte above 127 means the same in the Windows code pages of all Latin scripts, and
-stands where only that meaning makes sense: an umlaut beside a letter, a quotation mark before a word. Czech, Polish,
-Turkish, Lithuanian, French, or a short Russian text is in no charset that its bytes show.
+it. It is returned only if each byte above 127 is the same character in the Windows code pages of all Latin scripts, and
+occurs where only that character makes sense: an umlaut beside a letter, a quotation mark before a word. The charset of
+Czech, Polish, Turkish, Lithuanian, French, or short Russian text cannot be detected.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ WINDOWS_1252 = "windows-1252"
 
 _C1 = re.compile(rb"[\x80-\x9f]")
 _JIS_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\$\([BD]|\(I)")
-# Four bytes above 127 together are no Western text, but Cyrillic, Greek, Japanese or Chinese; nor do letters follow the
-# signs ƒ † ‡ ˆ ‰ ˜ ™, as they seem to do in Shift_JIS.
+# Four successive bytes above 127 are no Western text but Cyrillic, Greek, Japanese or Chinese. The signs ƒ † ‡ ˆ ‰ ˜ ™
+# are not followed by letters, as it may seem in Shift_JIS.
 _NOT_WESTERN = re.compile(rb"[\x80-\xff]{4}|[\x83\x86-\x89\x98\x99][\x80-\xff]|\x1b|\0")
 
 # Letters that Windows-1250, -1252, -1254 and -1257 have at the same place: Ä É Ö Ü ß ä é ö ü.
@@ -37,10 +37,10 @@ _AGREED = re.compile(
 
 
 def recognise(octets: bytes, *claims: str | None) -> str | None:
-    """Return the charset of text without a label, or None where nothing says it for certain.
+    """Return the charset of text without a label, or None if it is not certain.
 
-    claims: charsets that something beside the label names, such as the HTML itself or the administrator, in order. The
-    first that can be right is returned as it is written.
+    claims: charsets from other sources than the label, such as the HTML itself or the configuration, in order. The
+    first that is possible is returned as it is written.
     """
     if b"\x1b" in octets:
         is_japanese = _JIS_ESCAPE.search(octets) and decode(octets, "iso-2022-jp") is not None
@@ -60,7 +60,7 @@ def _can_be(octets: bytes, claim: str) -> bool:
     if charset is None or is_ascii(claim) or not charset.is_ascii_based or decode(octets, claim) is None:
         return False
     is_iso = claim.lower().startswith("iso-8859") or is_latin_1(claim)
-    return not (is_iso and _C1.search(octets))  # controls that no text uses
+    return not (is_iso and _C1.search(octets))  # control characters that text does not use
 
 
 def _is_agreed(octets: bytes) -> bool:
@@ -73,9 +73,9 @@ def is_windows_1252_as_latin_1(octets: bytes) -> bool:
 
 
 def read_unlabelled(octets: bytes, nearby: str | None = None, default: str | None = None) -> str | None:
-    """Return bytes as text by the charset they show, else by the one that text nearby declares, else by the default.
+    """Return bytes as text by the detected charset, else by that of neighbouring text, else by the default.
 
-    None where none of them reads it, and for escapes of no charset.
+    None if none of them can decode the bytes, and for escapes of an unknown charset.
     """
     found = recognise(octets)
     if found in ("iso-2022-jp", "utf-8"):

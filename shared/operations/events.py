@@ -41,17 +41,17 @@ class _JsonLines(logging.Formatter):
 
 def configure(service: str, level: str = "info") -> None:
     """Send every log record of this process to standard error as JSON lines, named after `service`."""
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line mentions them
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # not part of a log line
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
 def emit(event: Event, error: BaseException | None = None) -> None:
-    """Write one event of the vocabulary. `error`: one whose traceback is added."""
+    """Log an event of the vocabulary. error: an exception whose traceback is added."""
     if not _log.isEnabledFor(event.level):
         return
     trouble = (type(error), error, error.__traceback__) if error else None
-    # As `_log.log` would, without looking for the line of code that called, which no line mentions.
+    # As `_log.log` does, but without finding the caller, which is not part of a log line.
     extra = {"event_fields": event.facts()}
     _log.handle(_log.makeRecord(_log.name, event.level, "", 0, event.name, (), trouble, extra=extra))

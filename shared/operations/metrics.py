@@ -8,29 +8,29 @@ messages_accepted = Counter("causeway_messages_accepted", "Messages answered wit
 messages_refused = Counter("causeway_messages_refused", "Commands or messages refused, by cause.", ["reason"])
 recipients = Counter("causeway_recipients", "Recipients by final or temporary outcome.", ["system", "outcome"])
 conversions = Counter("causeway_conversions", "Conversion steps by outcome.", ["step", "outcome"])
-stage_seconds = Histogram("causeway_stage_seconds", "Time a stage worked on one message.", ["stage"])
+stage_seconds = Histogram("causeway_stage_seconds", "Processing time of one message in a stage.", ["stage"])
 delivery_seconds = Histogram(
     "causeway_delivery_seconds",
-    "Time from accepting a message to its delivery's end.",
+    "Time from acceptance of a message to completion of its delivery.",
     ["system"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 28800, 86400, 432000),
 )
-queue_depth = Gauge("causeway_queue_depth", "Jobs ready to be worked on.", ["stage"], multiprocess_mode="mostrecent")
+queue_depth = Gauge("causeway_queue_depth", "Jobs ready for processing.", ["stage"], multiprocess_mode="mostrecent")
 queue_age_seconds = Gauge(
     "causeway_queue_age_seconds", "Age of the oldest ready job.", ["stage"], multiprocess_mode="mostrecent"
 )
 queue_scheduled = Gauge(
-    "causeway_queue_scheduled", "Jobs that wait for a retry.", ["stage"], multiprocess_mode="mostrecent"
+    "causeway_queue_scheduled", "Jobs scheduled for a retry.", ["stage"], multiprocess_mode="mostrecent"
 )
 queue_scheduled_age_seconds = Gauge(
     "causeway_queue_scheduled_age_seconds",
-    "Time since the oldest message that waits for a retry was accepted.",
+    "Age of the oldest message that is scheduled for a retry.",
     ["stage"],
     multiprocess_mode="mostrecent",
 )
-leases = Gauge("causeway_leases", "Jobs that a worker holds.", ["stage"], multiprocess_mode="mostrecent")
+leases = Gauge("causeway_leases", "Jobs leased by workers.", ["stage"], multiprocess_mode="mostrecent")
 dead_letters = Gauge(
-    "causeway_dead_letters", "Dead letters that wait for a person.", ["stage"], multiprocess_mode="mostrecent"
+    "causeway_dead_letters", "Dead letters that need an administrator.", ["stage"], multiprocess_mode="mostrecent"
 )
 smart_host_usable = Gauge(
     "causeway_smart_host_usable",
@@ -48,14 +48,14 @@ connections_in_clear = Counter(
 )
 deliveries_throttled = Gauge(
     "causeway_deliveries_throttled",
-    "Deliveries in hand that wait because every smart host they may go to is at its limit.",
+    "Leased deliveries that wait because all their next hops are at their rate limit.",
     ["system"],
     multiprocess_mode="livesum",
 )
-spool_bytes = Gauge("causeway_spool_bytes", "Memory that Redis uses.", multiprocess_mode="mostrecent")
+spool_bytes = Gauge("causeway_spool_bytes", "Memory used by Redis.", multiprocess_mode="mostrecent")
 spool_max_bytes = Gauge(
     "causeway_spool_max_bytes",
-    "Memory that Redis may use: its maxmemory, or the machine's memory.",
+    "Memory available to Redis: its maxmemory, or the machine's memory.",
     multiprocess_mode="mostrecent",
 )
 spool_ready = Gauge(
@@ -64,7 +64,7 @@ spool_ready = Gauge(
     multiprocess_mode="mostrecent",
 )
 durability = Gauge(
-    "causeway_durability", "1 for the durability that Redis has now.", ["level"], multiprocess_mode="mostrecent"
+    "causeway_durability", "1 for the current durability of Redis.", ["level"], multiprocess_mode="mostrecent"
 )
 certificate_expiry = Gauge(
     "causeway_certificate_expiry_timestamp_seconds",

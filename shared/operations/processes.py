@@ -1,6 +1,6 @@
-"""Supervision: children in one process group, each restarted with back-off when it dies, stopped in order at the end.
+"""Supervision of child processes: each is restarted with back-off when it dies; all are stopped in order at the end.
 
-One child that dies changes nothing for the others. A supervisor that is killed takes its children along (`tether`).
+The death of a child does not affect the others. If the supervisor is killed, its children end too (`tether`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.operations.tether import tethered
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
 STEADY_SECONDS = 30.0
-"""A child that lived so long starts again at the first wait."""
+"""After this long without a failure, the back-off starts again at the first wait."""
 POLL_SECONDS = 0.05
 
 
@@ -35,7 +35,7 @@ def restart_wait(failures: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `environment` is added to ours.
+    """A program to run. environment: added to the supervisor's.
 
     drain_seconds: how long it may take to end once told to. is_ready: asked after its start, before what stands on it
     is started. inherited: file descriptors that it keeps. apart: out of reach of what is sent to all of us at once, a
@@ -55,12 +55,12 @@ class Program:
 
     @property
     def stop_signal(self) -> signal.Signals:
-        """What tells it to end. Everybody is sent SIGTERM; SIGINT reaches the terminal's process group alone."""
+        """The signal that stops it: SIGTERM may reach all processes, SIGINT only the terminal's process group."""
         return signal.SIGINT if self.apart else signal.SIGTERM
 
 
 class Child:
-    """One program, running or waiting to be started again."""
+    """A program that is running or waiting to be restarted."""
 
     def __init__(self, program: Program, on_exit: Callable[[int], None] = lambda _pid: None) -> None:
         self.program = program
@@ -81,11 +81,11 @@ class Child:
         return self._started_at > 0
 
     def is_ready(self) -> bool:
-        """Whether it runs, and says that it is ready."""
+        """Whether it runs and is ready."""
         return self._process is not None and self.program.is_ready()
 
     def keep(self, now: float) -> None:
-        """Start it when it is due, note when it has died. `now` is monotonic seconds."""
+        """Start it when due; detect its death. now: monotonic seconds."""
         if self._process is None:
             if now >= self._start_at:
                 self._start(now)
@@ -97,7 +97,7 @@ class Child:
             self._start_later(now, _status(status))
 
     def stop(self) -> None:
-        """Tell it to end, if it runs."""
+        """Send the stop signal, if it runs."""
         if self._process:
             self._process.send_signal(self.program.stop_signal)
 
@@ -107,12 +107,12 @@ class Child:
             self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
-        """End it at once, if it runs."""
+        """Kill it, if it runs."""
         if self._process:
             self._process.kill()
 
     def has_ended(self) -> bool:
-        """Whether nothing of it runs."""
+        """Whether it does not run."""
         if self._process and self._process.poll() is not None:
             self._on_exit(self._process.pid)
             self._process = None
@@ -129,11 +129,11 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    umask=0o077,  # what it writes holds mail
+                    umask=0o077,  # its files contain mail
                     pass_fds=program.inherited,
                     process_group=0 if program.apart else None,
                 )
-        except OSError as error:  # no memory, no process left
+        except OSError as error:  # out of memory or of processes
             self._start_later(now, f"cannot be started ({error.strerror})")
             return
         emit(ProcessStarted(program.name, self._process.pid))
@@ -152,7 +152,7 @@ def _status(status: int) -> str:
 
 
 class Supervisor:
-    """Runs groups of children that stand on each other, the last group at the bottom, until it is told to stop.
+    """Runs groups of children until it is asked to stop. Each group depends on the group after it.
 
     Groups start from the last to the first, each when the one below is ready; they stop from the first to the last,
     each when the one above has ended. on_stop: called when the stop begins. may_reload: returns whether the children
@@ -193,9 +193,9 @@ class Supervisor:
         hangup.let_in()
 
     def run(self, is_ready: Callable[[], bool] = lambda: True, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Start all, keep them alive until the stop, drain them; nothing of theirs runs afterwards.
+        """Start all children, keep them running until the stop, then drain them; none is left running.
 
-        on_ready: called once, when all were started and `is_ready()`, which is asked often and should be quick.
+        on_ready: called once, when all are started and `is_ready()`, which is called often and should be fast.
         """
         started: list[Child] = []
         try:
@@ -209,7 +209,7 @@ class Supervisor:
             self._drain()
 
     def _keep(self, children: Sequence[Child], done: Callable[[], bool]) -> bool:
-        """Keep children alive until `done()`: True; False where the stop came first."""
+        """Keep children running until `done()` and return True; return False if stopped first."""
         while not self._stopping:
             for child in children:
                 child.keep(time.monotonic())
@@ -227,10 +227,10 @@ class Supervisor:
                 child.reload()
 
     def _drain(self) -> None:
-        """Stop group after group, and SIGKILL what outlives its deadline. Groups below are kept alive."""
+        """Stop group after group, with SIGKILL at the deadline. Groups still to stop are kept running."""
         try:
             self._on_stop()
-        finally:  # whatever that meets: children that nobody stops in order end all at once
+        finally:  # after any error: kill the children that were not stopped in order
             for index, group in enumerate(self._groups):
                 below = [child for lower in self._groups[index + 1 :] for child in lower if child.was_started]
                 _drain_group(group, below)

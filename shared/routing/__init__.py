@@ -1,1 +1,1 @@
-"""Where a recipient's mail goes and how an address reads on each side. Pure, but for reading the address map."""
+"""The destination of a recipient's mail and the form of an address on each side. Pure, except for reading the map."""

@@ -4,9 +4,9 @@
     john.doe@example.com,jdoe@notes.example.com,John Doe/Sales/Acme,j.doe@example.com;jd@notes.example.com
 
 Look-ups are case-insensitive. The columns `public` and `internal` must be there; `notes_name` and `aliases` may be
-missing or empty. Aliases are further addresses of the same person, separated by semicolons, blanks or commas (then in
-quotes): mail for one goes where `internal` does, and everybody sees `public` in its place. An alias that repeats the
-row's own `public` or `internal` says nothing new and is passed over, since exports of directories hold those too.
+missing or empty. Aliases are additional addresses of the same person, separated by semicolons, blanks or commas (then
+in quotes): mail to an alias is delivered to `internal`, and `public` is shown in its place. An alias that repeats the
+row's own `public` or `internal` is ignored, because exports of directories contain those too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FIRST_LINE = f"the first line must be {','.join(COLUMNS)}"
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One row: the public address, the internal address, and the Notes name where there is one."""
+    """One row: the public address, the internal address, and the Notes name, if any."""
 
     public: str
     internal: str
@@ -41,8 +41,8 @@ class Pair:
 class AddressMap:
     """All pairs. Never changes; a new version of the file makes a new map.
 
-    An address is found as `public` before `internal`, and as either before an alias. organisations: what the Notes
-    names of the map end in, in lower case.
+    An address is found as `public` before `internal`, and as either before an alias. organisations: the last
+    parts of the Notes names of the map, in lower case.
     """
 
     def __init__(self, pairs: Iterable[Pair] = ()) -> None:
@@ -75,7 +75,7 @@ class AddressMap:
         return self._by_internal.get(address_key(address))
 
     def by_name(self, name: NotesName) -> Pair | None:
-        """Return the pair of this Notes name; a row without a Notes domain matches the name in any."""
+        """Return the pair of this Notes name; a row without a Notes domain matches the name in any domain."""
         return self._by_name.get((name.key, _domain(name))) or self._by_name.get((name.key, ""))
 
 
@@ -84,7 +84,7 @@ def _domain(name: NotesName) -> str:
 
 
 def read(text: str, file: str) -> AddressMap:
-    """Return the map that a CSV text holds. Raises ConfigurationError with one line a fault: file, line, remedy."""
+    """Return the map that a CSV text holds. Raises ConfigurationError with one line per fault: file, line, remedy."""
     try:
         rows = [(number, row) for number, row in _rows(text) if any(cell.strip() for cell in row)]
     except csv.Error as error:
@@ -119,7 +119,7 @@ def _column_faults(columns: list[str]) -> list[str]:
     return [
         *(f'column "{name}" is missing; {_FIRST_LINE}' for name in COLUMNS[:2] if name not in columns),
         *(f'unknown column "{name}"; use {", ".join(COLUMNS)}' for name in columns if name not in COLUMNS),
-        *(f'column "{name}" is there twice; remove one of them' for name in doubled),
+        *(f'column "{name}" appears twice; remove one of them' for name in doubled),
     ]
 
 
@@ -136,7 +136,7 @@ def _pair(where: str, line: int, row: dict[str, str], has_extra_cells: bool) -> 
     aliases = tuple(filter(None, _BETWEEN_ALIASES.split(cells["aliases"])))
     for column, address in (
         *((column, cells[column]) for column in COLUMNS[:2]),
-        *(("aliases", one) for one in aliases),
+        *(("aliases", alias) for alias in aliases),
     ):
         if "*" in address or address.startswith("@"):
             return (

@@ -16,9 +16,9 @@ class AddressMapFile:
     """The latest valid version of an address map.
 
     max_shrink: the share of its pairs, 0 to 1, that a new version may lack. Raises ConfigurationError when the first
-    version cannot be used. A later version that cannot be used, or that lacks more pairs, leaves the map as it was, and
-    is logged once, as the event `address_map.rejected` or `address_map.shrunk`: half a directory export looks like a
-    good map. `reload`, or a new process, takes the file as it is, whatever it lacks.
+    version cannot be used. A later version that cannot be used, or that lacks more pairs, leaves the map unchanged, and
+    is logged once, as the event `address_map.rejected` or `address_map.shrunk`: a truncated directory export looks like
+    a valid map. `reload`, or a new process, accepts the file however many pairs it lacks.
     """
 
     def __init__(self, path: Path, max_shrink: float = 0.1) -> None:
@@ -28,13 +28,13 @@ class AddressMapFile:
         self._map = load(path)
 
     def current(self) -> AddressMap:
-        """Return the map: the same object for as long as the file is unchanged. One stat(2) a call."""
+        """Return the map: the same object for as long as the file is unchanged. One stat(2) per call."""
         if _version(self._path) != self._version:
             self._read(self._max_shrink)
         return self._map
 
     def reload(self) -> AddressMap:
-        """Read the file again, changed or not, and take it however many pairs it lacks: the administrator said so."""
+        """Read the file again, changed or not, and accept it however many pairs it lacks, on request."""
         self._read(1.0)
         return self._map
 
@@ -54,7 +54,7 @@ class AddressMapFile:
 
 
 def load(path: Path) -> AddressMap:
-    """Read an address map. Raises ConfigurationError with one line a fault."""
+    """Read an address map. Raises ConfigurationError with one line per fault."""
     try:
         return read(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:

@@ -1,12 +1,12 @@
 """Internal addresses inside a calendar text (RFC 5545), found without reading the calendar. Pure, linear in the text.
 
-For calendars that no conversion wrote: what is damaged beyond reading, a file that somebody attached, a calendar
-between two systems of one kind. Addresses are looked for in every property but
+For calendars that were not converted: unreadable calendars, attached files, and calendars between two systems of the
+same kind. Addresses are searched in every property except
 
-- identifiers, by which programs find a meeting again: UID, RELATED-TO and whatever ends in UID or ID;
-- prose and links: SUMMARY, DESCRIPTION, COMMENT, LOCATION, ATTACH, URL and their like;
+- identifiers of meetings: UID, RELATED-TO and all names that end in UID or ID;
+- prose and links: SUMMARY, DESCRIPTION, COMMENT, LOCATION, ATTACH, URL and similar;
 
-and never in a `CID:`, which names a part of the message. An address may be folded anywhere.
+and never in a `CID:`, which refers to a part of the message. An address may be folded anywhere.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def internal_calendar_addresses(text: str, router: Router) -> Iterator[Embedded]
 
 
 def _readable(unfolded: str) -> str:
-    """Return the text with everything masked, in place, that holds no address of a person."""
+    """Return the text with all parts masked, in place, that contain no address of a person."""
 
     def masked(line: re.Match[str]) -> str:
         if _PROSE.match(line[0]):

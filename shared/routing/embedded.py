@@ -1,13 +1,13 @@
 """Internal addresses inside any text: a display name, a comment, a report for people. Pure, linear in the text.
 
-What is found is an internal domain after `@` (or `%40`, in a URI), and as much before it as can be a local part:
+A match is an internal domain after `@` (or `%40`, in a URI), and as much text before it as can be a local part:
 
     Doe, John (jdoe@notes.example.com)      mailto:jdoe%40notes.example.com      addr=jdoe@notes.example.com
     'jdoe@notes.example.com'                jane@exchange.example.com@ACME       John Doe/Sales/Acme@ACME
 
-Where a local part begins is a guess where signs that may be part of one stand before it: the longest beginning that the
-address map knows wins, else everything up to a blank. A Notes name at a Notes domain holds blanks: one that the map
-knows is found, and a canonical one (`CN=…`). Any other only loses its Notes domain: where it begins, nobody can say.
+The start of a local part is ambiguous after punctuation that may belong to it: the longest candidate in the address
+map wins, else everything up to a blank. A Notes name at a Notes domain contains blanks: it is found if it is in the
+map or canonical (`CN=…`). Any other Notes name only loses its Notes domain, because its start cannot be determined.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _UNRESERVED = "!$&'*+/=^_`{|}~.-"  # of a mailto URI's local part (RFC 6068 sect
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An internal address in a text, `text[start:end]`, and what everybody may see in its place."""
+    """An internal address in a text, `text[start:end]`, and its public replacement."""
 
     start: int
     end: int
@@ -48,7 +48,7 @@ class Embedded:
 
 
 def internal_addresses(text: str, topology: Topology, address_map: AddressMap) -> Iterator[Embedded]:
-    """Yield the internal addresses that a text holds, in order and without overlap."""
+    """Yield the internal addresses in a text, in order and without overlap."""
     position = 0
     for found in topology.internal_text_pattern.finditer(text):
         if found.start() < position:
@@ -60,7 +60,7 @@ def internal_addresses(text: str, topology: Topology, address_map: AddressMap) -
         local, public = _best(before, domains, topology, address_map)
         if public is not None:
             yield Embedded(found.start() - len(local), end, public)
-        position = end  # so that no character is looked at again: time stays linear
+        position = end  # so that no character is read twice: time stays linear
 
 
 def public_text(text: str, topology: Topology, address_map: AddressMap) -> str:
@@ -74,7 +74,7 @@ def public_text(text: str, topology: Topology, address_map: AddressMap) -> str:
 
 
 def _best(before: str, domains: str, topology: Topology, address_map: AddressMap) -> tuple[str, str | None]:
-    """Return the end of `before` that is the local part, as it stands there, and the public address."""
+    """Return the end of `before` that is the local part, as written, and the public address."""
     if "." not in domains and _NAME_PART.search(before):
         return _notes_name(before, domains, topology, address_map)
     first: tuple[str, str | None] = ("", None)
@@ -82,7 +82,7 @@ def _best(before: str, domains: str, topology: Topology, address_map: AddressMap
     for local in _beginnings(before):
         for written in dict.fromkeys((local, unquote(local)) if is_uri else (local,)):
             if first[1] is not None and "%" not in written and not address_map.find(written + domains):
-                continue  # one look-up, where all that could be found is the map's
+                continue  # one look-up, if only the map can match
             found, public = _seen(written + domains, topology, address_map)
             if public is not None and found.pair:
                 return local, _in_uri(public) if written != local else public
@@ -92,14 +92,14 @@ def _best(before: str, domains: str, topology: Topology, address_map: AddressMap
 
 
 def _seen(address: str, topology: Topology, address_map: AddressMap) -> tuple[Recognized, str | None]:
-    """Return what an address is, and its public form where that is another one."""
+    """Return the recognized address, and its public form if that differs."""
     found = recognize(address, topology, address_map)
     public = rewrite.public(found, topology, address_map)
     return found, public if public != address else None
 
 
 def _beginnings(before: str) -> Iterator[str]:
-    """Yield what may be the local part, the longest first."""
+    """Yield the candidates for the local part, the longest first."""
     if before.endswith('"') and (quoted := _QUOTED.search(before)):
         yield quoted[0]
         return
@@ -118,9 +118,9 @@ def _in_uri(address: str) -> str:
 
 
 def _notes_name(before: str, domains: str, topology: Topology, address_map: AddressMap) -> tuple[str, str | None]:
-    """Return a Notes name that the map knows, or that begins with `CN=`, and the public address.
+    """Return a Notes name that is in the map or begins with `CN=`, and the public address.
 
-    Of any other, nothing and "": it loses its Notes domain.
+    Any other name yields nothing and "": it loses its Notes domain.
     """
     words = _NAME_BREAK.split(before)[-1].lstrip()
     starts = [0, *(blank.end() for blank in _BLANK.finditer(words))][-_MAX_BEGINNINGS:]

@@ -16,7 +16,7 @@ class Explanation:
 
     public: its public form. is_internal: whether it would leak if left unchanged. owner: its home system.
     system: the destination of mail to it, None where it is not routed. delivered_to: the address for RCPT TO. map_line:
-    its line in the address map. rules: those that applied, in order. refused: why ingress refuses it, None where it is
+    its line in the address map. rules: those that applied, in order. refused: why ingress refuses it, None if it is
     accepted. is_address: whether it is a valid Internet address as it stands.
     """
 

@@ -6,7 +6,7 @@
 
 `+XX` is a byte of UTF-8 in hexadecimal, `_` a slash.
 
-Exchange writes INVALID, and MAILTO, around what its sender typed or what a link held; mostly an Internet address.
+Exchange writes INVALID and MAILTO around the text that a sender typed or a link contained, usually an Internet address.
 
 Quirks: relays turn `+` into `/`, so that `/40` stands for `@`; a slash never occurs otherwise.
 """
@@ -37,7 +37,7 @@ class Encapsulated:
 
     @property
     def internet_address(self) -> str | None:
-        """What is inside as an Internet address, without what people and programs put around one; else None."""
+        """The content as an Internet address, without brackets and prefixes that users and programs add; else None."""
         if self.scheme in ("NOTES", "EX"):
             return None
         if self.scheme == "SMTP":

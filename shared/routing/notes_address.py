@@ -5,8 +5,8 @@
     John Doe@Sub@ACME                           by way of Notes domains, the next hop last
     John_Doe/Sales/Acme%ACME@example.com        as Domino writes it for the Internet: blank -> _, @ -> %
 
-The last form cannot carry a name that holds `_`, `%` or a character of no atom. `encode` writes such a name the way
-Exchange does (`IMCEANOTES-…`), so that every name can be decoded again.
+The last form cannot represent a name with `_`, `%` or a character that is invalid in an atom. `encode` writes such a
+name as Exchange does (`IMCEANOTES-…`), so that every name can be decoded again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NotesName:
 
     @classmethod
     def parse(cls, text: str) -> NotesName | None:
-        """Read an abbreviated or canonical name with or without Notes domains; None for what cannot be one."""
+        """Read an abbreviated or canonical name with or without Notes domains; None if it cannot be one."""
         name, *domains = (piece.strip() for piece in text.split("@"))
         written = [part.strip() for part in name.split("/")]
         if _UNSAFE.search(text) or not all([*written, *domains]) or len(written) > MAX_PARTS:
@@ -81,12 +81,12 @@ class NotesName:
 
     @property
     def domino(self) -> str:
-        """The local part that Domino knows it by: `John_Doe/Sales/Acme%ACME`; `_` is a blank or itself."""
+        """The local part in Domino's form: `John_Doe/Sales/Acme%ACME`; `_` is a blank or itself."""
         return "%".join([self.abbreviated.replace(" ", "_"), *self.domains])
 
     @property
     def common_name(self) -> str:
-        """What people call it: `John Doe`."""
+        """The common name: `John Doe`."""
         return self.parts[0]
 
     @property
@@ -96,7 +96,7 @@ class NotesName:
 
     @property
     def key(self) -> str:
-        """The name without its domains, to look it up by: in lower case, `_` and blank alike."""
+        """The lookup key: the name without its domains, in lower case, `_` equal to blank."""
         return self.abbreviated.lower().replace("_", " ")
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """What an address is: a row of the map, a Notes name, or an Internet address, once every encapsulation is undone. Pure.
 
-Forms are undone only where they are ours: at a domain that one of our systems has, or at one of our Notes domains.
-`John_Smith%Acme@partner.example` belongs to the partner, whatever it means there.
+Encapsulations are undone only at a domain of a configured system, or at one of its Notes domains.
+`John_Smith%Acme@partner.example` belongs to the partner, whatever its meaning there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shared.routing.notes_address import NotesName
 from shared.routing.topology import Topology
 
 _SMTP = "smtp"
-"""Where Notes sends mail for the Internet, written like a Notes domain: `joe@partner.example@smtp@ACME`."""
+"""Notes' route to the Internet, written like a Notes domain: `joe@partner.example@smtp@ACME`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,8 @@ def _forwarding(text: str, topology: Topology) -> tuple[str, str] | None:
     """Undo `user@exchange.example.com@CausewayDom@ACME`: an Internet address, and a Notes domain for each hop.
 
     Notes appends a domain at each hop, so the last one was passed first; `%` stands for @ where Domino wrote it for the
-    Internet. At a domain of ours the outermost Notes domain must be one of ours, or `smtp`: `100%@x` and
-    `a%b.example%c` are just local parts. Without a Notes domain, only a domain that nobody outside may see is undone.
+    Internet. At a domain of a configured system the outermost Notes domain must be configured too, or `smtp`:
+    `100%@x` and `a%b.example%c` are plain local parts. Without a Notes domain, only an internal domain is undone.
     """
     user, domain, passed = _without_notes_domains(_notes_text(text, topology) or "", topology)
     if not user and passed and "%" in domain:

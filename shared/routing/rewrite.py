@@ -56,7 +56,7 @@ def internal(found: Recognized, system: System, topology: Topology, address_map:
 
 
 def _enveloped_pair(pair: Pair, system: System, topology: Topology, address_map: AddressMap) -> str:
-    """Return a mapped address in the envelope domain, but only where that still maps to its row."""
+    """Return a mapped address in the envelope domain, but only if that still maps to its row."""
     enveloped = f"{pair.internal.rpartition('@')[0]}@{system.envelope_domain}"
     if system.envelope_domain and recognize(enveloped, topology, address_map).pair == pair:
         return enveloped

@@ -1,4 +1,4 @@
-"""Where a recipient goes. Pure; the first rule that matches wins.
+"""The route of a recipient. Pure; the first rule that matches wins.
 
 1. a row of the map, a Notes name or an internal domain: to its home system;
 2. a public domain that only one other system has: to that system;
@@ -6,9 +6,9 @@
 4. no such route: refused. The gateway never relays by accident.
 
 Before all of these, mail to the gateway itself: `postmaster` without a domain (RFC 5321 section 4.5.1), and
-`postmaster` and `MAILER-DAEMON` at our own hostname, goes to the configured postmaster. Where none is configured, only
-the first is accepted, for the postmaster of the source's public domain. Nobody else has an address at our hostname, so
-answers to our reports never circle between systems that send us what they do not know.
+`postmaster` and `MAILER-DAEMON` at our own hostname, goes to the configured postmaster. If none is configured, only
+the first is accepted, for the postmaster of the source's public domain. No other address exists at the hostname, so
+replies to delivery reports never loop between systems that relay unknown recipients to the gateway.
 
 A system with `recipients: mapped` has only the people of the map, and a postmaster in each of its domains (RFC 5321
 section 4.5.1). That is for recipients in our domains: mail for any other passes through such a system as before.
@@ -37,7 +37,7 @@ _OWN_MAILBOXES = frozenset({_POSTMASTER, "mailer-daemon"})
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What the gateway itself is called. hostnames: in lower case. postmaster: who gets the mail to it, or None."""
+    """Names of the gateway itself. hostnames: in lower case. postmaster: the recipient of mail to it, or None."""
 
     hostnames: frozenset[str] = frozenset()
     postmaster: str | None = None
@@ -48,11 +48,11 @@ NAMELESS = Gateway()
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way for one recipient.
+    """The route of one recipient.
 
     system: the destination's name. address: the one for RCPT TO. public: the public address. why: the rules that
-    applied, one line each. unknown: why the destination has no such recipient, "" where it may: ingress refuses the
-    recipient, and what was accepted before is delivered.
+    applied, one line each. unknown: why the destination has no such recipient, "" if it may have it: ingress refuses an
+    unknown recipient, but mail accepted earlier is delivered.
     """
 
     system: str
@@ -66,7 +66,7 @@ class Route:
 class NoRoute:
     """The recipient is refused. reason: one line for the log, which the client never sees.
 
-    is_unknown: whether the domain is ours and nobody has the address (550 5.1.1); otherwise relaying is denied (5.7.1).
+    is_unknown: the domain is local and the address does not exist (550 5.1.1); otherwise relaying is denied (5.7.1).
     """
 
     reason: str
@@ -77,7 +77,7 @@ class NoRoute:
 def route(
     recipient: str, source: str, topology: Topology, address_map: AddressMap, gateway: Gateway = NAMELESS
 ) -> Route | NoRoute:
-    """Return where a recipient of a message from the system `source` goes."""
+    """Return the route of a recipient of a message from the system `source`."""
     sender = topology.systems.get(source)
     if sender is None:
         return NoRoute(f'unknown system "{source}"')
@@ -108,7 +108,7 @@ def _is_for_gateway(found: Recognized, recipient: str, topology: Topology, gatew
 
 
 def _postmaster(recipient: str, sender: System, gateway: Gateway) -> str | None:
-    """Return who gets mail to the gateway itself, None where nobody does."""
+    """Return the recipient of mail to the gateway itself, or None."""
     local, at, _ = recipient.rpartition("@")
     if at:
         return gateway.postmaster if unquote(local).lower() in _OWN_MAILBOXES else None
@@ -120,7 +120,7 @@ def _why_unknown(found: Recognized, system: System, topology: Topology) -> str:
         return ""
     if not found.name and not topology.is_ours(found.domain):
         return ""
-    return f"{system.name} takes mapped recipients only, and {found.address} is not in the address map"
+    return f"{system.name} accepts mapped recipients only, and {found.address} is not in the address map"
 
 
 def _leads_out(found: Recognized, topology: Topology) -> bool:

@@ -24,9 +24,9 @@ from shared.routing.topology import Topology
 Answer = TypeVar("Answer")
 
 ANSWERS_KEPT = 8192
-"""Of each kind of question. Senders write again, and an address is looked up several times for one message."""
+"""Cache entries per method. Senders repeat, and an address is looked up several times for one message."""
 LONGEST_KEPT = 320
-"""Characters: what an address can have by RFC 5321 section 4.5.3.1. Longer texts do not fill the memory."""
+"""Characters: what an address can have by RFC 5321 section 4.5.3.1. Longer texts are not cached."""
 
 
 def _cached(answer: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -58,7 +58,7 @@ class Router:
         return recognize(address, self.topology, self.address_map)
 
     def route(self, recipient: str, source: str) -> Route | NoRoute:
-        """Return where a recipient of a message from the system named `source` goes."""
+        """Return the route of a recipient of a message from the system named `source`."""
         return self._route(recipient, source)
 
     def public(self, address: str) -> str:
@@ -86,7 +86,7 @@ class Router:
         return public_text(text, self.topology, self.address_map)
 
     def internal_addresses(self, text: str) -> Iterator[Embedded]:
-        """Yield where internal addresses stand in any text, in order, and what everybody may see in their place."""
+        """Yield the positions of internal addresses in any text, in order, with their public replacements."""
         return internal_addresses(text, self.topology, self.address_map)
 
     def is_internal(self, address: str) -> bool:
@@ -129,7 +129,7 @@ class CurrentRouter:
         )
 
     def current(self) -> Router:
-        """Return the router; a new one only after the map changed. One stat(2) a call."""
+        """Return the router; a new one only after the map changed. One stat(2) per call."""
         return self._over(self._file.current() if self._file else None)
 
     def reload(self) -> Router:
@@ -143,6 +143,6 @@ class CurrentRouter:
 
 
 def configured_gateway(settings: Settings) -> Gateway:
-    """Return what the gateway is called by its configuration."""
+    """Return the names of the gateway from its configuration."""
     names = {settings.hostname, settings.ingress.hostname or settings.hostname}
     return Gateway(frozenset(map(domain_key, names)), settings.postmaster)

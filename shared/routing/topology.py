@@ -1,4 +1,4 @@
-"""Which system owns what: Internet domains, Notes domains, public domains. Built once from `systems`, never changed."""
+"""Which system owns which Internet, Notes and public domains. Built once from `systems`, never changed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Topology:
         return self._owner.get(key) or (self._owner_of_hosts[above] if above else None)
 
     def domain_above(self, host: str) -> str | None:
-        """Return the domain whose hosts a system lists as `*.domain`, where this is one of them; else None."""
+        """Return the domain whose hosts a system lists as `*.domain`, if this is one of them; else None."""
         return self._above(domain_key(host))
 
     def notes_owner(self, notes_domain: str) -> System | None:
@@ -74,7 +74,7 @@ class Topology:
         return self.is_public(domain) or self.owner(domain) is not None
 
     def public_domain(self, domain: str) -> str | None:
-        """Return the public domain that replaces this one, None where it is public itself or not ours."""
+        """Return the public domain that replaces this one, None if it is public itself or unknown."""
         system = self.owner(domain)
         return system.public_domain if system and not self.is_public(domain) else None
 
@@ -94,7 +94,7 @@ class Topology:
         return above or None
 
     def _internal_pattern(self) -> re.Pattern[bytes]:
-        """Match `@` and a domain that nobody outside may see, in header text."""
+        """Match `@` and an internal domain, in header text."""
         named = {**self._notes_owner, **self._owner}
         hidden = [re.escape(domain) for domain, system in named.items() if self._hides(domain, system)]
         hosts = [re.escape(domain) for domain, system in self._owner_of_hosts.items() if system.public_domain]
@@ -119,5 +119,5 @@ class Topology:
 
     @property
     def internal_domains(self) -> list[str]:
-        """The Internet domains, other than `*.` ones, that must not be seen outside."""
+        """The internal Internet domains, except `*.` patterns, which must never be public."""
         return [domain for domain, system in self._owner.items() if self._hides(domain, system)]

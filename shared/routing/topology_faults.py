@@ -1,4 +1,4 @@
-"""What is wrong with the systems and the map as a whole, before any mail moves. Pure.
+"""Faults of the systems and the map as a whole, found before start. Pure.
 
 A fault is one line: key, cause, remedy. Two systems that are each other's default route are normal, not a fault.
 """
@@ -35,7 +35,7 @@ def faults(systems: Sequence[System]) -> list[str]:
 
 
 def map_faults(systems: Sequence[System], address_map: AddressMap, file: str) -> list[str]:
-    """Return where the map contradicts the systems, at most `MAX_FAULTS` lines."""
+    """Return contradictions of map and systems, at most `MAX_FAULTS` lines."""
     topology = Topology(systems)
     found: list[str] = []
     for pair in address_map:
@@ -50,7 +50,7 @@ def map_faults(systems: Sequence[System], address_map: AddressMap, file: str) ->
 
 
 def postmaster_faults(systems: Sequence[System], gateway: Gateway) -> Iterator[str]:
-    """Yield what is wrong with the gateway's postmaster: mail to it must never come back to the gateway."""
+    """Yield the faults of the gateway's postmaster: mail to it must never come back to the gateway."""
     if gateway.postmaster is None:
         return
     topology, domain = Topology(systems), gateway.postmaster.rpartition("@")[2]

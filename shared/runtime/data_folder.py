@@ -59,7 +59,7 @@ class DataFolder:
         self.check_socket()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)  # of one that was there before: the append-only file in it holds everybody's mail
+            self.path.chmod(0o700)  # of one that was there before: its append-only file contains all mail
             self._prepare_socket()
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:

@@ -20,7 +20,7 @@ CREDIT_SECONDS = 0.5
 class BoundedServer(ThreadingHTTPServer):
     """Holds a bounded number of connections, a thread each: a new one takes the place of the oldest.
 
-    So clients that say nothing keep nobody out who asks at once, as probes do.
+    So idle clients do not block clients that send their request at once, as probes do.
     """
 
     daemon_threads = True
@@ -58,7 +58,7 @@ class BoundedServer(ThreadingHTTPServer):
 
 
 class Shared:
-    """What is made at a price and asked for by many: made anew for whoever asks, as long as the price allows.
+    """A value that is expensive to compute and often requested: computed for each request as long as the cost allows.
 
     Its price is at most `SHARE` of the time, with `CREDIT_SECONDS` in hand; beyond that the last one stands. clock: in
     seconds.

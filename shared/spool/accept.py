@@ -15,7 +15,7 @@ from shared.spool.operation import Argument, Batch, Command, Operation, Script
 WAIT_MILLISECONDS = 5000
 """How long a write may take to reach the replicas before the client is asked to try again."""
 CONTENT_SECONDS = 60
-"""How long a content waits for its record, of which only a broken connection or a full Redis can keep it."""
+"""How long a content is kept without a record, which is missing only after a broken connection or on a full Redis."""
 
 
 def accept(
@@ -31,13 +31,13 @@ def accept_all(
 ) -> Operation[list[bool]]:
     """Write content, record, history and transform job of all messages, or of none; durable as Redis is on return.
 
-    Returns for each whether it is new: one whose id is that of a message which is here already changes nothing. Raises
-    SpoolTooWeak, having accepted none, where Redis has no append-only file that it can write and `durability` needs
-    one, or is another than the one whose durability was read, `server` (SpoolGauge.server). With `replicas`, waits
-    until so many have the writes and raises SpoolTooWeak where they do not in WAIT_MILLISECONDS (the messages may still
-    be delivered).
+    Returns whether each message is new; a message whose id is already in the spool changes nothing. Raises
+    SpoolTooWeak, with no message accepted, if `durability` needs an append-only file and Redis cannot write it, or if
+    Redis is not the server whose durability was read (`server`, from SpoolGauge.server). With `replicas`, waits until
+    that many replicas have the writes and raises SpoolTooWeak if they do not within WAIT_MILLISECONDS (the messages may
+    still be delivered).
 
-    The contents go ahead of the script, which would only copy them, and stay by themselves for no longer than
+    The contents are sent before the script, which would only copy them; a content without a record expires after
     CONTENT_SECONDS.
     """
     requests: list[Command | Script] = [

@@ -1,19 +1,19 @@
-"""Whether what Redis takes is in its append-only file, told from one reading of the spool to the next."""
+"""Whether Redis' append-only file holds all its data, concluded from successive readings of the spool."""
 
 from __future__ import annotations
 
 from shared.configuration.redis import Durability
 from shared.spool.gauge import SpoolGauge
 
-_NOT_WHOLE = "Redis is rewriting its append-only file, maybe since that is new: mail is taken once this is done"
+_NOT_WHOLE = "Redis is rewriting its append-only file, which may be incomplete: mail is accepted when the rewrite ends"
 
 
 class AppendOnlyFile:
-    """What one reader of the spool knows of the file; the file of another server is unknown again.
+    """What one reader of the spool knows about the file; this knowledge is dropped when the server changes.
 
     Quirks: turned on while Redis runs (CONFIG SET appendonly yes, a full synchronisation), the file counts as on at
-    once, yet nothing of it survives a crash until its first rewrite has ended (Redis 6.2, 7.0). INFO does not tell this
-    rewrite from later ones. So a file is whole once it was seen on and not being rewritten.
+    once, but no data survives a crash until its first rewrite has ended (Redis 6.2, 7.0). INFO does not distinguish
+    this rewrite from later ones. So a file counts as complete once it was seen enabled and not being rewritten.
     """
 
     def __init__(self, declared: Durability) -> None:

@@ -1,7 +1,7 @@
 """Connections to the spool's Redis, as the configuration describes it.
 
-A request is never repeated by the client library: whether a lease or a settlement that got no answer was carried out
-is known to the record alone.
+The client library never repeats a request: only the record shows whether an unanswered lease or settlement was
+carried out.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from shared.configuration.redis import RedisAccess, RedisSettings, Sentinel
 from shared.spool.operation import AsyncSpool, Spool
 
 PATIENCE = timedelta(seconds=2)
-"""How long a probe or a scrape waits for Redis: less than the shortest usual time limit of either."""
+"""How long a probe or a scrape waits for Redis: less than the shortest usual timeout of either."""
 
 
 class _PasswordFile(CredentialProvider):
-    """User and password of a file that is read at each connection, so that a new password needs no restart."""
+    """User and password from a file that is read at each connection, so that a new password needs no restart."""
 
     def __init__(self, access: RedisAccess, key: str) -> None:
         self._username = access.username
@@ -68,7 +68,7 @@ def _options(settings: RedisSettings) -> dict[str, Any]:
 
 
 def _sentinel(sentinel: Sentinel, options: dict[str, Any], settings: RedisSettings) -> dict[str, Any]:
-    """Return the arguments of the client of Sentinel; TLS on each leg where its `ca` is set."""
+    """Return the arguments of the Sentinel client; each leg (Sentinel, Redis) uses TLS if its `ca` is set."""
     has_tls = sentinel.ca is not None
     limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry")}
     return {

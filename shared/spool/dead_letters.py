@@ -1,4 +1,4 @@
-"""Dead letters: messages and deliveries that wait for a person, with everything needed to replay them."""
+"""Dead letters: messages and deliveries that wait for an administrator, with all that a replay needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Start = Literal["start", "delivery"]
 class DeadLetter:
     """A parked message (stage transform) or delivery (stage egress). parked_at in seconds since the epoch.
 
-    reason: one of shared.history.reasons.PARK_REASONS; detail is for people.
+    reason: one of shared.history.reasons.PARK_REASONS; detail: text for people.
     """
 
     id: str
@@ -36,7 +36,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead letters are meant; None means any. since: seconds since the epoch."""
+    """Which dead letters to select; None selects any. since: seconds since the epoch."""
 
     stage: str | None = None
     system: str | None = None
@@ -44,7 +44,7 @@ class Filter:
     since: float | None = None
 
     def matches(self, letter: DeadLetter) -> bool:
-        """Tell whether the letter is meant. The system of a message that was never converted is where it came from."""
+        """Return whether the letter is selected. A message that was never converted has its source system."""
         return (
             self.stage in (None, letter.stage)
             and self.system in (None, letter.system or letter.envelope.source)
@@ -72,7 +72,7 @@ def show_dead(id: str) -> Operation[DeadLetter | None]:
         found = Envelope.from_json(envelope)
         return DeadLetter(id, id, "transform", None, reason.decode(), detail.decode(), float(parked_at), found)
     reason, detail, parked_at, message, delivery, edits = of_delivery
-    if reason is None:  # replayed or discarded while we looked
+    if reason is None:  # replayed or discarded in the meantime
         return None
     envelope = yield Command("HGET", (keys.message(message.decode()), "envelope"))
     if envelope is None:
@@ -93,7 +93,7 @@ def show_dead(id: str) -> Operation[DeadLetter | None]:
 
 
 def list_dead(wanted: Filter = Filter(), limit: int | None = None) -> Operation[list[DeadLetter]]:
-    """Return the dead letters that the filter means, oldest first, at most `limit`."""
+    """Return the dead letters that the filter selects, oldest first, at most `limit`."""
     oldest: float | str = "-inf" if wanted.since is None else wanted.since
     ids = yield Command("ZRANGEBYSCORE", (keys.DEAD, oldest, "+inf"))
     found: list[DeadLetter] = []
@@ -107,19 +107,19 @@ def list_dead(wanted: Filter = Filter(), limit: int | None = None) -> Operation[
 
 
 def replay(letter: DeadLetter, start: Start, *, dry_run: bool = False) -> Operation[str]:
-    """Put a dead letter back to work: convert it again, or deliver it as it was converted.
+    """Requeue a dead letter: convert it again, or deliver it as it was converted.
 
-    Returns "convert" or "deliver" (what was, or with `dry_run` would be, done), "gone" where it is no dead letter any
-    more, or "busy" where another part of the message is being converted: try again. Who has the message already does
-    not get it twice.
+    Returns "convert" or "deliver" (what was, or with `dry_run` would be, done), "gone" if it is no longer a dead
+    letter, or "busy" while another part of the message is being converted: try again later. Recipients that already
+    have the message do not get it twice.
     """
     recipients = letter.delivery.recipients if letter.delivery else ()
-    again = json.dumps([one.original for one in recipients if one.state != "delivered"])
+    again = json.dumps([recipient.original for recipient in recipients if recipient.state != "delivered"])
     answer: bytes = yield Script("replay", (letter.id, start, int(dry_run), again))
     return answer.decode()
 
 
 def discard(id: str, history_seconds: float = 86_400) -> Operation[bool]:
-    """Remove a dead letter for good; return whether there was one."""
+    """Remove a dead letter permanently; return whether it existed."""
     done: Any = yield Script("discard", (id, int(history_seconds)))
     return bool(done)

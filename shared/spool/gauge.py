@@ -1,4 +1,4 @@
-"""What can be read off the spool: how much waits in each queue, and how full and how durable Redis is."""
+"""Readings of the spool: the length of each queue, and how full and how durable Redis is."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ File = Literal["off", "rewriting", "on"]
 class QueueGauge:
     """One queue: jobs ready, leased, waiting for a retry, dead.
 
-    oldest_seconds: the wait of the oldest ready one. oldest_scheduled_seconds: the time since the oldest message was
-    accepted of which a job waits for a retry; of the thousand whose retry is farthest, as waits grow with age.
+    oldest_seconds: how long the oldest ready job has waited. oldest_scheduled_seconds: age of the oldest message that
+    has a job waiting for a retry, among the thousand jobs whose retries are latest (waits grow with age).
     """
 
     queue: str
@@ -35,9 +35,9 @@ class QueueGauge:
 class SpoolGauge:
     """Redis itself. max_bytes: its memory limit, or the machine's memory where it has none.
 
-    durability: what it offers now. replicas: how many are connected. problem: why that is less than was declared, in
-    one line, or "". server: its run id, another after each start and failover. file: its append-only file; whether
-    it holds everything while it is rewritten, `AppendOnlyFile` knows.
+    durability: what Redis offers now. replicas: how many are connected. problem: why the durability is less than
+    declared, in one line, or "". server: its run id, which changes at each start and failover. file: its append-only
+    file; `AppendOnlyFile` decides whether it is complete.
     """
 
     used_bytes: int
@@ -61,7 +61,7 @@ def gauge_queue(queue: str) -> Operation[QueueGauge]:
 
 
 def _fsync(policies: dict[str, str]) -> str:
-    """Return how often Redis has its file written to disk; "no" where it does not while a child rewrites the file."""
+    """Return how often Redis syncs its file (appendfsync); "no" if it pauses fsync while a child rewrites the file."""
     return "no" if policies.get("no-appendfsync-on-rewrite") == "yes" else policies["appendfsync"]
 
 
@@ -86,7 +86,7 @@ def _problem(info: dict[str, Any], policies: dict[str, str], settings: RedisSett
     if declared == "replicated" and int(info["connected_slaves"]) < settings.replicas:
         return f"durability replicated needs {settings.replicas} replicas, {info['connected_slaves']} are connected"
     if declared == "replicated" and not int(policies["min-replicas-to-write"]):
-        return "a Redis that lost its replicas, as an old primary, would still take writes: set min-replicas-to-write 1"
+        return "a former primary without replicas would still accept writes: set min-replicas-to-write 1"
     return ""
 
 
@@ -110,7 +110,7 @@ def gauge_spool(settings: RedisSettings) -> Operation[SpoolGauge]:
     """Read how full and how durable Redis is. Raises SpoolUnavailable, also where CONFIG GET is forbidden."""
     info, policies = yield Batch((Command("INFO", ()), Command("CONFIG GET", ("*",))))
     if "appendfsync" not in policies:
-        raise SpoolUnavailable("Redis does not tell its durability: allow CONFIG GET to this user")
+        raise SpoolUnavailable("cannot read the durability of Redis: allow CONFIG GET for this user")
     return SpoolGauge(
         used_bytes=int(info["used_memory"]),
         max_bytes=int(info["maxmemory"]) or int(info["total_system_memory"]),

@@ -1,4 +1,4 @@
-"""A message's history: its events, kept with the message and for a while after it is done with."""
+"""A message's history: its events, kept with the message and for a while after it is finished."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from shared.spool.operation import Command, Operation
 
 
 def read_history(message_id: str) -> Operation[list[HistoryEvent]]:
-    """Return what happened to a message, oldest first, or nothing for an unknown id.
+    """Return the events of a message, oldest first; empty for an unknown id.
 
-    Events of a newer release that this one does not know are left out.
+    Events that only a newer release knows are left out.
     """
     texts = yield Command("LRANGE", (keys.history(message_id), 0, -1))
     events: list[HistoryEvent] = []

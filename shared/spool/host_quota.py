@@ -1,7 +1,7 @@
-"""What all replicas together may do with a smart host: so many connections at once, so many messages a minute.
+"""Limits of a smart host that all replicas share: concurrent connections and messages per minute.
 
-A connection holds a slot, leased as a job is: who holds it renews it, and what a killed replica held runs out. Messages
-take turns, evenly spread. All times are Redis' own, and hosts are known by "host:port".
+A connection holds a slot, leased like a job: its holder renews it, and the slots of a killed replica expire. Messages
+are spread evenly over the minute. All times are from Redis' clock; hosts are identified by "host:port".
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from shared.spool import keys
 from shared.spool.operation import Batch, Command, Operation, Script
 
 WISH_SECONDS = 2.0
-"""How long a replica that found no slot free is remembered to want one, unless it asks again."""
+"""How long the request of a replica that found no free slot is remembered, unless it asks again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The right to one connection. number: unique among the slots that its replica ever had."""
+    """The right to one connection. number: unique among all slots that its replica has ever held."""
 
     host: str
     replica: str
@@ -26,13 +26,13 @@ class Slot:
 
     @property
     def name(self) -> str:
-        """What Redis knows it by."""
+        """Its name in Redis."""
         return f"{self.replica}/{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """seconds: between two messages of an even flow. burst: how many may go at once after a pause."""
+    """A message rate. seconds: between two messages of an even flow. burst: messages allowed at once after a pause."""
 
     seconds: float
     burst: int
@@ -40,40 +40,40 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """lost: slots that had run out before, so that others may have taken them. wanted: hosts to give one slot up of."""
+    """Result of a renewal. lost: slots that had expired and may have a new holder. wanted: hosts to free a slot of."""
 
     lost: frozenset[str]
     wanted: frozenset[str]
 
 
 def pace_of(messages_per_minute: int) -> Pace:
-    """Return a pace under which no minute ever sees more messages; what a second sees on average may go at once."""
+    """Return a pace that never exceeds the limit in any minute; the burst is the average of one second."""
     burst = max(messages_per_minute // 60, 1)
     return Pace(60 / (messages_per_minute - burst + 1), burst)
 
 
 def take_slot(slot: Slot, max_connections: int, seconds: float) -> Operation[bool]:
-    """Take a slot for `seconds` where one is free; return whether it was.
+    """Take a slot for `seconds` if a slot is free; return whether it was.
 
-    A replica that holds fewer and asked in vain lately goes first.
+    A replica that holds fewer slots and was recently refused has priority.
     """
     taken = yield Script("take_host_slot", (slot.host, slot.replica, slot.name, max_connections, seconds, WISH_SECONDS))
     return bool(taken)
 
 
 def renew_slots(replica: str, slots: Iterable[Slot], seconds: float) -> Operation[Renewal]:
-    """Prolong a replica's slots to `seconds` from now; those that had run out are counted again, and told of."""
+    """Extend a replica's slots to `seconds` from now; expired slots are counted again, and returned as lost."""
     named = [part for slot in slots for part in (slot.host, slot.name)]
     lost, wanted = yield Script("renew_host_slots", (replica, seconds, *named))
-    return Renewal(frozenset(one.decode() for one in lost), frozenset(one.decode() for one in wanted))
+    return Renewal(frozenset(slot.decode() for slot in lost), frozenset(host.decode() for host in wanted))
 
 
 def return_slots(slots: Iterable[Slot]) -> Operation[None]:
-    """Give slots back; those that ran out meanwhile do no harm."""
+    """Release slots; slots that have expired are ignored."""
     yield Batch([Command("ZREM", (keys.host_slots(slot.host), slot.name)) for slot in slots])
 
 
 def take_turn(host: str, pace: Pace) -> Operation[float]:
-    """Return 0.0 where a message may go to the host now, and it is counted; else the seconds until one may."""
+    """Return 0.0 and count the message if it may be sent to the host now; else return the seconds to wait."""
     microseconds: int = yield Script("take_host_turn", (host, f"{pace.seconds:.9f}", pace.burst))
     return microseconds / 1_000_000

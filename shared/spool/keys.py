@@ -8,76 +8,76 @@ DEAD = PREFIX + "dead"
 """Sorted set of dead letters: member is the id of a message (transform) or a delivery (egress), score when parked."""
 
 TRANSFORM = "transform"
-"""The RQ queue of the transform stage. One job a message, its id the message's id."""
+"""The RQ queue of the transform stage. One job per message, its id the message's id."""
 
 
 def egress(system: str) -> str:
-    """Return the RQ queue of deliveries to one system. One job a delivery, its id the delivery's id."""
+    """Return the RQ queue of deliveries to one system. One job per delivery, its id the delivery's id."""
     return f"egress.{system}"
 
 
 def message(message_id: str) -> str:
-    """Return the hash that is a message's record."""
+    """Return the key of the hash that is a message's record."""
     return f"{PREFIX}message:{message_id}"
 
 
 def content(message_id: str) -> str:
-    """Return the string that holds a message's original bytes."""
+    """Return the key of the string that holds a message's original bytes."""
     return f"{PREFIX}content:{message_id}"
 
 
 def delivery(delivery_id: str) -> str:
-    """Return the hash that is a delivery's record."""
+    """Return the key of the hash that is a delivery's record."""
     return f"{PREFIX}delivery:{delivery_id}"
 
 
 def history(message_id: str) -> str:
-    """Return the list of a message's events, oldest first, each a JSON object."""
+    """Return the key of the list of a message's events, oldest first, each a JSON object."""
     return f"{PREFIX}history:{message_id}"
 
 
 def live(queue: str) -> str:
-    """Return the set of ids whose record waits for this queue's stage, whatever has become of their job."""
+    """Return the key of the set of ids whose record waits for this queue's stage, whether or not their job exists."""
     return f"{PREFIX}live:{queue}"
 
 
 def wake(queue: str) -> str:
-    """Return the list that idle workers of a queue block on; it holds at most one element."""
+    """Return the key of the list that idle workers of a queue block on; it holds at most one element."""
     return f"{PREFIX}wake:{queue}"
 
 
 def tick(queue: str) -> str:
-    """Return the hash that tells when expired leases of this queue were last looked for, and since when steadily."""
+    """Return the key of the hash with the times of the queue's last check for expired leases and of the last pause."""
     return f"{PREFIX}tick:{queue}"
 
 
 def memory(key: str) -> str:
-    """Return the hash of what conversion remembers under `key`."""
+    """Return the key of the hash that holds a conversion memory, see `memory.recall`."""
     return f"{PREFIX}memory:{key}"
 
 
 def host_health(system: str) -> str:
-    """Return the hash "host:port" -> JSON health of the smart hosts of one system."""
+    """Return the key of the hash "host:port" -> JSON health of the smart hosts of one system."""
     return f"{PREFIX}hosts:{system}"
 
 
 def host_slots(host: str) -> str:
-    """Return the sorted set of the connections to "host:port": member "replica/number", score when its lease ends."""
+    """Return the key of the sorted set of slots of "host:port": member "replica/number", score when its lease ends."""
     return f"{PREFIX}slots:{host}"
 
 
 def host_wanted(host: str) -> str:
-    """Return the sorted set of replicas that found no slot of "host:port" free: score until when they may ask again."""
+    """Return the key of the sorted set of replicas that wait for a slot of "host:port": score when that expires."""
     return f"{PREFIX}wanted:{host}"
 
 
 def host_turn(host: str) -> str:
-    """Return the string that says when the next message to "host:port" would be due, were they evenly spread."""
+    """Return the key of the time when the next message to "host:port" is due if messages are evenly spread."""
     return f"{PREFIX}turn:{host}"
 
 
 def returned(queue: str) -> str:
-    """Return the string that tells for an hour when a smart host of a queue's system last came back."""
+    """Return the key of the time when a smart host of the queue's system last recovered; it expires after an hour."""
     return f"{PREFIX}returned:{queue}"
 
 
@@ -87,47 +87,47 @@ RQ_WORKERS = "rq:workers"
 
 
 def rq_queue(queue: str) -> str:
-    """Return RQ's list of job ids, next first."""
+    """Return the key of RQ's list of job ids, next first."""
     return f"rq:queue:{queue}"
 
 
 def rq_job(job_id: str) -> str:
-    """Return RQ's hash of one job."""
+    """Return the key of RQ's hash of one job."""
     return f"rq:job:{job_id}"
 
 
 def rq_started(queue: str) -> str:
-    """Return RQ's started registry: member "job:execution", score when the lease expires."""
+    """Return the key of RQ's started registry: member "job:execution", score when the lease expires."""
     return f"rq:wip:{queue}"
 
 
 def rq_scheduled(queue: str) -> str:
-    """Return RQ's scheduled registry: member job id, score when it is due."""
+    """Return the key of RQ's scheduled registry: member job id, score when it is due."""
     return f"rq:scheduled:{queue}"
 
 
 def rq_failed(queue: str) -> str:
-    """Return RQ's failed registry: the dead letters of one queue."""
+    """Return the key of RQ's failed registry: the dead letters of one queue."""
     return f"rq:failed:{queue}"
 
 
 def rq_results(job_id: str) -> str:
-    """Return RQ's stream of what became of one job."""
+    """Return the key of RQ's stream of the results of one job."""
     return f"rq:results:{job_id}"
 
 
 def rq_worker(name: str) -> str:
-    """Return RQ's hash of one worker."""
+    """Return the key of RQ's hash of one worker."""
     return f"rq:worker:{name}"
 
 
 def rq_queue_workers(queue: str) -> str:
-    """Return RQ's set of the workers of one queue."""
+    """Return the key of RQ's set of the workers of one queue."""
     return f"rq:workers:{queue}"
 
 
 def rq_intermediate(queue: str) -> str:
-    """Return RQ's list of ids that a stock worker took and has not started yet."""
+    """Return the key of RQ's list of ids that a stock worker took and has not started yet."""
     return f"rq:queue:{queue}:intermediate"
 
 

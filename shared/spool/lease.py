@@ -1,6 +1,6 @@
-"""Leases: a worker takes a batch of jobs for a while, renews while it works, and gives back what it did not do.
+"""Leases: a worker takes a batch of jobs for a limited time, renews them, and releases the jobs that it did not do.
 
-RQ's started registry holds the lease as "job:token"; the record holds the token. Who holds the token may settle.
+RQ's started registry holds the lease as "job:token"; the record holds the token. Only its holder may settle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.spool.operation import Batch, Command, Operation, Script
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on one job. crashes: how often its worker died or failed over it so far."""
+    """The right to work on one job. crashes: how often this job has killed its worker or raised so far."""
 
     queue: str
     id: str
@@ -31,7 +31,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class LeasedMessage:
-    """A message to convert. The envelope names only the recipients that are still to be served; size in octets."""
+    """A message to convert. The envelope holds only the recipients that are still open; size in bytes."""
 
     lease: Lease
     envelope: Envelope
@@ -54,7 +54,7 @@ def _reopened(recipient: DeliveryRecipient) -> DeliveryRecipient:
 
 
 def reopen(delivery: Delivery, now: float) -> Delivery:
-    """Return a replayed delivery: as if made now, and open for all but those who have the message already."""
+    """Return a replayed delivery: created now, and open for all recipients that do not yet have the message."""
     return replace(
         delivery,
         recipients=tuple(_reopened(recipient) for recipient in delivery.recipients),
@@ -70,7 +70,7 @@ def _message(row: Sequence[Any], token: str) -> LeasedMessage:
     restored = Envelope.from_json(envelope)
     if again:
         wanted = set(json.loads(again))
-        open_recipients = tuple(one for one in restored.recipients if one.address in wanted)
+        open_recipients = tuple(recipient for recipient in restored.recipients if recipient.address in wanted)
         restored = replace(restored, recipients=open_recipients)
     return LeasedMessage(Lease(keys.TRANSFORM, id.decode(), token, int(crashes)), restored, int(size))
 
@@ -90,9 +90,9 @@ def _lease(queue: str, lessee: str, max_jobs: int, max_bytes: int, seconds: floa
 
 
 def lease_messages(lessee: str, *, max_jobs: int, max_bytes: int, seconds: float) -> Operation[list[LeasedMessage]]:
-    """Take up to `max_jobs` messages, and at least one whatever its size, for `seconds`.
+    """Lease up to `max_jobs` messages for `seconds`; at least one message, whatever its size.
 
-    One that crashed its worker before comes alone. Nothing is leased while RQ is suspended (`rq suspend`).
+    A message that crashed its worker before is leased alone. Nothing is leased while RQ is suspended (`rq suspend`).
     """
     token, rows = yield from _lease(keys.TRANSFORM, lessee, max_jobs, max_bytes, seconds)
     return [_message(row, token) for row in rows]
@@ -101,20 +101,20 @@ def lease_messages(lessee: str, *, max_jobs: int, max_bytes: int, seconds: float
 def lease_deliveries(
     system: str, lessee: str, *, max_jobs: int, max_bytes: int, seconds: float
 ) -> Operation[list[LeasedDelivery]]:
-    """Take deliveries to one system, as `lease_messages` does."""
+    """Lease deliveries to one system, as `lease_messages` does."""
     queue = keys.egress(system)
     token, rows = yield from _lease(queue, lessee, max_jobs, max_bytes, seconds)
     return [_delivery(queue, row, token) for row in rows]
 
 
 def claim_message(message_id: str, execution: str) -> Operation[LeasedMessage | None]:
-    """Return the message of a job that a stock RQ worker runs as `execution`, or None where nothing is to be done."""
+    """Return the message of a job that a stock RQ worker runs as `execution`, or None if there is nothing to do."""
     row = yield Script("claim", (keys.TRANSFORM, message_id, execution))
     return _message(row, execution) if row else None
 
 
 def claim_delivery(delivery_id: str, system: str, execution: str) -> Operation[LeasedDelivery | None]:
-    """Return the delivery of a job that a stock RQ worker runs as `execution`, or None where nothing is to be done."""
+    """Return the delivery of a job that a stock RQ worker runs as `execution`, or None if there is nothing to do."""
     queue = keys.egress(system)
     row = yield Script("claim", (queue, delivery_id, execution))
     return _delivery(queue, row, execution) if row else None
@@ -125,7 +125,7 @@ def _flat(leases: Sequence[Lease]) -> list[str]:
 
 
 def renew(leases: Sequence[Lease], seconds: float) -> Operation[frozenset[str]]:
-    """Prolong leases to `seconds` from now; return the ids of those that are lost: stop work on them."""
+    """Extend leases to `seconds` from now; return the ids of lost leases, whose work must stop."""
     if not leases:
         return frozenset()
     lost = yield Script("renew", (seconds, *_flat(leases)))
@@ -133,7 +133,7 @@ def renew(leases: Sequence[Lease], seconds: float) -> Operation[frozenset[str]]:
 
 
 def release(leases: Sequence[Lease]) -> Operation[None]:
-    """Give jobs back to the head of their queues at once; no crash is counted."""
+    """Return jobs to the head of their queues at once; no crash is counted."""
     if leases:
         yield Script("release", tuple(_flat(leases)))
 
@@ -148,7 +148,7 @@ def wait_for_work(queues: Sequence[str], seconds: float) -> Operation[bool]:
 
 
 def contents(message_ids: Sequence[str]) -> Operation[list[bytes | None]]:
-    """Return the original bytes of messages, None for one that is gone."""
+    """Return the original bytes of messages, None for a message that no longer exists."""
     if not message_ids:
         return []
     answers: list[bytes | None] = yield Batch([Command("GET", (keys.content(id),)) for id in message_ids])

@@ -1,7 +1,7 @@
-"""What conversion remembers from one message to the next, for example what each side was last told of a meeting.
+"""What conversion remembers from one message to the next, for example the state of a meeting last sent to each side.
 
-A memory is written in the same atomic step as the deliveries of the message that made it, and only if nobody wrote it
-since it was recalled: otherwise the message is converted again, with what was written meanwhile.
+A memory is written in the same atomic step as the deliveries of the message that made it, and only if it has not
+changed since it was recalled: otherwise the message is converted again, with the changed memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shared.spool.operation import Command, Operation
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is remembered under a key. version counts the writes, 0 where there was none; value is JSON-ready."""
+    """What is remembered under a key. version: number of writes, 0 if there was none. value: JSON-ready."""
 
     version: int = 0
     value: dict[str, Any] | None = None
@@ -24,7 +24,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """A memory to be written over the version that was recalled; gone at expires_at, in seconds since the epoch."""
+    """A memory to write over the version that was recalled. expires_at: seconds since the epoch."""
 
     key: str
     version: int

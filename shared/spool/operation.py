@@ -49,8 +49,8 @@ class Script:
 class Batch:
     """Several requests over one connection in one round trip, in order, not atomic; the answer is a list of answers.
 
-    An error of one is an error of the batch, and the batch is sent again if Redis did not know a script yet: put only
-    what may run twice into it.
+    An error of one request is an error of the batch. The batch is sent again if Redis does not know a script yet, so
+    it may only hold requests that may run twice.
     """
 
     requests: Sequence[Command | Script]
@@ -70,13 +70,13 @@ def source(name: str) -> str:
 
 @cache
 def digest(name: str) -> str:
-    """Return the SHA-1 by which Redis knows the script."""
+    """Return the SHA-1 that identifies the script in Redis."""
     return hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 
 @cache
 def read_scripts() -> None:
-    """Read every script, once: later there may be no file descriptor left, or the files may be of another release."""
+    """Read every script once, at start: later there may be no free file descriptor, or files of another release."""
     for file in (files("shared.spool") / "scripts").iterdir():
         name = file.name.removesuffix(".lua")
         if name != "common":
@@ -98,18 +98,18 @@ def _scripts(request: Request) -> set[str]:
 def _spool_errors() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError) as error:  # OSError: no file descriptor left for a connection
+    except (RedisError, OSError) as error:  # OSError: no free file descriptor for a connection
         if "used memory > 'maxmemory'" in str(error):
-            raise SpoolFull(f"Redis refuses writes for want of memory: {error}") from error
+            raise SpoolFull(f"Redis is out of memory and refuses writes: {error}") from error
         raise SpoolUnavailable(f"Redis: {error}") from error
     except RuntimeError as error:
         if "the handler is closed" not in str(error):
             raise
-        raise SpoolUnavailable("Redis: the connection was lost") from error  # as uvloop tells it amid a write
+        raise SpoolUnavailable("Redis: the connection was lost") from error  # uvloop's error during a write
 
 
 def _sentinels(client: redis.Redis | redis.asyncio.Redis) -> list[Any]:
-    """Return the clients by which a client asks Sentinel for its primary; it does not close them itself."""
+    """Return the Sentinel clients of a client, which it uses to find its primary and does not close."""
     manager = getattr(client.connection_pool, "sentinel_manager", None)
     return manager.sentinels if manager else []
 
@@ -129,7 +129,7 @@ class Spool:
                 request = operation.send(answer)
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
-            with _spool_errors(), self._afresh_after_an_alarm():
+            with _spool_errors(), self._disconnect_on_interrupt():
                 try:
                     answer = self._ask(request)
                 except NoScriptError:
@@ -146,10 +146,10 @@ class Spool:
         return self.client.execute_command(*_words(request))  # type: ignore[no-untyped-call]
 
     @contextmanager
-    def _afresh_after_an_alarm(self) -> Iterator[None]:
-        """Drop the connections where something like an alarm strikes amid a request.
+    def _disconnect_on_interrupt(self) -> Iterator[None]:
+        """Close the connections if an exception, such as that of an alarm signal, interrupts a request.
 
-        Nobody knows then whether one has an answer still to come, which the next request would take for its own.
+        A connection may then still receive an answer, which the next request would read as its own.
         """
         try:
             yield
@@ -161,7 +161,7 @@ class Spool:
             raise
 
     def close(self) -> None:
-        """Close the connections, those to Sentinel too."""
+        """Close the connections, including those to Sentinel."""
         self.client.close()
         for sentinel in _sentinels(self.client):
             sentinel.close()
@@ -199,7 +199,7 @@ class AsyncSpool:
         return await self.client.execute_command(*_words(request))  # type: ignore[no-untyped-call]
 
     async def aclose(self) -> None:
-        """Close the connections, those to Sentinel too."""
+        """Close the connections, including those to Sentinel."""
         await self.client.aclose()
         for sentinel in _sentinels(self.client):
             await sentinel.aclose()

@@ -1,4 +1,4 @@
-"""Workers in RQ's registry, so that `rq info` and dashboards show who is at work."""
+"""Workers in RQ's registry, so that `rq info` and dashboards show the running workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.spool import keys
 from shared.spool.operation import Batch, Command, Operation
 
 LIFETIME_SECONDS = 90
-"""A worker that did not announce itself for so long is gone."""
+"""A worker that has not announced itself for this long counts as dead."""
 
 
 State = Literal["idle", "busy"]
@@ -52,11 +52,11 @@ def announce(worker: str, queues: Sequence[str], state: State) -> Operation[None
             *(Command("SADD", (keys.RQ_QUEUES, keys.rq_queue(queue))) for queue in queues),
         )
     )
-    yield from _forget_the_gone(queues)
+    yield from _remove_dead_workers(queues)
 
 
 def retire(worker: str, queues: Sequence[str]) -> Operation[None]:
-    """Say that the worker has ended."""
+    """Register that the worker has ended."""
     key = keys.rq_worker(worker)
     yield Batch(
         (
@@ -67,8 +67,8 @@ def retire(worker: str, queues: Sequence[str]) -> Operation[None]:
     )
 
 
-def _forget_the_gone(queues: Sequence[str]) -> Operation[None]:
-    """Take workers that were killed out of the registries, which would grow for ever."""
+def _remove_dead_workers(queues: Sequence[str]) -> Operation[None]:
+    """Remove killed workers from the registries, which would otherwise grow for ever."""
     for registry in (keys.RQ_WORKERS, *map(keys.rq_queue_workers, queues)):
         members: list[bytes] = list((yield Command("SMEMBERS", (registry,))))
         alive: list[int] = yield Batch([Command("EXISTS", (member,)) for member in members])

@@ -1,4 +1,4 @@
-"""Retries: deliveries that are scheduled for another attempt, why, and how to bring them forward."""
+"""Retries: deliveries that are scheduled for another attempt, with the reason, and bringing them forward."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = 1000
 """Deliveries handled in one script or read at a time: a few milliseconds of Redis' time."""
 
 PER_SECOND = 200
-"""How many deliveries of a system are brought forward a second: new mail keeps its turn between them."""
+"""How many deliveries of a system are brought forward per second, so that new mail is not held up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ def list_retries(system: str, limit: int | None = None) -> Operation[list[Schedu
         page = _pairs(answer)
         records = yield Batch([Command("HGET", (keys.delivery(id), "delivery")) for id, _ in page])
         for (id, due_at), record in zip(page, records, strict=True):
-            if record is not None:  # else it was settled while we looked
+            if record is not None:  # else it was settled in the meantime
                 found.append(ScheduledRetry(replace(Delivery.from_json(record), id=id), due_at))
         start += len(page)
     return found
 
 
 def _pairs(answer: list[Any]) -> list[tuple[str, float]]:
-    """Return members and scores, however the client has them: flat, or in pairs."""
+    """Return members and scores from an answer that is flat (RESP2) or in pairs (RESP3)."""
     flat = answer if isinstance(answer[0], bytes) else [part for pair in answer for part in pair]
     return [(id.decode(), float(score)) for id, score in zip(flat[::2], flat[1::2], strict=True)]
 
@@ -51,10 +51,10 @@ def _pairs(answer: list[Any]) -> list[tuple[str, float]]:
 def flush_retries(
     queue: str, *, unserved: bool = False, per_second: int = PER_SECOND, limit: int = PAGE
 ) -> Operation[int]:
-    """Bring the retries of a queue forward, so many a second, those that would wait longest first; return how many.
+    """Bring the retries of a queue forward, the latest first, `per_second`; return how many.
 
-    None is put off. unserved: only what waits because no host would serve it, as one has come back just now; what
-    is under way since before that, and finds no host, is then tried again at once. limit: of one script.
+    No retry is delayed. unserved: only deliveries that wait because no host was usable, since a host has just
+    recovered; a delivery already in progress that finds no host is then retried at once. limit: per script run.
     """
     passed: int = 0
     flushed: int = 0

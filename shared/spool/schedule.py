@@ -1,4 +1,4 @@
-"""When each worker does the upkeep that any worker does for all of them: one schedule for both kinds of client."""
+"""The upkeep schedule of a worker, for both kinds of client. Any worker does the upkeep for all of them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from shared.spool.presence import announce
 from shared.spool.upkeep import promote, reclaim, reconcile
 
 UPKEEP_SECONDS = 1.0
-"""Between two looks at due retries and expired leases, see `reclaim`."""
+"""Interval between checks for due retries and expired leases, see `reclaim`."""
 ANNOUNCE_SECONDS = 20.0
 RECONCILE_SECONDS = 60.0
 
 RENEWALS_PER_LEASE = 4
-"""Three renewals in a row may fail before a lease runs out."""
+"""Three renewals in a row may fail before a lease expires."""
 
 FIRST_WAIT_SECONDS = 0.05
 MAX_WAIT_SECONDS = 1.0
-"""Short, since a stop may be noticed only after it."""
+"""Short, because a stop request may be noticed only after it."""
 
 
 def waits_while_unavailable() -> Iterator[float]:
-    """Yield the seconds to wait between two tries while Redis is away: without end, longer and longer."""
+    """Yield the seconds to wait before each retry while Redis is unavailable: endless, growing to a maximum."""
     seconds = FIRST_WAIT_SECONDS
     while True:
         yield seconds
@@ -58,9 +58,10 @@ class UpkeepSchedule:
         self._tasks = [_Task(seconds, operation) for seconds, operation in tasks]
 
     def due(self, now: float, *, is_busy: bool) -> Iterator[Operation[None]]:
-        """Yield the operations that are due at `now` (monotonic seconds), to be run one by one.
+        """Yield the operations that are due at `now` (monotonic seconds), to be run in turn.
 
-        One that raised, so that the next was not asked for, is due again in the next call. is_busy: what to announce.
+        An operation that raised, so that the next was not asked for, is due again in the next call. is_busy: the state
+        to announce.
         """
         self._is_busy = is_busy
         for task in self._tasks:
@@ -72,7 +73,7 @@ class UpkeepSchedule:
         yield from announce(self._worker, self._queues, "busy" if self._is_busy else "idle")
 
     def _return_jobs(self) -> Operation[None]:
-        """Bring back the jobs whose retry is due, or whose worker let the lease run out."""
+        """Requeue the jobs whose retry is due or whose lease has expired."""
         for queue in self._queues:
             yield from promote(queue)
             for event in (yield from reclaim(queue, max_crashes=self._max_crashes, lease_seconds=self._lease_seconds)):

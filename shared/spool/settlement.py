@@ -1,4 +1,4 @@
-"""What a worker made of a leased job, as values, and the events that are written with each."""
+"""Settlements: the result of a leased job, as values, and the events that are written with each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.spool.memory import Remember
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A delivery that conversion made, with the edits that its content needs."""
+    """A delivery that conversion created, with the edits that its content needs."""
 
     delivery: Delivery
     edits: tuple[Edit, ...]
@@ -28,10 +28,10 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """The message is converted: one delivery per system. Without any, it is done with.
+    """The message is converted: one delivery per system. Without deliveries, it is finished.
 
-    reports: reports and extra messages, accepted in the same write. memories: where one was written by another worker
-    since it was recalled, nothing of this is, and the message is converted again. unrouted: public addresses of
+    reports: reports and extra messages, accepted in the same write. memories: if another worker wrote one of them since
+    it was recalled, this settlement is not written and the message is converted again. unrouted: public addresses of
     recipients without a route.
     """
 
@@ -44,7 +44,7 @@ class Transformed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every recipient of the delivery has its final outcome. outcomes: what the attempt made of recipients."""
+    """Every recipient of the delivery has its final outcome. outcomes: of each recipient in this attempt."""
 
     lease: Lease
     delivery: Delivery
@@ -54,9 +54,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try again after `delay_seconds`. `delivery`: its new state, where it has one. outcomes: as in Finished.
+    """Try again after `delay_seconds`. delivery: its new state, if changed. outcomes: as in Finished.
 
-    unserved_seconds: how long ago the attempt began, where no host was usable: it is tried again when one is back.
+    unserved_seconds: how long ago the attempt began, if no host was usable: it is retried when a host recovers.
     """
 
     lease: Lease
@@ -69,9 +69,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """A bug struck: tried again a bounded number of times, then a dead letter of reason "crash".
+    """Processing raised an unexpected exception: retried a bounded number of times, then a dead letter "crash".
 
-    error: whose traceback goes to the log.
+    error: the exception, whose traceback is logged.
     """
 
     lease: Lease
@@ -83,7 +83,7 @@ class Crashed:
 class Parked:
     """A dead letter: kept with its reason until an administrator replays or discards it. outcomes: as in Finished.
 
-    error: whose traceback goes to the log, where a bug struck.
+    error: the unexpected exception, if any, whose traceback is logged.
     """
 
     lease: Lease
@@ -99,7 +99,7 @@ Settlement = Transformed | Finished | Retry | Crashed | Parked
 
 
 def events_of(settlement: Settlement, now: float, max_crashes: int) -> tuple[HistoryEvent, ...]:
-    """Return what is written to the message's history, and to the log, with a settlement. now: since the epoch."""
+    """Return the events to write to history and log with a settlement. now: seconds since the epoch."""
     match settlement:
         case Transformed():
             return (_converted(settlement, moment(now)),)
@@ -139,8 +139,8 @@ def _parked(lease: Lease, at: float, reason: ParkReason, detail: str) -> History
 
 
 def spooled_bytes(settlement: Settlement) -> int:
-    """Return about how many bytes of contents and edits a settlement writes."""
-    reports = 0 if isinstance(settlement, Crashed) else sum(len(one.content) for one in settlement.reports)
+    """Return the approximate number of bytes of contents and edits that a settlement writes."""
+    reports = 0 if isinstance(settlement, Crashed) else sum(len(report.content) for report in settlement.reports)
     if not isinstance(settlement, Transformed):
         return reports
     return reports + sum(len(edit.replacement) for new in settlement.deliveries for edit in new.edits)

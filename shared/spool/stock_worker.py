@@ -1,6 +1,6 @@
-"""A stage's job under RQ's own worker: which record it means, and what RQ is told of its settlement.
+"""A stage's job under RQ's own worker: its record, and the answer to RQ after its settlement.
 
-RQ took the job itself and keeps its own keys; the record decides, here as everywhere.
+RQ dequeued the job and maintains its own keys; the record remains authoritative.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from shared.spool.settlement import Crashed, Parked, Retry, Settlement
 from shared.spool.write_settlements import CRASH_DELAY_SECONDS, log_settlement, write_settlements
 
 UNLIMITED = 1_000_000
-"""RQ asks for a limit of retries; the record has its own."""
+"""RQ requires a limit of retries; the record has its own limit."""
 
 
 class DeadLetterError(CausewayError):
-    """The record is a dead letter: RQ files its job as failed."""
+    """The record is a dead letter: RQ registers its job as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class StockJob:
         """Return the job that this process runs. Raises RuntimeError outside an RQ worker."""
         job = rq.get_current_job()
         if job is None:
-            raise RuntimeError("a stage's job function runs inside an RQ worker only")
-        *_, execution = job.execution_registry.get_execution_ids()  # by the time of their heartbeats: ours is the last
+            raise RuntimeError("a stage's job function runs only inside an RQ worker")
+        *_, execution = job.execution_registry.get_execution_ids()  # sorted by heartbeat: the last is this one
         return cls(job.id, job.origin, execution, Spool(job.connection))
 
     def write(self, settlement: Settlement, redis: RedisSettings, max_crashes: int) -> bool:

@@ -1,4 +1,4 @@
-"""Upkeep that any worker does now and then: due retries, expired leases, records that lost their job."""
+"""Periodic upkeep, done by any worker: due retries, expired leases, records that lost their job."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def promote(queue: str, limit: int = PAGE) -> Operation[int]:
 
 
 def reclaim(queue: str, *, max_crashes: int, lease_seconds: float, limit: int = PAGE) -> Operation[list[HistoryEvent]]:
-    """Give back jobs whose lease expired, counting a crash, or park them as "poison"; return the events written.
+    """Requeue jobs whose lease expired, counting a crash, or park them as "poison"; return the events written.
 
-    To be called every second or so by every worker: leases run out only while somebody calls this or renews. After a
-    pause (ten seconds, or two fifths of a lease where that is longer) each holder has `lease_seconds` to renew before
+    To be called about once per second by every worker: leases expire only while a worker calls this or renews. After a
+    pause (ten seconds, or two fifths of a lease if that is longer) each holder has `lease_seconds` to renew before
     anything is reclaimed.
     """
     notes = yield Script("reclaim", (queue, limit, max_crashes, lease_seconds))
@@ -29,9 +29,9 @@ def reclaim(queue: str, *, max_crashes: int, lease_seconds: float, limit: int = 
 
 
 def _known_jobs(queue: str) -> Operation[set[bytes]]:
-    """Return the ids that RQ's structures know.
+    """Return the job ids in RQ's structures.
 
-    The list is read from its tail, so that what leaves its head meanwhile hides nothing.
+    The list is read from its tail, so that jobs removed from its head meanwhile hide no other.
     """
     known: set[bytes] = set((yield Command("ZRANGE", (keys.rq_scheduled(queue), 0, -1))))
     end = -1
@@ -44,9 +44,9 @@ def _known_jobs(queue: str) -> Operation[set[bytes]]:
 
 
 def reconcile(queue: str) -> Operation[int]:
-    """Give a job to every record that waits for this queue's stage and has none; return how many were given one.
+    """Create the missing job of every record that waits for this queue's stage; return how many were created.
 
-    Costs five counts while nothing is missing.
+    Costs five count commands while nothing is missing.
     """
     live, *counts = yield Batch(
         (

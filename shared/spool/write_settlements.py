@@ -1,6 +1,6 @@
-"""Writing settlements: what a worker made of the jobs it leased, at once with events and the jobs of the next stage.
+"""Writing settlements: the results of leased jobs, atomically with their events and the jobs of the next stage.
 
-A settlement counts only while the record bears the token of its lease, so a worker that lost its lease changes nothing.
+A settlement counts only while the record holds the token of its lease, so a worker that lost its lease changes nothing.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from shared.spool.presence import Shift
 from shared.spool.settlement import Crashed, Finished, Parked, Retry, Settlement, Transformed, events_of
 
 CRASH_DELAY_SECONDS = 5.0
-"""How long a message that met a bug waits for its next attempt, times how often it did."""
+"""Wait before the next attempt after an unexpected exception, multiplied by the number of such attempts."""
 
 Events = tuple[HistoryEvent, ...]
 
 
 class _Arguments:
-    """The binary arguments of one settle script; `place` stores one and returns the place the script finds it at."""
+    """The binary arguments of one settle script; `place` stores a value and returns its index in the script."""
 
     def __init__(self) -> None:
         self.values: list[Argument] = []
@@ -116,7 +116,11 @@ def write_settlements(
     head = (text, int(hosted), max_crashes, int(history_seconds), *worker)
     stale = {id.decode() for id in (yield Script("write_settlements", (*head, *arguments.values)))}
     pairs = zip(settlements, events, strict=True)
-    return {one.lease.id: (*noted, *_accepted(one)) for one, noted in pairs if one.lease.id not in stale}
+    return {
+        settlement.lease.id: (*noted, *_accepted(settlement))
+        for settlement, noted in pairs
+        if settlement.lease.id not in stale
+    }
 
 
 def _accepted(settlement: Settlement) -> Events:
@@ -128,7 +132,7 @@ def _accepted(settlement: Settlement) -> Events:
 
 
 def log_settlement(settlement: Settlement, written: Events | None) -> None:
-    """Write the events of a settlement to the log; None: it was stale. A bug's traceback is logged in either case."""
+    """Log the events of a settlement (None: it was stale). The traceback of its exception is logged in either case."""
     error = settlement.error if isinstance(settlement, Crashed | Parked) else None
     if written is None:
         lease = settlement.lease

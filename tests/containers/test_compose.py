@@ -94,7 +94,7 @@ def ask(stack: Stack, path: str) -> Any:
 
 def test_prometheus_has_every_target_up(stack: Stack) -> None:
     def up() -> list[tuple[str, str]]:
-        return sorted((one["labels"]["job"], one["health"]) for one in ask(stack, "targets")["activeTargets"])
+        return sorted((sample["labels"]["job"], sample["health"]) for sample in ask(stack, "targets")["activeTargets"])
 
     jobs = ["causeway-egress", "causeway-ingress", "causeway-ingress", "causeway-transform"]
     eventually(lambda: up() == [(job, "up") for job in jobs], SECONDS)

@@ -133,7 +133,7 @@ def test_a_known_vulnerability_fails_with_what_to_do(advisories: Advisories, tmp
     )
 
 
-def test_an_advisory_service_out_of_reach_is_told(tmp_path: Path) -> None:
+def test_an_unreachable_advisory_service_is_reported(tmp_path: Path) -> None:
     [port] = free_ports(1)
     done = examine(f"{REGISTRY}/ingress", asking(f"http://127.0.0.1:{port}/v1/query"), tmp_path)
     assert done.returncode == 1

@@ -75,7 +75,9 @@ def names(run: Run, id: str) -> list[str]:
 def outcome(leased: LeasedDelivery, state: Any, reply: Reply) -> Parked | Finished | Retry:
     """Return the settlement of an attempt with one outcome for all recipients."""
     before = leased.delivery
-    recipients = tuple(replace(one, state=state, reply=reply, host="mx.example.com:25") for one in before.recipients)
+    recipients = tuple(
+        replace(recipient, state=state, reply=reply, host="mx.example.com:25") for recipient in before.recipients
+    )
     after = replace(before, recipients=recipients, attempts=before.attempts + 1)
     events = attempted(before, after, time.time(), 300.0 if state == "pending" else None)
     if state == "pending":

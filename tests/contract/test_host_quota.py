@@ -70,13 +70,13 @@ def test_slots_of_a_replica_that_renews_no_longer_run_out(run: Run, redis_client
     assert len(taken(run, "b", 3)) == 2
 
 
-def test_who_renews_too_late_is_told_and_counted_all_the_same(run: Run, redis_client: redis.Redis) -> None:
+def test_a_late_renewal_is_reported_and_still_counted(run: Run, redis_client: redis.Redis) -> None:
     """Its connections are still there until it has closed them."""
     late = taken(run, "late", 3)
     move_clock(redis_client, LONG + 1)
     held = taken(run, "b", 3)
     assert len(held) == 3
-    assert run(renew_slots("late", late, LONG)).lost == {one.name for one in late}
+    assert run(renew_slots("late", late, LONG)).lost == {slot.name for slot in late}
     run(return_slots(held))
     assert not taken(run, "c", 1)
 
@@ -126,7 +126,7 @@ def test_a_burst_goes_at_once_and_the_rest_evenly_spread(run: Run, redis_client:
     )
 
 
-def test_nobody_waits_longer_because_the_clock_went_back(run: Run, redis_client: redis.Redis) -> None:
+def test_no_wait_is_longer_after_the_clock_is_set_back(run: Run, redis_client: redis.Redis) -> None:
     assert run(take_turn(HOST, Pace(10, 1))) == 0
     move_clock(redis_client, -3600)
     assert run(take_turn(HOST, Pace(10, 1))) <= 10
@@ -178,7 +178,7 @@ def test_no_minute_sees_more_messages_than_the_setting_says(messages_per_minute:
         st.tuples(st.sampled_from(["take", "return", "renew", "kill", "later"]), st.integers(0, 2)), max_size=40
     ),
 )
-def test_whoever_comes_and_goes_no_more_than_allowed_are_held(
+def test_never_more_slots_are_held_than_allowed(
     run: Run, redis_client: redis.Redis, most: int, acts: list[tuple[str, int]]
 ) -> None:
     redis_client.flushall()

@@ -73,15 +73,15 @@ def transformed(leased: LeasedMessage, *edits: Edit) -> Transformed:
 
 def accepted(run: Run, count: int = 1, **values: Any) -> list[Message]:
     messages = [message(**values) for _ in range(count)]
-    for one in messages:
-        run(accept(one))
+    for received in messages:
+        run(accept(received))
     return messages
 
 
 def converted(run: Run, count: int = 1) -> list[LeasedDelivery]:
     """Accept, convert and lease deliveries."""
     accepted(run, count)
-    run(write_settlements([transformed(one) for one in lease_all(run)]))
+    run(write_settlements([transformed(job) for job in lease_all(run)]))
     return lease_exchange(run)
 
 
@@ -117,7 +117,9 @@ def test_accepting_an_id_again_changes_nothing(run: Run) -> None:
 def test_all_of_a_group_is_accepted_or_none(run: Run, redis_client: redis.Redis) -> None:
     def without_its_content() -> Operation[Any]:
         new = (message(), message())
-        described = [(one.envelope.id, one.envelope.to_json(), len(one.content), "{}") for one in new]
+        described = [
+            (received.envelope.id, received.envelope.to_json(), len(received.content), "{}") for received in new
+        ]
         yield Command("SET", (keys.content(new[0].envelope.id), b"content", "EX", 60))
         yield Script("accept", ("", 0, *(part for one in described for part in one)))
 
@@ -169,16 +171,16 @@ def test_a_lease_is_bounded_by_jobs_and_by_bytes(run: Run) -> None:
 
 def test_messages_are_leased_in_the_order_they_came(run: Run) -> None:
     messages = accepted(run, 5)
-    assert [one.envelope.id for one in lease_all(run)] == [one.envelope.id for one in messages]
+    assert [job.envelope.id for job in lease_all(run)] == [received.envelope.id for received in messages]
 
 
 def test_a_released_job_is_the_next_one_and_counts_no_crash(run: Run) -> None:
     accepted(run, 3)
     leased = run(lease_messages("w", max_jobs=2, max_bytes=10**6, seconds=30))
-    run(release([one.lease for one in leased]))
+    run(release([job.lease for job in leased]))
     again = lease_all(run)
-    assert [one.lease.id for one in again][:2] == [one.lease.id for one in leased]
-    assert {one.lease.crashes for one in again} == {0}
+    assert [job.lease.id for job in again][:2] == [job.lease.id for job in leased]
+    assert {job.lease.crashes for job in again} == {0}
 
 
 def test_nothing_is_leased_while_rq_is_suspended(run: Run, redis_client: redis.Redis) -> None:
@@ -229,7 +231,7 @@ def test_a_finished_message_leaves_only_its_history(run: Run, redis_client: redi
     assert names == ["message.accepted", "message.converted"]
 
 
-def test_a_message_for_nobody_is_done_with(run: Run, redis_client: redis.Redis) -> None:
+def test_a_message_without_recipients_is_finished(run: Run, redis_client: redis.Redis) -> None:
     accepted(run)
     (leased,) = lease_all(run)
     run(write_settlements([Transformed(leased.lease, ())]))
@@ -276,12 +278,12 @@ def deferred(run: Run, count: int, seconds: float = 600, unserved_seconds: float
     run(
         write_settlements(
             [
-                Retry(one.lease, delay, replace(one.delivery, attempts=1), unserved_seconds=unserved_seconds)
-                for one, delay in zip(leased, delays, strict=True)
+                Retry(job.lease, delay, replace(job.delivery, attempts=1), unserved_seconds=unserved_seconds)
+                for job, delay in zip(leased, delays, strict=True)
             ]
         )
     )
-    return [one.lease.id for one in leased]
+    return [job.lease.id for job in leased]
 
 
 def dues(client: redis.Redis) -> dict[str, float]:
@@ -348,7 +350,7 @@ def test_what_waits_is_listed_with_its_state_the_next_first(run: Run, redis_clie
     ids = deferred(run, 3)
     redis_client.delete(keys.delivery(ids[1]))
     listed = run(list_retries("exchange"))
-    assert [(one.delivery.id, one.delivery.attempts) for one in listed] == [(ids[0], 1), (ids[2], 1)]
+    assert [(entry.delivery.id, entry.delivery.attempts) for entry in listed] == [(ids[0], 1), (ids[2], 1)]
     assert [one.delivery.id for one in run(list_retries("exchange", 1))] == ids[:1]
     assert run(list_retries("notes")) == []
 
@@ -370,18 +372,18 @@ def test_poison_is_isolated_and_its_neighbours_live(run: Run, redis_client: redi
     settled: list[str] = []
     for _ in range(20):
         batch = lease_all(run)
-        if any(one.lease.id == poison for one in batch):  # its worker dies with the whole batch
+        if any(job.lease.id == poison for job in batch):  # its worker dies with the whole batch
             let_leases_expire(run, redis_client, keys.TRANSFORM)
             run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
         else:
-            run(write_settlements([transformed(one) for one in batch]))
-            settled += [one.lease.id for one in batch]
+            run(write_settlements([transformed(job) for job in batch]))
+            settled += [job.lease.id for job in batch]
     assert sorted(settled) == sorted(neighbours)
     (letter,) = run(list_dead(Filter(reason="poison")))
     assert letter.id == poison
 
 
-def test_leases_outlive_a_pause_in_which_nobody_could_renew(run: Run, redis_client: redis.Redis) -> None:
+def test_leases_survive_a_pause_without_renewals(run: Run, redis_client: redis.Redis) -> None:
     accepted(run)
     (leased,) = lease_all(run)
     run(reclaim(keys.TRANSFORM, max_crashes=3, lease_seconds=30))
@@ -449,7 +451,7 @@ def test_a_record_without_a_job_gets_one(run: Run, redis_client: redis.Redis) ->
     Queue(keys.TRANSFORM, connection=redis_client, serializer=JSONSerializer).empty()
     assert run(reconcile(keys.TRANSFORM)) == 4
     assert run(reconcile(keys.TRANSFORM)) == 0
-    assert held.lease.id not in {one.lease.id for one in lease_all(run)}
+    assert held.lease.id not in {job.lease.id for job in lease_all(run)}
 
 
 def test_a_job_that_rq_called_abandoned_is_worked_on_again(run: Run, redis_client: redis.Redis) -> None:
@@ -478,7 +480,7 @@ def _refused(leased: LeasedDelivery) -> Parked:
     first, *rest = leased.delivery.recipients
     states = (
         replace(first, state="delivered", remote_id="ABC"),
-        *(replace(one, state="refused", reply=Reply(550, "no")) for one in rest),
+        *(replace(recipient, state="refused", reply=Reply(550, "no")) for recipient in rest),
     )
     return Parked(leased.lease, "refused", "550 no", replace(leased.delivery, attempts=1, recipients=states))
 
@@ -735,7 +737,7 @@ def test_too_few_replicas_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the alarm strikes in finalizers too
-def test_an_answer_that_comes_after_an_alarm_is_nobody_elses(
+def test_an_answer_after_an_alarm_is_not_read_by_the_next_request(
     redis_client: redis.Redis, redis_settings: RedisSettings
 ) -> None:
     """A time limit may strike between any two steps of a request (CVE-2023-28858 is the same in asyncio)."""

@@ -46,8 +46,8 @@ class Gateway:
         """Run a command; return what it printed on standard output, or on standard error where it has to fail."""
         self._capsys.readouterr()
         assert main([*arguments, "--config", str(self.config)]) == code
-        told = self._capsys.readouterr()
-        return told.out or told.err
+        output = self._capsys.readouterr()
+        return output.out or output.err
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", code=code))
@@ -66,7 +66,9 @@ class Gateway:
     def dead_delivery(self, reason: ParkReason = "refused", *more: DeliveryRecipient) -> Delivery:
         """Park a delivery to one refused recipient, and more whose state is given."""
         made = delivery(self.accept().envelope)
-        made = replace(made, recipients=tuple(replace(one, public="public@example.com") for one in made.recipients))
+        made = replace(
+            made, recipients=tuple(replace(recipient, public="public@example.com") for recipient in made.recipients)
+        )
         (leased,) = self.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
         self.spool.run(write_settlements([Transformed(leased.lease, (NewDelivery(made, EDITS),))]))
         (taken,) = self.spool.run(lease_deliveries("exchange", "test", max_jobs=1, max_bytes=10**6, seconds=60))
@@ -89,24 +91,24 @@ def gateway(tmp_path: Path, redis_settings: RedisSettings, capsys: pytest.Captur
 def test_queue_counts_each_stage_and_system(gateway: Gateway) -> None:
     gateway.dead_delivery()
     gateway.accept()
-    told = {one["queue"]: one for one in gateway.json("queue")}
-    assert list(told) == ["transform", "egress.notes", "egress.exchange"]
-    assert (told["transform"]["depth"], told["egress.exchange"]["dead"]) == (1, 1)
+    output = {one["queue"]: one for one in gateway.json("queue")}
+    assert list(output) == ["transform", "egress.notes", "egress.exchange"]
+    assert (output["transform"]["depth"], output["egress.exchange"]["dead"]) == (1, 1)
     lines = gateway.run("queue").splitlines()
     assert lines[0].split() == ["QUEUE", "DEPTH", "OLDEST", "LEASED", "SCHEDULED", "OLDEST", "SCHEDULED", "DEAD"]
     assert lines[1].split() == ["transform", "1", "0s", "0", "0", "0s", "0"]
 
 
-def test_queue_tells_how_long_the_oldest_message_waits_for_its_retries(gateway: Gateway) -> None:
+def test_queue_shows_the_age_of_the_oldest_scheduled_message(gateway: Gateway) -> None:
     for age_seconds in (3600, 7200):
         made = message()
         old = replace(made.envelope, id=new_message_id(time.time() - age_seconds))
         gateway.spool.run(accept(replace(made, envelope=old)))
         (leased,) = gateway.spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
         gateway.spool.run(write_settlements([Retry(leased.lease, 86_400 - age_seconds)]))
-    told = gateway.json("queue")[0]
-    assert (told["depth"], told["scheduled"]) == (0, 2)
-    assert told["oldest_scheduled_seconds"] == pytest.approx(7200, abs=120)
+    output = gateway.json("queue")[0]
+    assert (output["depth"], output["scheduled"]) == (0, 2)
+    assert output["oldest_scheduled_seconds"] == pytest.approx(7200, abs=120)
     assert gateway.run("queue").splitlines()[1].split()[4] == "2"
 
 
@@ -117,19 +119,19 @@ def deferred(gateway: Gateway, *, seconds: float = 600, system: str = "exchange"
     made = delivery(leased.envelope, system)
     gateway.spool.run(write_settlements([Transformed(leased.lease, (NewDelivery(made, ()),))]))
     (taken,) = gateway.spool.run(lease_deliveries(system, "test", max_jobs=1, max_bytes=10**6, seconds=60))
-    told = replace(made.recipients[0], host="mx.example.com:25", reply=Reply(452, "try \x1b[2Jlater", "4.3.1"))
-    tried = replace(made, recipients=(told, made.recipients[1]), attempts=3)
+    output = replace(made.recipients[0], host="mx.example.com:25", reply=Reply(452, "try \x1b[2Jlater", "4.3.1"))
+    tried = replace(made, recipients=(output, made.recipients[1]), attempts=3)
     gateway.spool.run(write_settlements([Retry(taken.lease, seconds, tried)]))
     return tried
 
 
-def test_queue_waiting_tells_what_was_said_and_when_it_is_tried_again(gateway: Gateway) -> None:
+def test_queue_retries_shows_the_last_reply_and_the_next_attempt(gateway: Gateway) -> None:
     later, sooner = deferred(gateway, seconds=3600), deferred(gateway, seconds=600)
     other = deferred(gateway, seconds=300, system="notes")
-    told = gateway.run("queue", "--retries", "exchange").splitlines()
-    assert [line.split()[0] for line in told] == ["ID", sooner.id, later.id]
-    assert "in 9m" in told[1]
-    assert told[1].endswith("a@example.com  b@example.com +1  mx.example.com:25  452 4.3.1 try �[2Jlater")
+    output = gateway.run("queue", "--retries", "exchange").splitlines()
+    assert [line.split()[0] for line in output] == ["ID", sooner.id, later.id]
+    assert "in 9m" in output[1]
+    assert output[1].endswith("a@example.com  b@example.com +1  mx.example.com:25  452 4.3.1 try �[2Jlater")
     assert [line.split()[0] for line in gateway.run("queue", "--retries").splitlines()[1:]] == [
         other.id,
         sooner.id,
@@ -168,17 +170,17 @@ def test_queue_says_what_options_it_cannot_take(gateway: Gateway, options: tuple
     assert gateway.run("queue", *options, code=2)
 
 
-def test_trace_tells_the_history_by_the_id_of_message_or_delivery(gateway: Gateway) -> None:
+def test_trace_shows_the_history_by_the_id_of_message_or_delivery(gateway: Gateway) -> None:
     made = gateway.dead_delivery()
-    told = gateway.json("trace", made.message_id)
-    assert [event["event"] for event in told] == [
+    output = gateway.json("trace", made.message_id)
+    assert [event["event"] for event in output] == [
         "message.accepted",
         "message.converted",
         "delivery.refused",
         "delivery.parked",
     ]
-    assert gateway.json("trace", made.id) == told
-    assert all(datetime.fromisoformat(event["at"]).tzinfo for event in told)
+    assert gateway.json("trace", made.id) == output
+    assert all(datetime.fromisoformat(event["at"]).tzinfo for event in output)
 
 
 def test_trace_is_for_people(gateway: Gateway) -> None:
@@ -201,7 +203,7 @@ def test_trace_of_an_unknown_id_says_so(gateway: Gateway) -> None:
 
 
 def ids(listed: Sequence[dict[str, Any]]) -> list[str]:
-    return [one["id"] for one in listed]
+    return [entry["id"] for entry in listed]
 
 
 def test_dead_list_filters(gateway: Gateway) -> None:
@@ -248,18 +250,18 @@ def test_dead_commands_take_the_id_of_the_250(
     assert made.id in gateway.run("dead", *command, made.message_id)
 
 
-def test_dead_show_tells_why_what_was_tried_and_what_changed(gateway: Gateway) -> None:
+def test_dead_show_shows_reason_attempts_and_changes(gateway: Gateway) -> None:
     made = gateway.dead_delivery()
-    told = gateway.run("dead", "show", made.id)
+    output = gateway.run("dead", "show", made.id)
     for text in ("refused in egress", "attempts: 1", "550 5.1.1 no such user", "mx.example.com:25", "Subject: x"):
-        assert text in told
-    assert "- Subject: x" in told
-    assert "+ Subject: y" in told
-    assert "\x1b" not in told, "what a message says never reaches the terminal as a command"
-    told = gateway.json("dead", "show", made.id)
-    assert told["header"].startswith("From: a@example.com")
-    assert told["delivery"]["recipients"][0]["reply"]["code"] == 550
-    assert len(told["changes"]) == 1
+        assert text in output
+    assert "- Subject: x" in output
+    assert "+ Subject: y" in output
+    assert "\x1b" not in output, "what a message says never reaches the terminal as a command"
+    output = gateway.json("dead", "show", made.id)
+    assert output["header"].startswith("From: a@example.com")
+    assert output["delivery"]["recipients"][0]["reply"]["code"] == 550
+    assert len(output["changes"]) == 1
 
 
 def test_dead_show_of_a_message_that_was_never_converted(gateway: Gateway) -> None:
@@ -302,20 +304,21 @@ def test_dead_replay_says_who_has_it_and_who_may_have_it(gateway: Gateway) -> No
     has = replace(one, address="has@example.com", state="delivered")
     may_have = replace(one, address="may@example.com", state="expired", ambiguous=True)
     made = gateway.dead_delivery("expired", has, may_have)
-    told = gateway.run("dead", "replay", made.id, "--dry-run")
-    assert "has@example.com has the message already and does not get it again\n" in told
+    output = gateway.run("dead", "replay", made.id, "--dry-run")
+    assert "has@example.com has the message already and does not get it again\n" in output
     assert (
-        "may@example.com may have the message already: the connection broke before mx.example.com:25 answered\n" in told
+        "may@example.com may have the message already: the connection broke before mx.example.com:25 answered\n"
+        in output
     )
-    assert one.address not in told
+    assert one.address not in output
 
 
-def test_dead_replay_keeps_to_its_rate_and_tells_each_as_it_goes(gateway: Gateway) -> None:
+def test_dead_replay_keeps_to_its_rate_and_prints_each_letter(gateway: Gateway) -> None:
     made = [gateway.dead_delivery().id for _ in range(4)]
     began = time.monotonic()
-    told = gateway.run("dead", "replay", "--all", "--rate", "10")
+    output = gateway.run("dead", "replay", "--all", "--rate", "10")
     assert time.monotonic() - began >= 0.3
-    assert [line.partition(":")[0] for line in told.splitlines()] == made
+    assert [line.partition(":")[0] for line in output.splitlines()] == made
 
 
 def test_dead_discard_removes_for_good(gateway: Gateway) -> None:
@@ -355,7 +358,7 @@ def test_without_redis_one_line_says_so(tmp_path: Path, capsys: pytest.CaptureFi
         embedded_in = f"no embedded Redis runs in {tmp_path}: name its folder with --data or $CAUSEWAY_DATA"
         file.write_text(f"redis: {{url: '{url}'}}\n")
         assert main([*command, "--config", str(file), "--data", str(tmp_path)]) == 1
-        told = capsys.readouterr().err
-        assert told.removeprefix(f"{file}: ").startswith("redis.url: ")
-        assert told.count("\n") == 1
-        assert (embedded_in in told) == (url == "embedded")
+        output = capsys.readouterr().err
+        assert output.removeprefix(f"{file}: ").startswith("redis.url: ")
+        assert output.count("\n") == 1
+        assert (embedded_in in output) == (url == "embedded")

@@ -40,10 +40,10 @@ def carry(spool: Spool, sent: bytes, outlook: OutlookCalendar) -> None:
     spool.run(accept(message("jane@exchange.example.com", sender="john@notes.example.com", content=sent)))
     router, settings = Router([NOTES, EXCHANGE]), Settings(systems=[NOTES, EXCHANGE])
     while leased := spool.run(lease_messages("test", max_jobs=100, max_bytes=10**9, seconds=30)):
-        for one in leased:
-            (content,) = spool.run(contents([one.lease.id]))
+        for job in leased:
+            (content,) = spool.run(contents([job.lease.id]))
             settlement = settlement_of(
-                one, content, router, settings, now=time.time(), recall=lambda key: spool.run(recall(key))
+                job, content, router, settings, now=time.time(), recall=lambda key: spool.run(recall(key))
             )
             assert spool.run(write_settlements([settlement]))
     for delivery in spool.run(lease_deliveries("exchange", "test", max_jobs=100, max_bytes=10**9, seconds=30)):

@@ -76,12 +76,12 @@ def test_recipients_are_refused_and_deferred_as_asked(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_used_is_one_line(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
-    status, told = failed("--directory", str(tmp_path), "--listen", "127.0.0.1:0", *arguments)
+    status, reported = failed("--directory", str(tmp_path), "--listen", "127.0.0.1:0", *arguments)
     assert status == code
-    assert said in told.splitlines()[-1]
+    assert said in reported.splitlines()[-1]
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     with catcher(tmp_path) as port:
-        status, told = failed("--listen", f"127.0.0.1:{port}", "--directory", str(tmp_path))
-    assert (status, told) == (1, f"127.0.0.1:{port}: Address already in use: choose another\n")
+        status, reported = failed("--listen", f"127.0.0.1:{port}", "--directory", str(tmp_path))
+    assert (status, reported) == (1, f"127.0.0.1:{port}: Address already in use: choose another\n")

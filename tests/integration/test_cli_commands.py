@@ -38,9 +38,9 @@ class Console:
     def run(self, *arguments: str, code: int = 0) -> tuple[str, str]:
         self._capsys.readouterr()
         assert main([*arguments, "--config", str(self.config)]) == code
-        told = self._capsys.readouterr()
-        assert "Traceback" not in told.err
-        return told.out, told.err
+        output = self._capsys.readouterr()
+        assert "Traceback" not in output.err
+        return output.out, output.err
 
 
 @pytest.fixture
@@ -108,18 +108,18 @@ def test_explain_shows_destination_and_next_hops_of_an_address(console: Console)
         "      - {host: exchange1",
     )
     out, _ = console.run("explain", "b@exchange.example.com", "--from", "notes", "--json")
-    told: dict[str, Any] = json.loads(out)
-    assert (told["public"], told["system"], told["delivered_to"]) == (
+    output: dict[str, Any] = json.loads(out)
+    assert (output["public"], output["system"], output["delivered_to"]) == (
         "b@example.com",
         "exchange",
         "b@exchange.example.com",
     )
-    assert {(hop["host"], hop["share"], hop["tls"]) for hop in told["hosts"]} == {
+    assert {(hop["host"], hop["share"], hop["tls"]) for hop in output["hosts"]} == {
         ("127.0.0.1", 0.75, "required"),
         ("exchange1.example.com", 0.25, "required"),
     }
     out, _ = console.run("explain", "b@exchange.example.com", "--from", "notes")
-    assert [hop["messages_per_minute"] for hop in told["hosts"]] == [90, None]
+    assert [hop["messages_per_minute"] for hop in output["hosts"]] == [90, None]
     for text in ("b@example.com", "destination", "exchange1.example.com:25", "75%", "5 connections, 90 messages/min"):
         assert text in out
 
@@ -203,8 +203,8 @@ def test_certificates_are_made_and_inspected(console: Console, tmp_path: Path) -
     assert "localhost" in out
     assert "exists already" in console.run("certificate", "self-signed", "--out", str(tmp_path / "tls"), code=1)[1]
     console.edit("# certificate: tls.crt", "certificate: tls/tls.crt\n    key: tls/tls.key")
-    told = json.loads(console.run("certificate", "inspect", "--json")[0])
-    assert [(one["use"], one["key_matches"], one["days_left"]) for one in told] == [("ingress", True, 824)]
+    output = json.loads(console.run("certificate", "inspect", "--json")[0])
+    assert [(entry["use"], entry["key_matches"], entry["days_left"]) for entry in output] == [("ingress", True, 824)]
     assert "localhost" in console.run("certificate", "inspect")[0]
     out, err = console.run("check")
     assert out == "ok\n"
@@ -212,7 +212,7 @@ def test_certificates_are_made_and_inspected(console: Console, tmp_path: Path) -
     console.edit(
         "{host: exchange1.example.com, port: 25, tls: required}", "{host: localhost, tls: verify, ca: tls/ca.crt}"
     )
-    uses = [one["use"] for one in json.loads(console.run("certificate", "inspect", "--json")[0])]
+    uses = [entry["use"] for entry in json.loads(console.run("certificate", "inspect", "--json")[0])]
     assert uses == ["ingress", "egress.exchange.localhost.ca"]
 
 
@@ -222,7 +222,7 @@ def test_a_certificate_that_is_not_yet_valid_fails_its_inspection(console: Conso
     assert f"{datetime.now(UTC) + timedelta(days=2, hours=-1):%Y-%m-%d}" in out
 
 
-def test_check_tells_of_a_port_that_another_program_has(console: Console) -> None:
+def test_check_reports_a_port_in_use(console: Console) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         console.edit("0.0.0.0:2525", listen)
@@ -235,7 +235,7 @@ def test_check_reports_an_address_of_another_machine(console: Console) -> None:
     assert "ingress.listen: 192.0.2.1:2525 is not an address of this machine" in console.run("check")[1]
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exited:
         main(["--version"])
     assert exited.value.code == 0

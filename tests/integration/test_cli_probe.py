@@ -46,8 +46,8 @@ class Console:
         }
         self.config.write_text(json.dumps(settings))
         assert main(["check", "--probe", "--config", str(self.config), *options]) == code
-        told = self._capsys.readouterr()
-        return told.out, told.err
+        output = self._capsys.readouterr()
+        return output.out, output.err
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_what_a_program_reads_has_the_same(console: Console, encrypted: SmartHos
     assert ["size", "1000000"] in host["extensions"]
 
 
-def test_a_host_that_mail_cannot_go_to_is_a_fault_and_the_others_are_told(
+def test_an_unusable_host_is_a_fault_and_the_others_are_listed(
     console: Console, made: SelfSigned, encrypted: SmartHostServer
 ) -> None:
     other = self_signed(made.ca.parent / "other", ["mail.example.com"])

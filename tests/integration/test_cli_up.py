@@ -69,7 +69,7 @@ class Up:
         program = [sys.executable, "-m", "services.cli.main", "up"]
         return [*program, "--config", str(self.config), "--data", str(self.data), *arguments]
 
-    def told(self, text: str) -> bool:
+    def has_printed(self, text: str) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         return text in self.log.read_text()
 
@@ -122,7 +122,7 @@ def waiting(up: Up) -> int:
 
 def test_up_carries_mail_survives_kills_and_drains(up: Up) -> None:
     """A child of each service and Redis are killed; accepted mail is still there; Ctrl-C ends all, in order."""
-    eventually(lambda: up.told("causeway is up"))
+    eventually(lambda: up.has_printed("causeway is up"))
     up.send()
     eventually(lambda: waiting(up) == 1)
 
@@ -155,7 +155,7 @@ def test_nothing_outlives_an_up_that_is_killed(up: Up) -> None:
 
 def test_a_second_up_on_the_same_port_is_refused_at_its_start(up: Up, tmp_path: Path) -> None:
     """Ingress shares its port among its processes, but never with another gateway."""
-    eventually(lambda: up.told("causeway is up"))
+    eventually(lambda: up.has_printed("causeway is up"))
     other = tmp_path / "other.yaml"
     other.write_text(CONFIGURATION.format(smtp=up.smtp, http=adjacent_ports(), dead=1))
     command = [*up.command(), "--config", str(other), "--data", str(tmp_path / "other")]
@@ -165,7 +165,7 @@ def test_a_second_up_on_the_same_port_is_refused_at_its_start(up: Up, tmp_path: 
 
 def test_a_signal_to_every_process_leaves_redis_for_the_last(up: Up) -> None:
     """As systemd and `timeout` stop things: Redis hears neither the group's signals nor SIGTERM."""
-    eventually(lambda: up.told("causeway is up"))
+    eventually(lambda: up.has_printed("causeway is up"))
     (redis,) = up.pids("redis")
     assert os.getpgid(redis) != up.process.pid
     for pid in up.all_pids():
@@ -178,7 +178,7 @@ def test_a_signal_to_every_process_leaves_redis_for_the_last(up: Up) -> None:
 
 
 def test_the_log_of_up_is_events_and_redis_has_a_file_of_its_own(up: Up) -> None:
-    eventually(lambda: up.told("causeway is up"))
+    eventually(lambda: up.has_printed("causeway is up"))
     assert (up.data / "redis.log").exists()
     up.process.terminate()
     assert up.process.wait(60) == 0
@@ -198,8 +198,8 @@ def test_a_port_of_another_program_ends_up_at_its_start(tmp_path: Path) -> None:
         ):
             file.write_text(CONFIGURATION.format(smtp=smtp, http=http, dead=1))
             command = [sys.executable, "-m", "services.cli.main", "up", "--config", str(file)]
-            told = refused([*command, "--data", str(tmp_path / "data")])
-            assert [line for line in told if line.startswith(f"{file}: {key}: 127.0.0.1:{port} is in use, ")]
+            output = refused([*command, "--data", str(tmp_path / "data")])
+            assert [line for line in output if line.startswith(f"{file}: {key}: 127.0.0.1:{port} is in use, ")]
 
 
 @pytest.mark.parametrize("command", ["check", "up", "ingress", "transform", "egress"])

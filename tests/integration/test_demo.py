@@ -32,7 +32,7 @@ class Demo:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
 
-    def told(self, text: str) -> bool:
+    def has_printed(self, text: str) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         return text in self.log.read_text()
 
@@ -65,7 +65,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_all_of_a_demonstration(demo: Demo, number: signal.Signals) -> None:
-    eventually(lambda: demo.told("Ctrl-C ends it"), 60)
+    eventually(lambda: demo.has_printed("Ctrl-C ends it"), 60)
     assert len(demo.pids()) >= 7, "two catchers, up, three services, Redis"
     (folder,) = demo.folder.glob("causeway-demo-*")
     log = (folder / "gateway.log").open()  # its name goes with the folder
@@ -74,9 +74,9 @@ def test_a_signal_ends_all_of_a_demonstration(demo: Demo, number: signal.Signals
     assert demo.pids() == []
     assert list(demo.folder.iterdir()) == []
     with log:
-        told = log.read()
-    assert "drain.started" in told
-    assert "process.killed" not in told, "everything ended when it was asked to"
+        output = log.read()
+    assert "drain.started" in output
+    assert "process.killed" not in output, "everything ended when it was asked to"
 
 
 def test_a_demonstration_that_is_killed_takes_everything_along(demo: Demo) -> None:
@@ -96,13 +96,13 @@ def test_a_demonstration_says_how_to_ask_it_and_that_its_port_is_another(tmp_pat
             pass  # somebody else has it, which is as good
         demo = Demo(tmp_path / "t")
         try:
-            eventually(lambda: demo.told("Ctrl-C ends it"), 60)
-            assert demo.told("Port 2525 is in use by another program")
-            assert demo.told("apt install swaks") == (shutil.which("swaks") is None)
+            eventually(lambda: demo.has_printed("Ctrl-C ends it"), 60)
+            assert demo.has_printed("Port 2525 is in use by another program")
+            assert demo.has_printed("apt install swaks") == (shutil.which("swaks") is None)
             (command,) = re.findall(r"^  (\S*causeway queue .*)", demo.log.read_text(), re.MULTILINE)
             environment = {**os.environ, "TMPDIR": str(demo.folder)}  # a folder as long as ours has its socket there
-            told = subprocess.run(command.split(), capture_output=True, env=environment, check=True, cwd=tmp_path)
-            assert b"transform" in told.stdout
+            output = subprocess.run(command.split(), capture_output=True, env=environment, check=True, cwd=tmp_path)
+            assert b"transform" in output.stdout
         finally:
             demo.process.terminate()
             demo.process.wait(60)

@@ -48,10 +48,10 @@ def test_deliveries_arrive_with_their_edits_over_few_connections(spool: Spool, r
 
     with SmartHostServer() as server:
         asyncio.run(scenario(server))
-        assert sorted(one.rcpts[0] for one in server.messages) == sorted(
+        assert sorted(message.rcpts[0] for message in server.messages) == sorted(
             f"RCPT TO:<r{n}@example.com>" for n in range(60)
         )
-        assert {one.content for one in server.messages} == {CONTENT[:at] + b"y" + CONTENT[at + 1 :]}
+        assert {message.content for message in server.messages} == {CONTENT[:at] + b"y" + CONTENT[at + 1 :]}
         assert server.most_open_connections <= 4
         assert server.connections <= 4
     assert not spool.client.exists(*(keys.delivery(id) for id in ids))
@@ -84,7 +84,7 @@ def test_a_deferred_recipient_is_tried_again_alone(spool: Spool, redis_settings:
 
     with SmartHostServer(answers={"RCPT": answer}) as server:
         asyncio.run(scenario(server))
-        arrived = [rcpt for one in server.messages for rcpt in one.rcpts]
+        arrived = [rcpt for message in server.messages for rcpt in message.rcpts]
         assert arrived == ["RCPT TO:<now@example.com>", "RCPT TO:<later@example.com>"]
 
 
@@ -101,7 +101,7 @@ def test_a_refused_recipient_is_reported_through_the_gateway(spool: Spool, redis
     [report] = spool.run(lease_messages("test", max_jobs=9, max_bytes=10**9, seconds=60))
     assert report.envelope.sender is None
     assert report.envelope.source == SYSTEM
-    assert [one.address for one in report.envelope.recipients] == ["a@example.com"]
+    assert [recipient.address for recipient in report.envelope.recipients] == ["a@example.com"]
     [content] = spool.run(contents([report.envelope.id]))
     assert content
     assert b"Diagnostic-Code: smtp; 550 5.1.1 b@example.com is unknown" in content
@@ -135,7 +135,7 @@ def test_refused_mail_of_the_null_sender_is_parked_and_not_answered(
 
     with SmartHostServer(answers={"RCPT": "550 5.1.1 no"}) as server:
         asyncio.run(scenario(server))
-    assert [one.reason for one in spool.run(list_dead())] == ["undeliverable_report"]
+    assert [letter.reason for letter in spool.run(list_dead())] == ["undeliverable_report"]
     assert not spool.run(lease_messages("test", max_jobs=9, max_bytes=10**9, seconds=60))
 
 
@@ -149,10 +149,10 @@ def test_a_delivery_without_its_content_is_parked(spool: Spool, redis_settings: 
 
     with SmartHostServer() as server:
         asyncio.run(scenario(server))
-    assert [one.reason for one in spool.run(list_dead())] == ["missing_content"]
+    assert [letter.reason for letter in spool.run(list_dead())] == ["missing_content"]
 
 
-def test_a_bug_strikes_one_delivery_and_not_its_neighbours(spool: Spool, redis_settings: RedisSettings) -> None:
+def test_an_exception_affects_one_delivery_and_not_its_neighbours(spool: Spool, redis_settings: RedisSettings) -> None:
     """Edits that cannot be applied stand for any bug of ours."""
     bad = spooled(spool, "bad@example.com", edits=(Edit(10**6, 10**6 + 1, b""),))
     spooled(spool, "good@example.com")
@@ -163,5 +163,5 @@ def test_a_bug_strikes_one_delivery_and_not_its_neighbours(spool: Spool, redis_s
 
     with SmartHostServer() as server:
         asyncio.run(scenario(server))
-        assert [one.rcpts for one in server.messages] == [["RCPT TO:<good@example.com>"]]
-    assert [(one.id, one.reason) for one in spool.run(list_dead())] == [(bad, "crash")]
+        assert [message.rcpts for message in server.messages] == [["RCPT TO:<good@example.com>"]]
+    assert [(letter.id, letter.reason) for letter in spool.run(list_dead())] == [(bad, "crash")]

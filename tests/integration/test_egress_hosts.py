@@ -48,7 +48,7 @@ def deliver(redis_settings: RedisSettings, hops: list[SmartHost], *deliveries: D
         spool = open_async_spool(redis_settings)
         courier: Courier = build_courier(settings, settings.systems[0], spool)
         try:
-            return [await courier.deliver(one, CONTENT, ()) for one in deliveries]
+            return [await courier.deliver(item, CONTENT, ()) for item in deliveries]
         finally:
             await courier.aclose()
             await spool.aclose()
@@ -76,7 +76,7 @@ def test_another_host_of_the_tier_takes_over_in_the_same_attempt(
     with SmartHostServer(answers=answers) as bad, SmartHostServer() as good:
         hops = [hop(bad, preference=10), hop(good, preference=20)]
         [outcomes] = deliver(redis_settings, hops, a_delivery("a@x.y", "b@x.y"))
-        assert [type(one) for one in outcomes] == [Delivered, Delivered]
+        assert [type(outcome) for outcome in outcomes] == [Delivered, Delivered]
         assert bad.connections == 1
         assert len(good.messages) == 1
 
@@ -99,7 +99,7 @@ def test_recipients_with_a_final_word_are_not_sent_to_another_host(redis_setting
         hops = [hop(bad, preference=10), hop(good, preference=20)]
         [outcomes] = deliver(redis_settings, hops, a_delivery("no@x.y", "yes@x.y"))
         assert len(outcomes) == 2
-        assert [one.rcpts for one in good.messages] == [["RCPT TO:<yes@x.y>"]]
+        assert [received.rcpts for received in good.messages] == [["RCPT TO:<yes@x.y>"]]
 
 
 def test_required_goes_to_the_next_host_rather_than_into_the_clear(
@@ -122,7 +122,7 @@ def test_a_connection_that_died_while_idle_is_no_failure(spool: Spool, redis_set
 
     with SmartHostServer(answers={"MAIL": answer}) as server:
         results = deliver(redis_settings, [hop(server)], a_delivery("a@x.y"), a_delivery("b@x.y"))
-        assert [type(one) for outcomes in results for one in outcomes] == [Delivered, Delivered]
+        assert [type(outcome) for outcomes in results for outcome in outcomes] == [Delivered, Delivered]
         assert server.connections == 2
     assert not spool.client.exists(keys.host_health(SYSTEM))
 

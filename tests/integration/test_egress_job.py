@@ -51,11 +51,13 @@ def drain(redis_settings: RedisSettings, directory: Path, server: SmartHostServe
     return worker.stdout + worker.stderr
 
 
-def test_a_stock_worker_delivers_as_ours_does(spool: Spool, redis_settings: RedisSettings, tmp_path: Path) -> None:
+def test_a_stock_rq_worker_delivers_with_the_same_result(
+    spool: Spool, redis_settings: RedisSettings, tmp_path: Path
+) -> None:
     spooled(spool), spooled(spool)
     with SmartHostServer() as server:
         drain(redis_settings, tmp_path, server)
-        assert [one.content for one in server.messages] == [CONTENT, CONTENT]
+        assert [message.content for message in server.messages] == [CONTENT, CONTENT]
     assert not spool.client.exists(keys.live(QUEUE))
     assert not spool.client.zcard(keys.rq_started(QUEUE))
 
@@ -73,5 +75,5 @@ def test_a_dead_letter_is_a_failed_job(spool: Spool, redis_settings: RedisSettin
     with SmartHostServer(answers={"RCPT": "550 5.1.1 no"}) as server:
         log = drain(redis_settings, tmp_path, server, refused="dead_letter")
     assert "DeadLetterError: refused: " in log
-    assert [(one.id, one.reason) for one in spool.run(list_dead())] == [(id, "refused")]
+    assert [(letter.id, letter.reason) for letter in spool.run(list_dead())] == [(id, "refused")]
     assert spool.client.zrange(keys.rq_failed(QUEUE), 0, -1) == [id.encode()]

@@ -150,7 +150,7 @@ def test_two_replicas_together_hand_over_no_more_messages_than_allowed(
     with SmartHostServer(answers={"MAIL": arrived}) as server:
         begun = clock(spool.client)
         asyncio.run(scenario(server))
-        assert sorted(one.rcpts[0] for one in server.messages) == sorted(
+        assert sorted(received.rcpts[0] for received in server.messages) == sorted(
             f"RCPT TO:<r{number}@example.com>" for number in range(count)
         )
     pace = pace_of(limit)

@@ -71,7 +71,7 @@ def test_a_stop_finishes_what_is_in_hand(spool: Spool, redis_settings: RedisSett
         asyncio.run(scenario(server))
         assert len(server.messages) == 1
     [left] = spool.run(lease_deliveries(SYSTEM, "test", max_jobs=9, max_bytes=10**9, seconds=9))
-    assert [one.address for one in left.delivery.recipients] == ["too-late@example.com"]
+    assert [recipient.address for recipient in left.delivery.recipients] == ["too-late@example.com"]
 
 
 def test_rq_sees_a_worker_busy_while_it_delivers_and_its_runs_counted(
@@ -171,7 +171,7 @@ class LateAnswers(AsyncSpool):
         return answer
 
 
-def test_a_lease_that_ended_with_its_settlement_is_not_told_as_lost(
+def test_a_lease_that_ended_with_its_settlement_is_not_logged_as_lost(
     spool: Spool, redis_settings: RedisSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     id = spooled(spool)
@@ -184,8 +184,8 @@ def test_a_lease_that_ended_with_its_settlement_is_not_told_as_lost(
     with SmartHostServer() as server:
         asyncio.run(scenario(server))
         assert len(server.messages) == 1
-    told = {record.getMessage() for record in caplog.records}
-    assert not told & {"delivery.lease_lost", "delivery.stale"}
+    reported = {record.getMessage() for record in caplog.records}
+    assert not reported & {"delivery.lease_lost", "delivery.stale"}
 
 
 def test_no_more_is_in_hand_than_allowed(spool: Spool, redis_settings: RedisSettings) -> None:
@@ -332,7 +332,10 @@ def test_a_stop_keeps_the_outcomes_that_are_known(spool: Spool, redis_settings: 
         asyncio.run(scenario(server))
         assert len(server.messages) == 1
     left = Delivery.from_json(spool.client.hget(keys.delivery(id), "delivery") or b"")
-    assert [(one.state, one.ambiguous) for one in left.recipients] == [("delivered", False), ("pending", False)]
+    assert [(recipient.state, recipient.ambiguous) for recipient in left.recipients] == [
+        ("delivered", False),
+        ("pending", False),
+    ]
     assert spool.run(promote(QUEUE)) == 1, "the rest waits for no retry"
 
 

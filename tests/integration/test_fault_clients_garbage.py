@@ -1,4 +1,4 @@
-"""Octets that are no SMTP and octets that are no TLS end their own session, and leave nothing behind."""
+"""Bytes that are no SMTP and bytes that are no TLS end their own session, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_random_octets_to_the_port_of_implicit_tls(ingress: IngressProcess) -> N
     leaves_nothing(ingress, attack)
 
 
-def test_random_records_amid_a_good_handshake(ingress: IngressProcess) -> None:
+def test_random_records_within_a_valid_handshake(ingress: IngressProcess) -> None:
     """A record of TLS in form, and noise in content."""
 
     def attack(random: Random) -> None:

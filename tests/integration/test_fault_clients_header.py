@@ -57,4 +57,4 @@ def test_a_header_that_no_worker_could_read_is_refused_and_its_neighbours_go_on(
         eventually(lambda: len(host.messages) == len(ENDLESS), 60)
         assert spool.run(list_dead()) == []
         spool.close()
-    assert all(b"Subject: neighbour" in one.content for one in host.messages)
+    assert all(b"Subject: neighbour" in message.content for message in host.messages)

@@ -49,10 +49,10 @@ def says(connection: socket.socket) -> bytes:
 def open_idle(stack: ExitStack, ingress: IngressProcess, count: int) -> None:
     """Open connections, as many from one address as it may have, and read each one's banner."""
     opened = [stack.enter_context(connect(ingress.port, number // PER_CLIENT)) for number in range(count)]
-    assert {says(one)[:4] for one in opened} == {b"220 "}
+    assert {says(client)[:4] for client in opened} == {b"220 "}
 
 
-def test_idle_connections_keep_nobody_from_sending_and_each_costs_little(
+def test_idle_connections_block_no_sender_and_each_costs_little(
     redis_settings: RedisSettings, certificates: Certificates, tmp_path: Path, idle_count: int
 ) -> None:
     with ingress_process(tmp_path, redis_settings, certificates, max_sessions=idle_count + 1) as ingress:

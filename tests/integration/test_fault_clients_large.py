@@ -21,7 +21,7 @@ Redis. A buffer that grows has twice its size for a moment."""
 
 
 def body(size: int) -> bytes:
-    """Return lines of every octet but CR and LF, some of which begin with a dot."""
+    """Return lines of every byte but CR and LF, some of which begin with a dot."""
     octets = Random(4).randbytes(size).translate(bytes(octet if octet not in b"\r\n" else 46 for octet in range(256)))
     return b"".join(octets[at : at + 900] + b"\r\n" for at in range(0, len(octets) - 900, 900))
 

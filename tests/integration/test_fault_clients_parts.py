@@ -21,7 +21,7 @@ def of_parts(count: int) -> bytes:
     return HEADER % count + PART * count + b"--b--\r\n"
 
 
-def test_ten_thousand_parts_arrive_and_one_more_is_a_dead_letter_that_holds_nobody_up(
+def test_ten_thousand_parts_arrive_and_one_more_is_a_dead_letter_that_delays_no_other(
     certificates: Certificates, tmp_path: Path
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -39,5 +39,5 @@ def test_ten_thousand_parts_arrive_and_one_more_is_a_dead_letter_that_holds_nobo
         spool.close()
     assert letter.reason == "malformed"
     assert letter.detail == f"more than {MOST} parts"
-    assert {one.content.count(PART) for one in host.messages} == {MOST - 1, 1}
-    assert not any(b"secret@example.com" in one.content for one in host.messages)
+    assert {message.content.count(PART) for message in host.messages} == {MOST - 1, 1}
+    assert not any(b"secret@example.com" in message.content for message in host.messages)

@@ -44,13 +44,15 @@ def test_a_thousand_recipients_are_one_delivery_and_the_refused_ones_one_report(
         spool = running.spool()
         history = spool.run(read_history(said.decode().rpartition(" ")[2]))
         spool.close()
-    [sent], [report] = ([one for one in host.messages if ("<>" in one.mail) is bounced] for bounced in (False, True))
+    [sent], [report] = (
+        [message for message in host.messages if ("<>" in message.mail) is bounced] for bounced in (False, True)
+    )
     taken = {line.partition("<")[2].partition("@")[0] for line in sent.rcpts}
     assert taken == set(people) - REFUSED
     assert len(sent.rcpts) == PEOPLE - len(REFUSED)
     assert sent.encrypted
     assert report.encrypted
-    told = [line for line in report.content.decode().splitlines() if line.startswith("Final-Recipient:")]
-    assert {line.partition(";")[2].strip().partition("@")[0] for line in told} == REFUSED
+    output = [line for line in report.content.decode().splitlines() if line.startswith("Final-Recipient:")]
+    assert {line.partition(";")[2].strip().partition("@")[0] for line in output} == REFUSED
     [converted] = [event for event in history if isinstance(event, MessageConverted)]
     assert len(converted.deliveries) == 1

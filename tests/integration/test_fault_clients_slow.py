@@ -1,4 +1,4 @@
-"""Clients that send one octet at a time: each of them is bounded, and nobody waits for them."""
+"""Clients that send one byte at a time: each of them is bounded, and nobody waits for them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLIENTS = 20
 
 
 def dribble(client: RawClient, octet: bytes) -> str:
-    """Send the same octet again and again until the server says something; return it."""
+    """Send the same byte again and again until the server says something; return it."""
     client.socket.settimeout(PACE_SECONDS)
     while True:
         client.send(octet)
@@ -39,7 +39,7 @@ def test_a_command_that_comes_octet_by_octet_is_ended_by_the_time_for_a_command(
 def test_content_that_comes_octet_by_octet_is_ended_by_the_time_for_content(
     redis_settings: RedisSettings, redis_client: redis.Redis, command: bytes
 ) -> None:
-    """Each octet is a sign of life, but worth a five-hundredth of a second only."""
+    """Each byte is a sign of life, but worth a five-hundredth of a second only."""
     with running(settings(redis_settings, data_timeout=0.5)) as ingress, RawClient(ingress.port) as client:
         client.greet().begin()
         client.send(command)

@@ -34,7 +34,7 @@ def test_mail_that_waited_for_dead_hosts_goes_when_they_are_back_and_by_no_herd(
         hosts = [stack.enter_context(SmartHostServer(answers={"CONNECT": DROP})) for _ in range(2)]
         settings = settings_for(
             redis_settings,
-            [SmartHost(host="127.0.0.1", port=one.port, tls="none") for one in hosts],
+            [SmartHost(host="127.0.0.1", port=server.port, tls="none") for server in hosts],
             connections_per_host=CONNECTIONS,
             host_down=LONG,
             host_down_longest=LONG,
@@ -43,11 +43,11 @@ def test_mail_that_waited_for_dead_hosts_goes_when_they_are_back_and_by_no_herd(
         stack.enter_context(replicas(tmp_path, settings, REPLICAS))
         give(spool, SYSTEM, [f"load-{number:04d}" for number in range(MESSAGES)])
         eventually(lambda: waiting(spool, SYSTEM) == MESSAGES, 90)
-        while_dead = [one.connections for one in hosts]
+        while_dead = [server.connections for server in hosts]
         assert redis_client.hlen(keys.host_health(SYSTEM)) == len(hosts)
 
-        for one in hosts:
-            one.answers.clear()
+        for server in hosts:
+            server.answers.clear()
         let_marks_run_out(redis_client, SYSTEM)
         eventually(lambda: is_drained(spool, SYSTEM), 90)
         arrived = copies(hosts)

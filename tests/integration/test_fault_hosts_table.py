@@ -119,7 +119,7 @@ class Row:
     fault: Fault
     servers: list[SmartHostServer]
     dead: int = 0
-    told: Counter[tuple[str, str]] = field(default_factory=Counter)
+    logged: Counter[tuple[str, str]] = field(default_factory=Counter)
     hit: int = 0
     began: float = 0
     ended: float | None = None
@@ -133,7 +133,7 @@ class Row:
     @property
     def lost(self) -> set[tuple[str, str]]:
         """What neither arrived nor was reported."""
-        return self.expected - copies(self.servers).keys() - self.told.keys()
+        return self.expected - copies(self.servers).keys() - self.logged.keys()
 
     @property
     def doubles(self) -> int:
@@ -255,9 +255,9 @@ def rows(
             return not faulty and not healed
 
         eventually(progress, 240)
-        told = reported(client)
+        logged = reported(client)
         for scene in scenes:
-            scene.row.told = Counter({key: count for key, count in told.items() if key in scene.row.expected})
+            scene.row.logged = Counter({key: count for key, count in logged.items() if key in scene.row.expected})
             scene.row.dead = len(spool.run(list_dead(Filter(system=scene.fault.system))))
         found = {scene.fault.name: scene.row for scene in scenes}
         sys.stdout.write(table(found))
@@ -273,7 +273,7 @@ def table(rows: dict[str, Row]) -> str:
     for name, row in rows.items():
         seconds = (row.ended or 0) - row.began
         lines.append(
-            f"{name:40} {MESSAGES:8}  {len(row.lost):4}  {row.doubles:10}  {len(row.told):8}  {row.dead:4}  "
+            f"{name:40} {MESSAGES:8}  {len(row.lost):4}  {row.doubles:10}  {len(row.logged):8}  {row.dead:4}  "
             f"{seconds:18.1f}"
         )
     return "\n".join(lines) + "\n"
@@ -288,9 +288,9 @@ def test_all_mail_is_delivered_or_reported(rows: dict[str, Row], fault: Fault) -
     delivered = copies(row.servers).keys()
     assert not row.lost
     assert not row.dead
-    assert row.told == Counter({key: 1 for key in row.expected if key[1] in fault.refuses})
-    assert not delivered & row.told.keys()
-    assert delivered | row.told.keys() == row.expected
+    assert row.logged == Counter({key: 1 for key in row.expected if key[1] in fault.refuses})
+    assert not delivered & row.logged.keys()
+    assert delivered | row.logged.keys() == row.expected
 
 
 @each_fault
@@ -304,4 +304,4 @@ def test_only_what_a_host_took_without_a_word_arrives_twice(rows: dict[str, Row]
 def test_nothing_of_a_message_goes_in_the_clear(rows: dict[str, Row], fault: Fault) -> None:
     for server in rows[fault.name].servers:
         assert not [line for line in server.clear_lines if line.upper().startswith(SECRETS)]
-        assert all(one.encrypted for one in server.messages)
+        assert all(message.encrypted for message in server.messages)

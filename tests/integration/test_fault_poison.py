@@ -114,7 +114,7 @@ def working(
 
 def arrived(host: SmartHostServer) -> list[str]:
     """Return the name of each recipient that a message came for, sorted."""
-    return sorted(line.partition("<")[2].partition("@")[0] for one in host.messages for line in one.rcpts)
+    return sorted(line.partition("<")[2].partition("@")[0] for received in host.messages for line in received.rcpts)
 
 
 NEIGHBOURS_ONCE = sorted(f"{where}{number}" for where in ("before", "after") for number in range(NEIGHBOURS // 2))
@@ -165,11 +165,11 @@ def test_a_worker_that_hangs_loses_its_message_to_another_and_changes_nothing_wh
         lease = client.hget(keys.message(id), "lease")
         return lease.decode().rpartition(".")[0] if isinstance(lease, bytes) else ""
 
-    def told(event: str) -> list[Path]:
+    def logged_by(event: str) -> list[Path]:
         return [log for log in tmp_path.glob("transform-*.log") if f'"{event}"' in log.read_text()]
 
     with working(tmp_path, redis_settings, host, workers=2):
-        eventually(lambda: len(told("worker.started")) == 2 and holder())
+        eventually(lambda: len(logged_by("worker.started")) == 2 and holder())
         first = holder()
         pid = client.hget(keys.rq_worker(first), "pid")
         assert isinstance(pid, bytes)
@@ -178,7 +178,7 @@ def test_a_worker_that_hangs_loses_its_message_to_another_and_changes_nothing_wh
             eventually(lambda: host.messages, PATIENCE_SECONDS)
         finally:
             os.kill(int(pid), signal.SIGCONT)
-        eventually(lambda: told("lease.lost") or told("message.stale"), PATIENCE_SECONDS)
+        eventually(lambda: logged_by("lease.lost") or logged_by("message.stale"), PATIENCE_SECONDS)
         eventually(lambda: is_drained(client), PATIENCE_SECONDS)
     assert arrived(host) == ["slow"]
     assert spool.run(list_dead()) == []

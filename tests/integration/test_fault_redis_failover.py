@@ -63,7 +63,7 @@ def test_a_failover_loses_nothing_and_an_old_primary_takes_no_mail(tmp_path: Pat
         with under_load(tmp_path, redis_section, short_leases) as trial:
             trial.go_on()
             primary.kill()
-            ports = {one.port: one for one in replicas}
+            ports = {replica.port: replica for replica in replicas}
             eventually(lambda: current() in ports, 60)
             promoted = ports[current()]
             trial.stand_still()
@@ -81,6 +81,6 @@ def test_a_failover_loses_nothing_and_an_old_primary_takes_no_mail(tmp_path: Pat
             spool.close()
             assert "min-replicas-to-write 1" in problem
             assert not trial.is_ready()
-        for one in client.sentinels:
-            one.close()
+        for node in client.sentinels:
+            node.close()
     assert (account.lost, account.reported, account.dead) == (set(), 0, 0)

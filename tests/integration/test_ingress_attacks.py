@@ -45,7 +45,7 @@ def client(ingress: Running) -> Iterator[RawClient]:
         yield connected
 
 
-@pytest.mark.parametrize("ending", [one for one in ENDINGS if one != ENDS_DATA], ids=ascii)
+@pytest.mark.parametrize("ending", [ending for ending in ENDINGS if ending != ENDS_DATA], ids=ascii)
 def test_a_malformed_ending_never_ends_data(client: RawClient, redis_client: redis.Redis, ending: bytes) -> None:
     """What follows it is content: one reply comes for all, and no second message gets in."""
     client.greet().begin().open_data()
@@ -76,7 +76,7 @@ def test_nothing_is_obeyed_after_an_end_with_a_bare_cr_before_it(
     assert spooled(redis_client) == []
 
 
-@pytest.mark.parametrize("ending", [one for one in ENDINGS if one != ENDS_DATA], ids=ascii)
+@pytest.mark.parametrize("ending", [ending for ending in ENDINGS if ending != ENDS_DATA], ids=ascii)
 def test_a_malformed_ending_that_comes_octet_by_octet_never_ends_data(client: RawClient, ending: bytes) -> None:
     client.greet().begin().open_data()
     for octet in b"x" + ending:
@@ -228,7 +228,7 @@ def test_an_unknown_client_may_not_send(redis_settings: RedisSettings, redis_cli
         "victim@[192.0.2.1]",
     ],
 )
-def test_a_system_without_a_default_route_relays_to_nobody_else(
+def test_a_system_without_a_default_route_does_not_relay(
     redis_settings: RedisSettings, redis_client: redis.Redis, recipient: str
 ) -> None:
     systems = [
@@ -283,14 +283,14 @@ def test_a_session_with_too_many_commands_ends(redis_settings: RedisSettings) ->
         assert client.is_closed
 
 
-def test_a_silent_client_is_told_and_dropped(redis_settings: RedisSettings) -> None:
+def test_a_silent_client_gets_421_and_is_dropped(redis_settings: RedisSettings) -> None:
     with running(settings(redis_settings, command_timeout=0.2)) as ingress, RawClient(ingress.port) as client:
         client.greet()
         assert client.reply() == "421 4.4.2 Timeout exceeded"
         assert client.is_closed
 
 
-def test_a_client_that_stops_amid_data_is_told_and_dropped(
+def test_a_client_that_stops_during_data_gets_421_and_is_dropped(
     redis_settings: RedisSettings, redis_client: redis.Redis
 ) -> None:
     """What comes after the 421 completes nothing."""

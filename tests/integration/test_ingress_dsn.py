@@ -29,7 +29,7 @@ def test_everything_asked_is_kept(client: RawClient, redis_client: redis.Redis) 
     assert client.ask(CONTENT + b".").startswith("250 ")
     [(envelope, _)] = spooled(redis_client)
     assert (envelope.ret, envelope.envid, envelope.body) == ("HDRS", "QQ+2B314159", "8BITMIME")
-    assert [(one.notify, one.orcpt) for one in envelope.recipients] == [
+    assert [(recipient.notify, recipient.orcpt) for recipient in envelope.recipients] == [
         (("SUCCESS", "DELAY"), "rfc822;Bob+40example.com"),
         (("NEVER",), None),
         ((), None),

@@ -51,7 +51,7 @@ def test_what_comes_at_the_same_time_is_one_request(redis_settings: RedisSetting
     assert gauge.depth == 51
 
 
-def test_a_message_whose_id_is_taken_is_told_so_and_its_neighbours_are_new(redis_settings: RedisSettings) -> None:
+def test_a_message_with_a_known_id_is_reported_and_its_neighbours_are_new(redis_settings: RedisSettings) -> None:
     async def twice(commit: GroupCommit) -> list[bool]:
         one = message()
         return list(await asyncio.gather(*(commit.write(each) for each in (message(), one, one, message()))))
@@ -65,22 +65,22 @@ def test_a_large_message_goes_alone(redis_settings: RedisSettings) -> None:
     """Redis may have no room for it; the small ones are not refused with it."""
     groups: list[int] = []
 
-    def told(messages: Sequence[Message]) -> Operation[list[bool]]:
+    def reported(messages: Sequence[Message]) -> Operation[list[bool]]:
         groups.append(len(messages))
         return accept_all(messages)
 
     async def all_sizes(commit: GroupCommit) -> list[bool]:
         large = replace(message(), content=bytes(GROUP_BYTES + 1))
         wanted = [message(), large, message(), message()]
-        return list(await asyncio.gather(*(commit.write(one) for one in wanted)))
+        return list(await asyncio.gather(*(commit.write(item) for item in wanted)))
 
-    answers, gauge = run(redis_settings, all_sizes, told)
+    answers, gauge = run(redis_settings, all_sizes, reported)
     assert answers == [True] * 4
     assert groups == [1, 1, 1, 2]  # the one that teaches Redis the script is the first
     assert gauge.depth == 5
 
 
-def test_who_goes_away_meanwhile_takes_nobody_with_him(redis_settings: RedisSettings) -> None:
+def test_a_cancelled_write_does_not_cancel_the_others(redis_settings: RedisSettings) -> None:
     async def impatient(commit: GroupCommit) -> bool:
         gone = asyncio.create_task(commit.write(message()))
         staying = asyncio.create_task(commit.write(message()))

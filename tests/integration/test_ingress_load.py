@@ -22,7 +22,7 @@ async def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come to that within ten seconds")
 
 
-def test_a_stop_amid_a_reading_ends_the_watch(redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_during_a_reading_ends_the_watch(redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else ingress would drain, and then never end."""
     monkeypatch.setattr(load, "PERIOD_SECONDS", 0)
     asyncio.run(stop_amid_readings(redis_settings))

@@ -58,7 +58,7 @@ def test_a_durable_message_is_answered_with_its_id(client: RawClient, redis_clie
     assert reply == f"250 2.0.0 queued as {envelope.id}"
     assert content == CONTENT
     assert envelope.sender == SENDER
-    assert [one.address for one in envelope.recipients] == [RECIPIENT]
+    assert [recipient.address for recipient in envelope.recipients] == [RECIPIENT]
     assert envelope.source == "notes"
     assert (envelope.client.address, envelope.client.helo) == ("127.0.0.1", "client.example.com")
     assert redis_client.lrange(keys.rq_queue(keys.TRANSFORM), 0, -1) == [envelope.id.encode()]
@@ -68,9 +68,7 @@ def counted(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"causeway_{name}", labels) or 0.0
 
 
-def test_what_is_taken_and_what_is_refused_is_counted_and_told(
-    client: RawClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_accepted_and_refused_mail_is_counted_and_logged(client: RawClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "causeway")
     taken = counted("messages_accepted_total", system="notes")
     refused = counted("messages_refused_total", reason="size")
@@ -79,18 +77,18 @@ def test_what_is_taken_and_what_is_refused_is_counted_and_told(
     assert client.ask(f"MAIL FROM:<{SENDER}> SIZE=100001").startswith("552 ")
     assert counted("messages_accepted_total", system="notes") == taken + 1
     assert counted("messages_refused_total", reason="size") == refused + 1
-    told = {record.getMessage(): record.__dict__["event_fields"] for record in caplog.records}
-    assert told["message.accepted"] == {
+    reported = {record.getMessage(): record.__dict__["event_fields"] for record in caplog.records}
+    assert reported["message.accepted"] == {
         "id": identifier,
         "system": "notes",
         "client": "127.0.0.1",
-        "at": told["message.accepted"]["at"],
-        "bytes": told["message.accepted"]["bytes"],
+        "at": reported["message.accepted"]["at"],
+        "bytes": reported["message.accepted"]["bytes"],
         "sender": SENDER,
         "recipients": [RECIPIENT],
     }
-    assert told["message.accepted"]["bytes"] > len(CONTENT)
-    assert told["message.refused"]["reply"] == "552 5.3.4 Message size exceeds fixed limit"
+    assert reported["message.accepted"]["bytes"] > len(CONTENT)
+    assert reported["message.refused"]["reply"] == "552 5.3.4 Message size exceeds fixed limit"
 
 
 def test_the_received_field_is_prepended(client: RawClient, redis_client: redis.Redis) -> None:
@@ -183,7 +181,7 @@ def test_a_size_over_the_limit_is_refused_in_chunks(client: RawClient, redis_cli
     assert spooled(redis_client) == []
 
 
-def test_too_many_recipients_are_told_so_and_the_rest_is_served(client: RawClient, redis_client: redis.Redis) -> None:
+def test_too_many_recipients_get_452_and_the_rest_is_served(client: RawClient, redis_client: redis.Redis) -> None:
     client.begin(*(f"b{number}@exchange.example.com" for number in range(3)))
     assert client.ask("RCPT TO:<b3@exchange.example.com>") == "452 4.5.3 Too many recipients"
     client.open_data()
@@ -221,7 +219,7 @@ def test_notes_forms_are_recipients(redis_settings: RedisSettings, redis_client:
     with running(settings(redis_settings, systems)) as ingress, RawClient(ingress.port) as client:
         client.greet().begin(recipient, sender="a@exchange.example.com").open_data()
         assert client.ask(CONTENT + b".").startswith("250 ")
-    assert [one.address for one in spooled(redis_client)[0][0].recipients] == [recipient]
+    assert [rcpt.address for rcpt in spooled(redis_client)[0][0].recipients] == [recipient]
 
 
 def test_the_null_sender_is_kept(client: RawClient, redis_client: redis.Redis) -> None:
@@ -284,7 +282,7 @@ def test_a_session_without_a_greeting_may_not_send(ingress: Running) -> None:
         assert client.ask(f"MAIL FROM:<{SENDER}>") == "503 5.5.1 Nested MAIL command"
 
 
-def test_the_extensions_are_told(ingress: Running) -> None:
+def test_the_extensions_are_announced(ingress: Running) -> None:
     with RawClient(ingress.port) as client:
         client.reply()
         lines = client.ask("EHLO client.example.com").split("\r\n")
@@ -339,7 +337,7 @@ def test_bytes_in_flight_are_limited_and_given_back(redis_settings: RedisSetting
 
 
 @pytest.mark.parametrize("announce", ["MAIL", "BDAT"])
-def test_sizes_that_are_only_declared_keep_nobody_out(redis_settings: RedisSettings, announce: str) -> None:
+def test_declared_sizes_block_no_client(redis_settings: RedisSettings, announce: str) -> None:
     given = settings(redis_settings, max_bytes_in_flight=50_000)
     with running(given) as ingress, ExitStack() as sessions, RawClient(ingress.port) as client:
         for _ in range(11):
@@ -409,8 +407,8 @@ def test_a_write_without_its_replicas_is_not_answered_with_250(redis_settings: R
         assert client.ask(f"MAIL FROM:<{SENDER}>") == "451 4.3.0 Queue temporarily unavailable"
 
 
-def test_a_spool_that_goes_away_is_told_and_its_return_is_seen() -> None:
-    directory = Path(tempfile.mkdtemp(prefix="causeway-redis-"))  # short: a socket's path is limited to 107 octets
+def test_an_outage_of_the_spool_is_logged_and_its_recovery_is_noticed() -> None:
+    directory = Path(tempfile.mkdtemp(prefix="causeway-redis-"))  # short: a socket's path is limited to 107 bytes
     socket = directory / "redis.sock"
     command = embedded_redis.command(embedded_redis.find_redis_server(), directory, socket)
     away = "451 4.3.0 Queue temporarily unavailable"

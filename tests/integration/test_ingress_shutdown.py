@@ -27,7 +27,7 @@ def ingress(redis_settings: RedisSettings) -> Running:
     return Running(settings(redis_settings))
 
 
-def test_an_idle_session_is_told_and_nobody_new_is_taken(ingress: Running) -> None:
+def test_an_idle_session_gets_421_and_no_new_client_is_accepted(ingress: Running) -> None:
     with RawClient(ingress.port) as idle, RawClient(ingress.port) as between_commands:
         idle.greet()
         between_commands.greet().begin()

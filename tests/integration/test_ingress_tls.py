@@ -96,7 +96,9 @@ def test_mail_in_the_clear_is_refused_where_tls_is_required(
             client.begin()
 
 
-def test_starttls_is_neither_told_nor_done_where_tls_is_off(redis_settings: RedisSettings, tls: dict[str, Any]) -> None:
+def test_starttls_is_neither_announced_nor_accepted_with_tls_off(
+    redis_settings: RedisSettings, tls: dict[str, Any]
+) -> None:
     with running(settings(redis_settings, tls={**tls, "mode": "none"})) as ingress, RawClient(ingress.port) as client:
         client.reply()
         assert "STARTTLS" not in client.ask("EHLO client.example.com")
@@ -127,7 +129,7 @@ def test_a_failed_handshake_leaves_the_server_up(ingress: Running, context: ssl.
 @pytest.mark.parametrize(
     "sent", [b"", b"\x16\x03\x01\x02\x00", b"EHLO in the clear\r\n"], ids=["nothing", "half", "text"]
 )
-def test_a_connection_lost_amid_starttls_leaves_no_session_behind(
+def test_a_connection_lost_during_starttls_leaves_no_session_behind(
     redis_settings: RedisSettings, tls: dict[str, Any], sent: bytes
 ) -> None:
     """Else each would stay in memory for ever, and a stop would wait for it in vain."""
@@ -139,7 +141,7 @@ def test_a_connection_lost_amid_starttls_leaves_no_session_behind(
     ingress.stop(seconds=10)
 
 
-def test_a_session_whose_time_ends_amid_starttls_leaves_nothing_behind(
+def test_a_session_that_times_out_during_starttls_leaves_nothing_behind(
     redis_settings: RedisSettings, tls: dict[str, Any]
 ) -> None:
     ingress = Running(settings(redis_settings, tls=tls, session_timeout=0.3))
@@ -151,7 +153,7 @@ def test_a_session_whose_time_ends_amid_starttls_leaves_nothing_behind(
         ingress.stop(seconds=10)
 
 
-def test_a_stop_amid_starttls_does_not_wait_for_the_handshake(
+def test_a_stop_during_starttls_does_not_wait_for_the_handshake(
     redis_settings: RedisSettings, tls: dict[str, Any]
 ) -> None:
     ingress = Running(settings(redis_settings, tls=tls, shutdown_timeout=0.2))

@@ -85,8 +85,8 @@ class Supervised:
 def opened() -> Iterator[list[Supervised]]:
     made: list[Supervised] = []
     yield made
-    for one in made:
-        one.close()
+    for child in made:
+        child.close()
 
 
 def test_a_child_that_dies_is_started_again_and_the_rest_goes_on(tmp_path: Path, opened: list[Supervised]) -> None:

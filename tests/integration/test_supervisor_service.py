@@ -70,7 +70,7 @@ def service(tmp_path: Path, redis_settings: RedisSettings) -> Iterator[Service]:
     running.process.wait(10)
 
 
-def test_the_parent_tells_for_all_its_processes(service: Service, redis_settings: RedisSettings) -> None:
+def test_the_parent_reports_for_all_its_processes(service: Service, redis_settings: RedisSettings) -> None:
     eventually(lambda: service.get("/readyz")[0] == 200)
     spool = open_spool(redis_settings)
     for _ in range(3):

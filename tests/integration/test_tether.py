@@ -45,7 +45,7 @@ def test_a_tethered_command_hears_its_stop_alone(stop: signal.Signals, blocked: 
 def pending(pid: int) -> set[signal.Signals]:
     """Return which of the signals wait at a process that blocks them."""
     (mask,) = (line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "ShdPnd" in line)
-    return {one for one in SIGNALS if int(mask, 16) >> (one - 1) & 1}
+    return {number for number in SIGNALS if int(mask, 16) >> (number - 1) & 1}
 
 
 def test_a_tethered_command_ends_with_its_parent() -> None:

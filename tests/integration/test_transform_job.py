@@ -58,13 +58,15 @@ def accepted(spool: Spool, content: bytes = CONTENT) -> str:
     return new.envelope.id
 
 
-def test_a_stock_worker_converts_as_ours_does(spool: Spool, redis_settings: RedisSettings, tmp_path: Path) -> None:
+def test_a_stock_rq_worker_converts_with_the_same_result(
+    spool: Spool, redis_settings: RedisSettings, tmp_path: Path
+) -> None:
     ids = [accepted(spool), accepted(spool)]
     drain(redis_settings, tmp_path)
     leased = spool.run(lease_deliveries("exchange", "test", max_jobs=10, max_bytes=10**9, seconds=60))
-    assert [one.delivery.message_id for one in leased] == ids
+    assert [job.delivery.message_id for job in leased] == ids
     expected = b"From: john@example.com\r\nTo: jane@example.com\r\n\r\nHello\r\n"
-    assert {apply(CONTENT, one.edits) for one in leased} == {expected}
+    assert {apply(CONTENT, job.edits) for job in leased} == {expected}
     assert not spool.client.exists(keys.live(keys.TRANSFORM))
     assert not spool.client.zcard(keys.rq_started(keys.TRANSFORM))
 

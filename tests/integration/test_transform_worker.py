@@ -113,14 +113,14 @@ def test_messages_become_deliveries(settings: Settings, spool: Spool) -> None:
     ids = accept_messages(spool, 50)
     run_until(settings, lambda: waits_for_nobody(spool))
     leased = leased_deliveries(spool)
-    assert sorted(one.delivery.message_id for one in leased) == sorted(ids)
+    assert sorted(job.delivery.message_id for job in leased) == sorted(ids)
     expected = b"From: john@example.com\r\nTo: jane@example.com\r\n\r\nHello\r\n"
-    assert {apply(CONTENT, one.edits) for one in leased} == {expected}
-    assert {one.delivery.sender for one in leased} == {"john@example.com"}
+    assert {apply(CONTENT, job.edits) for job in leased} == {expected}
+    assert {job.delivery.sender for job in leased} == {"john@example.com"}
     assert [event.name for event in spool.run(read_history(ids[0]))] == ["message.accepted", "message.converted"]
 
 
-def test_health_tells_of_the_stop(settings: Settings, spool: Spool) -> None:
+def test_health_reports_the_stop(settings: Settings, spool: Spool) -> None:
     health = Health()
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -138,7 +138,7 @@ def test_what_cannot_be_processed_is_a_dead_letter_and_holds_nothing_up(settings
     good, bad = accept_messages(spool, 5), accept_messages(spool, 1, b"X: " + b"a" * 1_000_000 + b"\r\n\r\n")
     good += accept_messages(spool, 5)
     run_until(settings, lambda: waits_for_nobody(spool))
-    assert sorted(one.delivery.message_id for one in leased_deliveries(spool)) == sorted(good)
+    assert sorted(delivery.delivery.message_id for delivery in leased_deliveries(spool)) == sorted(good)
     [letter] = spool.run(list_dead(Filter(stage="transform")))
     assert ([letter.id], letter.reason) == (bad, "malformed")
 
@@ -152,7 +152,7 @@ def test_the_sender_of_an_unroutable_message_gets_a_report_through_the_gateway(
     run_until(settings, lambda: waits_for_nobody(spool))
     [report] = leased_deliveries(spool, "notes")
     assert report.delivery.sender is None
-    assert [one.public for one in report.delivery.recipients] == ["john@example.com"]
+    assert [recipient.public for recipient in report.delivery.recipients] == ["john@example.com"]
     assert leased_deliveries(spool) == []
 
 
@@ -165,8 +165,8 @@ def test_a_new_version_of_the_map_is_used_without_a_restart(settings: Settings, 
     def is_renamed() -> bool:
         if not senders:
             accept_messages(spool, 1)
-        for one in leased_deliveries(spool):
-            senders.append(one.delivery.sender)
+        for delivery in leased_deliveries(spool):
+            senders.append(delivery.delivery.sender)
             replacement = tmp_path / "new.csv"
             replacement.write_text("public,internal\njohn.doe@example.com,john@notes.example.com\n")
             replacement.rename(map_file)
@@ -182,7 +182,7 @@ def test_messages_of_a_worker_that_died_are_done_by_another(settings: Settings, 
     taken = spool.run(lease_messages("dead", max_jobs=2, max_bytes=10**9, seconds=0.2))
     assert len(taken) == 2
     run_until(settings, lambda: waits_for_nobody(spool))
-    assert sorted(one.delivery.message_id for one in leased_deliveries(spool)) == sorted(ids)
+    assert sorted(delivery.delivery.message_id for delivery in leased_deliveries(spool)) == sorted(ids)
 
 
 @pytest.fixture
@@ -198,8 +198,8 @@ def test_a_stop_gives_back_what_is_not_begun(worker: Worker, spool: Spool) -> No
     worker.stop()
     worker.work(leased)
     again = spool.run(lease_messages("next", max_jobs=9, max_bytes=10**9, seconds=60))
-    assert sorted(one.lease.id for one in again) == sorted(ids)
-    assert {one.lease.crashes for one in again} == {0}
+    assert sorted(job.lease.id for job in again) == sorted(ids)
+    assert {job.lease.crashes for job in again} == {0}
     assert leased_deliveries(spool) == []
 
 
@@ -208,7 +208,7 @@ def test_a_message_that_another_worker_holds_by_now_is_not_settled(worker: Worke
     leased = spool.run(lease_messages(worker.name, max_jobs=2, max_bytes=10**9, seconds=60))
     spool.client.hset(keys.message(lost), "lease", "another")
     worker.work(leased)
-    assert [one.delivery.message_id for one in leased_deliveries(spool)] == [mine]
+    assert [delivery.delivery.message_id for delivery in leased_deliveries(spool)] == [mine]
 
 
 def test_a_lease_is_renewed_for_as_long_as_the_work_takes(settings: Settings, spool: Spool) -> None:
@@ -277,7 +277,7 @@ def test_sigterm_ends_the_service_and_leaves_nothing_leased(
     assert not spool.client.zcard(keys.rq_started(keys.TRANSFORM))
     queue = spool.client.lrange(keys.rq_queue(keys.TRANSFORM), 0, -1)
     waiting = {id.decode() for id in queue if isinstance(id, bytes)}
-    done = {one.delivery.message_id for one in leased_deliveries(spool)}
+    done = {delivery.delivery.message_id for delivery in leased_deliveries(spool)}
     assert waiting | done == set(ids)
     assert not waiting & done
     assert {spool.client.hget(keys.message(id), "crashes") for id in ids} == {b"0"}
@@ -293,7 +293,7 @@ def test_a_message_that_takes_too_long_is_a_dead_letter_in_the_end(
     [letter] = spool.run(list_dead(Filter(stage="transform")))
     assert (letter.id, letter.reason) == (slow, "crash")
     assert letter.detail.startswith("timeout: ")
-    assert [one.delivery.message_id for one in leased_deliveries(spool)] == [quick]
+    assert [delivery.delivery.message_id for delivery in leased_deliveries(spool)] == [quick]
 
 
 def test_the_service_outlives_redis(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ def lossy_loopback() -> None:
 
 def lost_packets() -> int:
     """Return how many packets were lost so far."""
-    told = subprocess.run(["nft", "--json", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
-    (rule,) = [one["rule"]["expr"] for one in json.loads(told)["nftables"] if "rule" in one]
+    output = subprocess.run(["nft", "--json", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+    (rule,) = [entry["rule"]["expr"] for entry in json.loads(output)["nftables"] if "rule" in entry]
     return int(next(part["counter"]["packets"] for part in rule if "counter" in part))
 
 

@@ -71,10 +71,10 @@ class Prometheus:
 
     def firing(self) -> set[str]:
         """Return the names of the alerts that fire."""
-        return {one["labels"]["alertname"] for one in self.get("alerts")["alerts"] if one["state"] == "firing"}
+        return {entry["labels"]["alertname"] for entry in self.get("alerts")["alerts"] if entry["state"] == "firing"}
 
     def is_up(self) -> bool:
-        """Tell whether it has scraped all three services."""
+        """Return whether it has scraped all three services."""
         with suppress(OSError):
             return len(self.ask("up == 1")) == 3
         return False
@@ -144,7 +144,7 @@ def test_every_question_of_the_dashboard_has_an_answer(gateway: Gateway, watch: 
             carry(gateway, sample)
         is_refused(gateway)
         for title, expression in tuple(left.items()):
-            if values := [one["value"][1] for one in watch.ask(expression) if one["value"][1] != "NaN"]:
+            if values := [reading["value"][1] for reading in watch.ask(expression) if reading["value"][1] != "NaN"]:
                 print(f"{title}: {len(values)} series, the first is {values[0]}")  # noqa: T201 (for who runs it with -s)
                 del left[title]
         return not left
@@ -175,7 +175,7 @@ def test_every_scaler_gets_one_number(watch: Prometheus) -> None:
     ]
 
     def numbers() -> list[list[str]]:
-        return [[one["value"][1] for one in watch.ask(trigger["metadata"]["query"])] for trigger in triggers]
+        return [[sample["value"][1] for sample in watch.ask(trigger["metadata"]["query"])] for trigger in triggers]
 
     eventually(lambda: numbers() == [["0"]] * 4, SECONDS)
 

@@ -1,4 +1,4 @@
-"""Against peers that nobody here wrote: swaks and smtp-source send, two Postfix instances are the smart hosts.
+"""Tests with independent peers: swaks and smtp-source send, two Postfix instances are the smart hosts.
 
 `make test-peers` runs this by itself.
 """
@@ -62,13 +62,13 @@ def gateway(place: Path, smart_hosts: tuple[Postfix, Postfix]) -> Iterator[demo_
         content["systems"][1]["smart_hosts"] = [
             {
                 "host": "127.0.0.1",
-                "port": one.port,
+                "port": host.port,
                 "weight": weight,
                 "tls": "verify",
                 "ca": str(place / "tls" / "ca.crt"),
                 "name": "mx.example.com",
             }
-            for one, weight in zip(smart_hosts, (3, 1), strict=True)
+            for host, weight in zip(smart_hosts, (3, 1), strict=True)
         ]
         content["systems"][0]["networks"].append("127.0.0.1/32")  # smtp-source cannot choose its address
         content["egress"] = {"host_down": "1s", "host_down_longest": "2s", "retry": {"first": "1s", "longest": "5s"}}
@@ -80,7 +80,7 @@ def gateway(place: Path, smart_hosts: tuple[Postfix, Postfix]) -> Iterator[demo_
 def arrivals(*hosts: Postfix) -> Counter[tuple[str, str]]:
     """Return how often each message came, by subject and recipient (smtp-source numbers its recipients)."""
     messages = (message_from_bytes(path.read_bytes()) for host in hosts for path in host.delivered())
-    return Counter((str(one["Subject"]), str(one["Delivered-To"])) for one in messages)
+    return Counter((str(message["Subject"]), str(message["Delivered-To"])) for message in messages)
 
 
 def test_swaks_reaches_postfix_over_verified_tls(

@@ -85,7 +85,9 @@ class Stack:
     def states(self) -> dict[str, dict[str, Any]]:
         """Return the state of each service's container, as Docker has it."""
         containers = json.loads(docker("inspect", *_containers()))
-        return {one["Config"]["Labels"]["com.docker.compose.service"]: one["State"] for one in containers}
+        return {
+            container["Config"]["Labels"]["com.docker.compose.service"]: container["State"] for container in containers
+        }
 
     def unhealthy(self) -> dict[str, str]:
         """Return the services that are not, or not yet, as they should be, and what they are."""
@@ -104,7 +106,7 @@ class Stack:
     def caught(self, catcher: str) -> list[Caught]:
         """Return the messages that a catcher has."""
         found = json.loads(self.execute(catcher, "python", "-c", MESSAGES))
-        return [Caught(one["sender"], one["recipients"], one["tls"], one["text"]) for one in found]
+        return [Caught(match["sender"], match["recipients"], match["tls"], match["text"]) for match in found]
 
     def address(self, service: str, port: int) -> str:
         """Return where a published port is on this machine, as host:port."""

@@ -67,7 +67,7 @@ def spooled(
 
 @asynccontextmanager
 async def working(settings: Settings, spool: AsyncSpool | None = None) -> AsyncIterator[Worker]:
-    """Run a worker; at the end it is told to stop, and must have stopped. spool: closed at the end too."""
+    """Run a worker; stop it at the end, and check that it has stopped. spool: closed at the end too."""
     spool = spool or open_async_spool(settings.redis)
     couriers = {system.name: build_courier(settings, system, spool) for system in settings.systems}
     worker = Worker(settings, spool, couriers, Health(), Random(1))

@@ -103,13 +103,13 @@ class Trial:
         self.gateway = gateway
         self.load = Load(gateway.port, total=1_000_000, deadline_seconds=600, pause_seconds=PAUSE_SECONDS)
         self._redis = redis
-        self._told = 0
+        self._probes = 0
         self._sender = threading.Thread(target=self.load.run)
         self._sender.start()
 
     @property
     def log(self) -> str:
-        """What the services told so far."""
+        """The log of the services so far."""
         return (self.gateway.directory / "gateway.log").read_text(errors="replace")
 
     def go_on(self, messages: int = 40) -> float:
@@ -129,8 +129,8 @@ class Trial:
 
     def reply(self) -> int:
         """Send one message more; return the code of its last reply."""
-        self._told += 1
-        tag = f"told-{self._told:06d}"
+        self._probes += 1
+        tag = f"probe-{self._probes:06d}"
         self.load.attempts[tag] += 1
         try:
             self.load.send_one(tag)

@@ -1,4 +1,4 @@
-"""A running ingress in a thread of its own, and a client that writes and reads octets as it is told."""
+"""A running ingress in a thread of its own, and a client that writes and reads given bytes."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class Running:
         self.addresses = self._started.result(10)
 
     async def _serve(self, given: Settings) -> None:
-        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         try:
             async with serving(given) as (server, _):
                 self._server: Server = server
                 self._started.set_result(server.addresses)
-                await self._told.wait()
+                await self._stopped.wait()
         except CausewayError as error:
             self._started.set_exception(error)
 
@@ -83,7 +83,7 @@ class Running:
 
     def tell_to_stop(self) -> None:
         """Begin to drain, and return at once."""
-        self._loop.call_soon_threadsafe(self._told.set)
+        self._loop.call_soon_threadsafe(self._stopped.set)
 
     def stop(self, seconds: float = 15) -> None:
         """Drain, and wait for the end."""
@@ -108,7 +108,7 @@ def running(given: Settings) -> Iterator[Running]:
 
 
 class RawClient:
-    """A socket that speaks exactly what it is told. A reply comes back as text, without its last CRLF."""
+    """A client socket that sends exactly the given bytes. A reply is returned as text, without its last CRLF."""
 
     def __init__(self, port: int, prelude: bytes = b"", source: str = "127.0.0.1") -> None:
         self.socket: socket.socket = socket.create_connection(
@@ -185,9 +185,9 @@ def spooled(client: redis.Redis) -> list[tuple[Envelope, bytes]]:
     """Return the messages that were accepted, oldest first, each without the Received field of this gateway."""
     raw: Any = client
     found = []
-    for one in sorted(raw.smembers(keys.live(keys.TRANSFORM))):
-        content = raw.get(keys.content(one.decode()))
+    for message_id in sorted(raw.smembers(keys.live(keys.TRANSFORM))):
+        content = raw.get(keys.content(message_id.decode()))
         assert content.startswith(b"Received: ")
         end = content.index(b" +0000\r\n") + len(b" +0000\r\n")
-        found.append((Envelope.from_json(raw.hget(keys.message(one.decode()), "envelope")), content[end:]))
+        found.append((Envelope.from_json(raw.hget(keys.message(message_id.decode()), "envelope")), content[end:]))
     return found

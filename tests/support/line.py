@@ -13,7 +13,7 @@ POLL_SECONDS = 0.02
 class Line(Forwarder):
     """Forwards connections on 127.0.0.1:`port` to 127.0.0.1:`to`, which may be set later; `with` starts and ends it.
 
-    delay_seconds: of each octet, either way. is_silent: octets wait, as where every packet is dropped.
+    delay_seconds: of each byte, either way. is_silent: bytes wait, as where every packet is dropped.
     """
 
     def __init__(self, to: int = 0) -> None:
@@ -67,14 +67,14 @@ class Line(Forwarder):
             writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry octets one way, each part as late as it is told; the parts behind it wait no longer for that."""
+        """Forward bytes in one direction, each part with its own delay; later parts do not wait longer for it."""
         parts: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
         async def deliver() -> None:
             while True:
                 due, part = await parts.get()
                 await asyncio.sleep(due - self._loop.time())
-                while self.is_silent:  # noqa: ASYNC110 (told by another thread)
+                while self.is_silent:  # noqa: ASYNC110 (set by another thread)
                     await asyncio.sleep(POLL_SECONDS)
                 if not part:
                     break

@@ -24,7 +24,7 @@ def message(*recipients: str, sender: str | None = "a@example.com", content: byt
     envelope = Envelope(
         id=new_message_id(now),
         sender=sender,
-        recipients=tuple(Recipient(one) for one in recipients or ("b@example.com",)),
+        recipients=tuple(Recipient(recipient) for recipient in recipients or ("b@example.com",)),
         source="notes",
         client=Client("127.0.0.1", "client.example.com"),
         received_at=now,
@@ -40,7 +40,10 @@ def delivery(envelope: Envelope, system: str = "exchange", size: int = len(CONTE
         source=envelope.source,
         system=system,
         sender=envelope.sender,
-        recipients=tuple(DeliveryRecipient(one.address, one.address, one.address) for one in envelope.recipients),
+        recipients=tuple(
+            DeliveryRecipient(recipient.address, recipient.address, recipient.address)
+            for recipient in envelope.recipients
+        ),
         size=size,
         received_at=envelope.received_at,
         created_at=envelope.received_at,

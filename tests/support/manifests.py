@@ -74,7 +74,7 @@ def title(one: Object) -> str:
 
 def of_kind(objects: list[Object], *kinds: str) -> dict[str, Object]:
     """Return the objects of some kinds by their names."""
-    return {one["metadata"]["name"]: one for one in objects if one["kind"] in kinds}
+    return {manifest["metadata"]["name"]: manifest for manifest in objects if manifest["kind"] in kinds}
 
 
 def pod_of(workload: Object) -> Object:
@@ -90,14 +90,14 @@ def labels_of(workload: Object) -> dict[str, str]:
 
 
 def selects(selector: Object, labels: dict[str, str]) -> bool:
-    """Tell whether a selector, written as labels or as matchLabels, takes pods with these labels."""
+    """Return whether a selector, written as labels or as matchLabels, matches pods with these labels."""
     wanted: dict[str, str] = selector.get("matchLabels", selector)
     return wanted.items() <= labels.items()
 
 
 def environment(workload: Object) -> dict[str, str]:
     """Return what the manifest itself sets in the first container's environment."""
-    return {one["name"]: one["value"] for one in pod_of(workload)["containers"][0].get("env", [])}
+    return {entry["name"]: entry["value"] for entry in pod_of(workload)["containers"][0].get("env", [])}
 
 
 def octets(quantity: str) -> int:

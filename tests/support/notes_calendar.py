@@ -120,12 +120,12 @@ class NotesMeeting:
 
     def move_from(self, first: datetime, by: timedelta) -> bytes:
         """Move one instance and all that follow."""
-        tail = [one for one in self.dates if one >= first]
-        for one in tail:
-            start, end = self.dates[one]
-            self.dates[one] = (start + by, end + by)
+        tail = [date for date in self.dates if date >= first]
+        for date in tail:
+            start, end = self.dates[date]
+            self.dates[date] = (start + by, end + by)
         self.sequence += 1
-        periods = sorted(self.dates[one] for one in tail)
+        periods = sorted(self.dates[date] for date in tail)
         ranged = f"RECURRENCE-ID;RANGE=THISANDFUTURE:{instant(first)}"
         return self._send("REQUEST", "U", *periods[0], ranged, _periods(periods))
 
@@ -136,8 +136,8 @@ class NotesMeeting:
 
     def cancel_from(self, first: datetime) -> bytes:
         """Cancel one instance and all that follow."""
-        tail = [one for one in sorted(self.dates) if one >= first]
-        periods = [self.dates.pop(one) for one in tail]
+        tail = [date for date in sorted(self.dates) if date >= first]
+        periods = [self.dates.pop(date) for date in tail]
         ranged = f"RECURRENCE-ID;RANGE=THISANDFUTURE:{instant(first)}"
         return self._send("CANCEL", "C", *periods[0], ranged, _periods(periods))
 

@@ -58,7 +58,7 @@ def calendar_of(message: Message) -> Calendar:
     """Return the calendar of a message after checking that it is where Outlook looks for it, and strict."""
     parts = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
     assert len(parts) == 1
-    parents = [one for one in message.walk() if one.is_multipart() and parts[0] in one.get_payload()]
+    parents = [entity for entity in message.walk() if entity.is_multipart() and parts[0] in entity.get_payload()]
     assert parents[-1].get_content_type() == "multipart/alternative"
     payload = parts[0].get_payload(decode=True)
     assert isinstance(payload, bytes)
@@ -136,7 +136,7 @@ def _day(event: Event) -> date:
 
 @dataclass
 class OutlookCalendar:
-    """The calendar of one mailbox: entries by UID. `cancellations` counts the meetings it was told to drop."""
+    """The calendar of one mailbox: entries by UID. `cancellations` counts the cancelled meetings."""
 
     meetings: dict[str, list[Event]] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
@@ -161,7 +161,7 @@ class OutlookCalendar:
                 self.meetings[uid] = [*_without(known, events), *events]
             return
         assert method == "CANCEL"
-        assert known, f"{uid} was never told"
+        assert known, f"{uid} was never received"
         if "RECURRENCE-ID" not in events[0]:
             del self.meetings[uid]
             self.cancellations += 1
@@ -169,8 +169,8 @@ class OutlookCalendar:
         kept = _without(known, events)
         for master in (one for one in kept if "RRULE" in one):
             gone = [event["RECURRENCE-ID"].dt.astimezone(UTC) for event in events]
-            told = master.get("EXDATE")
-            earlier = [dt.dt.astimezone(UTC) for dt in told.dts] if told else []
+            values = master.get("EXDATE")
+            earlier = [dt.dt.astimezone(UTC) for dt in values.dts] if values else []
             master["EXDATE"] = vDDDLists([*earlier, *gone])
         self.meetings[uid] = kept
 

@@ -52,7 +52,7 @@ class Pods:
         self._folder = folder
         self._pods: list[str] = []
         self._volumes: set[str] = set()
-        self._config = [one for one in self._objects if one["kind"] == "ConfigMap"]
+        self._config = [manifest for manifest in self._objects if manifest["kind"] == "ConfigMap"]
         certificate = {name: (tls / name).read_text() for name in ("tls.crt", "tls.key")}
         self._config.append(_config_map("ingress-tls", certificate))
         self._config.append(_config_map("redis", {"password": PASSWORD}))
@@ -101,7 +101,7 @@ class Pods:
     def _own(self, volume: Object, pod: str) -> Object:
         """Return a pod's volume under a name that no other pod uses, of a kind that podman gets right."""
         name = f"{pod}-{volume['name']}"
-        self._volumes |= {name, *(one["metadata"]["name"] for one in self._config)}
+        self._volumes |= {name, *(config["metadata"]["name"] for config in self._config)}
         if "persistentVolumeClaim" in volume:
             self._make_writable(name)
             return {"name": name, "persistentVolumeClaim": {"claimName": name}}
@@ -137,7 +137,7 @@ class Pods:
             raise AssertionError(f"{error}\n{self.log(name)}") from None
 
     def stop(self, workload: str, name: str) -> float:
-        """Tell a pod to end, within its grace period; return how long it took. It has to end by itself, with 0."""
+        """Stop a pod within its grace period; return how long it took. It must end without SIGKILL, with 0."""
         container = self._container(name)
         before = time.monotonic()
         grace = pod_of(self._workloads[workload])["terminationGracePeriodSeconds"]
@@ -176,7 +176,7 @@ class Pods:
     def _container(self, name: str) -> str:
         """Return the pod's one container beside podman's own."""
         listed = podman("ps", "--all", "--filter", f"pod={name}", "--format", "{{.Names}} {{.IsInfra}}")
-        return next(one.split()[0] for one in listed.splitlines() if one.endswith("false"))
+        return next(line.split()[0] for line in listed.splitlines() if line.endswith("false"))
 
 
 def _claimed(claim: Object) -> Object:

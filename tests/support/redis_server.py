@@ -66,7 +66,7 @@ class RedisServer:
         eventually(lambda: self.answers() or self.has_ended())
 
     def limit_files(self, largest_bytes: int) -> None:
-        """Let it write no file beyond so many octets from now on."""
+        """Let it write no file beyond so many bytes from now on."""
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (largest_bytes, resource.RLIM_INFINITY))
 
     def kill(self) -> None:
@@ -84,7 +84,7 @@ class RedisServer:
         return self._process is None or self._process.poll() is not None
 
     def pause(self) -> None:
-        """Stop it in its tracks: connections stay, nobody answers."""
+        """Pause it with SIGSTOP: connections stay open without answers."""
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
 

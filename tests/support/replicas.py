@@ -53,9 +53,9 @@ def copies(servers: Iterable[SmartHostServer]) -> Counter[tuple[str, str]]:
     """Return how often the servers took each message, by its tag, for each recipient."""
     found: Counter[tuple[str, str]] = Counter()
     for server in servers:
-        for one in tuple(server.messages):
-            tag = str(message_from_bytes(one.content)["Subject"])
-            found.update((tag, line[len("RCPT TO:<") :].partition(">")[0]) for line in one.rcpts)
+        for received in tuple(server.messages):
+            tag = str(message_from_bytes(received.content)["Subject"])
+            found.update((tag, line[len("RCPT TO:<") :].partition(">")[0]) for line in received.rcpts)
     return found
 
 
@@ -70,7 +70,7 @@ def waiting(spool: Spool, system: str) -> int:
 
 
 def reported(client: redis.Redis) -> Counter[tuple[str, str]]:
-    """Return how often the reports that wait to be converted tell of a failure, by tag and recipient."""
+    """Return how often the reports that wait for conversion contain a failure, by tag and recipient."""
     found: Counter[tuple[str, str]] = Counter()
     raw: Any = client
     for id in raw.smembers(keys.live(keys.TRANSFORM)):
@@ -82,7 +82,7 @@ def reported(client: redis.Redis) -> Counter[tuple[str, str]]:
 
 @contextmanager
 def replicas(folder: Path, settings: Settings, count: int = 1) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Run so many egress processes; at the end each is told to stop, and must do so in peace."""
+    """Run so many egress processes; at the end each is stopped, and must end cleanly."""
     config = folder / "causeway.yaml"
     config.write_text(
         yaml.safe_dump({**_written(settings.model_dump(exclude_defaults=True)), "http": {"listen": None}})
@@ -91,8 +91,8 @@ def replicas(folder: Path, settings: Settings, count: int = 1) -> Iterator[list[
         logs = [folder / f"egress-{number}.log" for number in range(count)]
         processes = [stack.enter_context(_replica(config, log)) for log in logs]
         yield processes
-        assert not [log.read_text() for log, one in zip(logs, processes, strict=True) if one.poll() is not None]
-    assert [one.returncode for one in processes] == [0] * count, [log.read_text()[-2000:] for log in logs]
+        assert not [log.read_text() for log, process in zip(logs, processes, strict=True) if process.poll() is not None]
+    assert [process.returncode for process in processes] == [0] * count, [log.read_text()[-2000:] for log in logs]
 
 
 def _written(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A real SMTP server in a thread of its own that answers, refuses, delays and breaks off as a test tells it."""
+"""A real SMTP server in a thread of its own whose replies, refusals, delays and disconnects are set by a test."""
 
 from __future__ import annotations
 

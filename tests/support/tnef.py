@@ -40,8 +40,8 @@ def property_(key: Key, type: int, value: bytes) -> bytes:
     guid, name = key
     if isinstance(name, int):
         return u16(type) + u16(0x8000) + guid.bytes_le + u32(0) + u32(name) + value
-    told = f"{name}\0".encode("utf-16-le")
-    return u16(type) + u16(0x8000) + guid.bytes_le + u32(1) + u32(len(told)) + padded(told) + value
+    items = f"{name}\0".encode("utf-16-le")
+    return u16(type) + u16(0x8000) + guid.bytes_le + u32(1) + u32(len(items)) + padded(items) + value
 
 
 def _runs(*values: bytes) -> bytes:
@@ -89,8 +89,8 @@ def moment(key: Key, value: datetime) -> bytes:
     return property_(key, 0x40, ticks.to_bytes(8, "little"))
 
 
-def properties(*told: bytes) -> bytes:
-    return u32(len(told)) + b"".join(told)
+def properties(*items: bytes) -> bytes:
+    return u32(len(items)) + b"".join(items)
 
 
 def attribute(level: int, id: int, octets: bytes, *, type: int = 6, checksum: int | None = None) -> bytes:
@@ -102,13 +102,13 @@ def stream(*attributes: bytes) -> bytes:
     return u32(0x223E9F78) + u16(1) + b"".join(attributes)
 
 
-def attachment(name: bytes = b"", data: bytes | None = None, *told: bytes) -> tuple[bytes, ...]:
+def attachment(name: bytes = b"", data: bytes | None = None, *items: bytes) -> tuple[bytes, ...]:
     """Return the attributes of one attachment."""
     return (
         attribute(2, 0x9002, bytes(14)),
         *([attribute(2, 0x8010, name + b"\0", type=1)] if name else []),
         *([attribute(2, 0x800F, data)] if data is not None else []),
-        *([attribute(2, 0x9005, properties(*told))] if told else []),
+        *([attribute(2, 0x9005, properties(*items))] if items else []),
     )
 
 
@@ -131,7 +131,7 @@ def recipient(name: str, address: str, role: int = 1, flags: int = 0) -> bytes:
 
 def message(
     message_class: str = "IPM.Note",
-    told: Sequence[bytes] = (),
+    items: Sequence[bytes] = (),
     attachments: Sequence[tuple[bytes, ...]] = (),
     *,
     codepage: int = 1252,
@@ -144,8 +144,8 @@ def message(
         attribute(1, 0x9007, u32(codepage) + u32(0)),
         attribute(1, 0x8008, message_class.encode() + b"\0", type=7),
         *table,
-        attribute(1, 0x9003, properties(*told)),
-        *(one for told_attributes in attachments for one in told_attributes),
+        attribute(1, 0x9003, properties(*items)),
+        *(candidate for told_attributes in attachments for candidate in told_attributes),
     )
 
 
@@ -198,11 +198,11 @@ def _system_time(month: int, weekday: int, week: int, hour: int) -> bytes:
 
 def zone_definition(name: str, *rules: Rule) -> bytes:
     header = u16(2) + u16(len(name)) + name.encode("utf-16-le") + u16(len(rules))
-    told = b""
+    items = b""
     for rule in rules:
         body = u16(2 if rule.effective else 0) + u16(rule.year) + bytes(14) + rule.body() + b"".join(rule.switches())
-        told += b"\x02\x01" + u16(len(body)) + body
-    return b"\x02\x01" + u16(len(header)) + header + told
+        items += b"\x02\x01" + u16(len(body)) + body
+    return b"\x02\x01" + u16(len(header)) + header + items
 
 
 def zone_rule(rule: Rule) -> bytes:
@@ -269,9 +269,9 @@ def _exception(moved: Moved) -> bytes:
     octets = _times(moved) + u16(
         (0x1 if moved.subject is not None else 0) | (0x10 if moved.location is not None else 0)
     )
-    for told in (moved.subject, moved.location):
-        if told is not None:
-            short = told.encode("cp1252", "replace")
+    for items in (moved.subject, moved.location):
+        if items is not None:
+            short = items.encode("cp1252", "replace")
             octets += u16(len(short) + 1) + u16(len(short)) + short
     return octets
 
@@ -281,7 +281,7 @@ def _extended_exception(moved: Moved) -> bytes:
     if moved.subject is None and moved.location is None:
         return octets
     octets += _times(moved)
-    for told in (moved.subject, moved.location):
-        if told is not None:
-            octets += u16(len(told)) + told.encode("utf-16-le")
+    for items in (moved.subject, moved.location):
+        if items is not None:
+            octets += u16(len(items)) + items.encode("utf-16-le")
     return octets + u32(0)

@@ -7,7 +7,7 @@ import socket
 
 
 class Unreachable:
-    """Whoever connects to 127.0.0.1:`port` waits; `with` begins and ends it.
+    """A port of 127.0.0.1 on which connections are never accepted, inside a `with` block.
 
     A listener whose backlog is full: Linux then drops the first packet of every further connection.
     """

@@ -1,4 +1,4 @@
-"""A rolling update, again and again: a new replica becomes ready, an old one is told to end."""
+"""A rolling update, repeatedly: a new replica becomes ready, an old replica is stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More replicas, then fewer, amid the load."""
+"""More replicas, then fewer, under load."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def inflict(trial: Trial) -> None:
             samples.append(sample(trial.gateway))
         ended = time.monotonic()
     trial.facts["rate_per_second"] = trial.rate or SHARE * most
-    trial.facts["samples"] = [one.to_json() for one in samples]
+    trial.facts["samples"] = [reading.to_json() for reading in samples]
     quarter = len(samples) // 4
     if not quarter:
         trial.wrong.append("too short to compare its quarters: give it 2 minutes or more")
@@ -64,11 +64,11 @@ def inflict(trial: Trial) -> None:
 
 def _gauges(names: Sequence[str]) -> Iterator[Gauge]:
     for name in names:
-        yield Gauge(f"{name} rss_bytes", lambda one, name=name: one.processes[name].rss_bytes, 1.1, 8 << 20)  # type: ignore[misc]
-        yield Gauge(f"{name} files", lambda one, name=name: one.processes[name].files, 1.1, 10)  # type: ignore[misc]
-        yield Gauge(f"{name} threads", lambda one, name=name: one.processes[name].threads, 1.0, 2)  # type: ignore[misc]
-    yield Gauge("keys in Redis", lambda one: one.keys, 1.5, 1000)
-    yield Gauge("used_bytes of Redis", lambda one: one.used_bytes, 1.5, 8 << 20)
+        yield Gauge(f"{name} rss_bytes", lambda gauged, name=name: gauged.processes[name].rss_bytes, 1.1, 8 << 20)  # type: ignore[misc]
+        yield Gauge(f"{name} files", lambda gauged, name=name: gauged.processes[name].files, 1.1, 10)  # type: ignore[misc]
+        yield Gauge(f"{name} threads", lambda gauged, name=name: gauged.processes[name].threads, 1.0, 2)  # type: ignore[misc]
+    yield Gauge("keys in Redis", lambda gauged: gauged.keys, 1.5, 1000)
+    yield Gauge("used_bytes of Redis", lambda gauged: gauged.used_bytes, 1.5, 8 << 20)
 
 
 def _compare(trial: Trial, first: Sequence[Vitals], last: Sequence[Vitals]) -> None:

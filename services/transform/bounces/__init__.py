@@ -1,1 +1,1 @@
-"""What Domino's and Notes' reports of failed delivery say: whom they did not reach, and why."""
+"""Failed recipients and reasons from the delivery failure reports of Domino and Notes."""

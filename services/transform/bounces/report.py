@@ -1,4 +1,4 @@
-"""A delivery report made of a bounce that is only text (RFC 6522, RFC 3464); its own octets stay where they are."""
+"""A delivery report made of a bounce that is only text (RFC 6522, RFC 3464); its own bytes stay where they are."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLANK_LINES = re.compile(rb"(?:[ \t]*+\r?\n)*+")
 def made_report(content: bytes, root: Entity, context: Context) -> Iterator[Edit]:
     """Yield the edits that make a report of a bounce, in no order.
 
-    None where the text tells no recipient, or where no empty line ends the header.
+    None if the text names no recipient, or no empty line ends the header.
     """
     if not root.fields or not content.endswith((b"\n\n", b"\n\r\n"), 0, root.body_start):
         return
@@ -86,7 +86,7 @@ def _encoding(octets: bytes) -> bytes:
 
 
 def _fields(failures: list[Failure], reporter: str, context: Context) -> bytes:
-    """Return the body of message/delivery-status; addresses are public, and a failure is told once."""
+    """Return the body of message/delivery-status; addresses are public, and each failure is listed once."""
     groups = [fold("Reporting-MTA", f"dns; {reporter}")]
     for failure in dict.fromkeys(failures):
         group = fold("Final-Recipient", f"rfc822; {context.router.public(failure.address)}")
@@ -98,7 +98,7 @@ def _fields(failures: list[Failure], reporter: str, context: Context) -> bytes:
 
 
 def _reporter(content: bytes, root: Entity, context: Context) -> str:
-    """Return the domain that the bounce comes from, as everybody may see it."""
+    """Return the domain that the bounce comes from, in its public form."""
     field = root.find("from")
     mailboxes = read_addresses(content, field.value_start, field.end) if field else ()
     domains = (context.router.public(mailbox.address).rpartition("@")[2] for mailbox in mailboxes)

@@ -1,7 +1,7 @@
-"""The status code that Domino's words mean (RFC 3463): its reports say 5.0.0 for every failure.
+"""The status code (RFC 3463) for Domino's diagnostic text: its reports have 5.0.0 for every failure.
 
-Domino's messages are translated with its user interface, so only the commonest have other languages here; sure signs
-only, since a wrong code is worse than a vague one.
+Domino's messages are translated with its user interface, so only the most common have other languages here; only
+unambiguous phrases, because a wrong code is worse than a general code.
 """
 
 from __future__ import annotations

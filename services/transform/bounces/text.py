@@ -31,12 +31,12 @@ RETURNED = re.compile(rb"^-{5,9}[ ]{1,3}Returned Message[ ]{1,3}-{5,9}[ \t]*(?:\
 
 _ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[0-9A-Za-z.\-\[\]:]+")
 _MAX_REASON = 1000  # characters and lines; a reason is repeated for each recipient
-_MAX_FAILURES = 1000  # that are told of, so that a report is not a thousand times as long as the bounce
+_MAX_FAILURES = 1000  # listed in a report, so that it is not a thousand times as long as the bounce
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One recipient that was not reached; address as in the bounce. reason: one line, "" where none is told."""
+    """One recipient that was not reached; address as in the bounce. reason: one line, "" if none is given."""
 
     address: str
     reason: str
@@ -46,22 +46,22 @@ def notes_failures(text: str) -> list[Failure]:
     """Return the failures between the two markers of a Notes R4 bounce."""
     failures: list[Failure] = []
     reason: list[str] = []
-    told = False  # whether a recipient of this reason was seen, so that the next words are another reason
+    has_recipient = False  # whether a recipient of this reason was seen, so that the next words are another reason
     for line in _lines(text):
         if len(failures) == _MAX_FAILURES:
             break
         if _ADDRESS.fullmatch(line):
             failures.append(Failure(line, _one_line(reason)))
-            told = True
+            has_recipient = True
         elif line:
-            if told:
-                reason, told = [], False
+            if has_recipient:
+                reason, has_recipient = [], False
             reason.append(line)
     return failures
 
 
 def domino_failures(text: str) -> list[Failure]:
-    """Return the failures that the text of a Domino bounce tells; none where it is no such text."""
+    """Return the failures in the text of a Domino bounce; none if it is not such a text."""
     failures: list[Failure] = []
     addresses: list[str] = []
     reason: list[str] = []

@@ -1,1 +1,1 @@
-"""Notes document links: what an .ndl part says, the addresses made of it, and where in the text they belong."""
+"""Notes document links: parsing of .ndl parts, their addresses, and their positions in the text."""

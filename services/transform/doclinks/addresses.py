@@ -37,7 +37,7 @@ def notes_url(link: DocLink, default_server: str | None) -> str | None:
 def web_url(link: DocLink, default_server: str | None, web_links: Mapping[str, WebLinks]) -> str | None:
     """Return the link for a browser, or None where the settings name no host for the server."""
     server = (link.server or default_server or "").lower()
-    by_server = {name.lower(): one for name, one in web_links.items()}
+    by_server = {name.lower(): host for name, host in web_links.items()}
     found = by_server.get(server) or by_server.get("*")
     if found is None:
         return None

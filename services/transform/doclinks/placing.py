@@ -1,6 +1,6 @@
-"""Where the links stand in the text: in place of what refers to their parts, else in a block at the end.
+"""The positions of links in the text: in place of references to their parts, else in a block at the end.
 
-What refers to a part: `(See attached file: NAME)`, `(Document link: NAME)` and their like in either text, where NAME is
+References to a part: `(See attached file: NAME)`, `(Document link: NAME)` and their like in either text, where NAME is
 the part's file name, with or without its ending, or the link's name or title; in HTML also a `cid:` of the part, or a
 link of Notes' own to the same document.
 """
@@ -79,7 +79,7 @@ def place(body: TextBody, anchors: Sequence[Anchor]) -> list[Replacement]:
     replacements = list(search.in_html() if body.is_html else search.in_text(0, len(body.text)))
     if left := [anchor for anchor in wanted if id(anchor) not in search.placed]:
         replacements.append(block_in(body, block_of(left)))
-    return sorted(replacements, key=lambda one: (one.start, one.end))
+    return sorted(replacements, key=lambda replacement: (replacement.start, replacement.end))
 
 
 def _is_there(lower_text: str, is_html: bool, anchor: Anchor) -> bool:
@@ -175,8 +175,8 @@ class _Search:
     def _image(self, token: Token, opened: _Opened | None, styled: Callable[[str], str]) -> Iterator[Replacement]:
         """Yield what replaces an image of the part (an icon in Notes, a broken picture elsewhere), or follows an icon.
 
-        An icon with a file of its own tells by its alternative text what it stands for. Notes may have put it into a
-        link that names no server: that link then leads where ours would.
+        An icon with a file of its own is identified by its alternative text. Notes may have put it into a link without
+        a server: that link then gets the new address.
         """
         if anchor := self._of_content_id(token.attribute(self.text, "src")):
             if opened and opened.is_notes and opened.anchor is None:
@@ -189,7 +189,7 @@ class _Search:
             yield Replacement(token.end, token.end, f" {styled(anchor.html)}")
 
     def _opened(self, token: Token) -> _Opened | None:
-        href = next((one for one in token.attributes(self.text) if one.name == "href"), None)
+        href = next((attribute for attribute in token.attributes(self.text) if attribute.name == "href"), None)
         if href is None:
             return None
         url = unescape(self.text[href.value_start : href.value_end])

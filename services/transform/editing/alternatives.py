@@ -1,4 +1,4 @@
-"""The text a person reads, in each of its alternatives; and how a step says something in all of them.
+"""The visible text in each of its alternatives; and adding text to all of them.
 
 A step that changes words in place reads `bodies` and returns their `edits`; one that has something to add calls
 `add_block`. Nothing signed or encrypted is among the bodies, nor any attached text.
@@ -41,7 +41,7 @@ def body_parts(root: Entity, is_file: Callable[[Entity], bool] = lambda _part: F
     """Return the parts that hold the message's own text, one an alternative; none where it shows no text of its own.
 
     The first text of a multipart/mixed, the root of a multipart/related, all of a multipart/alternative; no attachment,
-    nor what `is_file` tells to be one.
+    and no part for which `is_file` is true.
     """
     if root.is_protected or root.disposition == "attachment" or is_file(root):
         return []
@@ -115,7 +115,7 @@ def _text_part(text: str) -> bytes:
 
 
 def _wrapped(content: bytes, root: Entity, block: Block) -> list[Edit]:
-    """Make the message a multipart/mixed of the block and what it held; the fields that tell of that go with it."""
+    """Make the message a multipart/mixed of the block and what it held; the fields that describe it move with it."""
     boundary = f"=_{sha256(content[root.start : root.end]).hexdigest()[:40]}"
     delimiter = f"--{boundary}\r\n".encode("ascii")
     moved = [field for field in root.fields if field.name.startswith("content-")]

@@ -34,7 +34,7 @@ def related_root(entity: Entity) -> Entity:
 
 
 def taken_out(content: bytes, entity: Entity, goes: Goes, stand_in: str) -> Iterator[Edit]:
-    """Yield the edits, in order, that rid a message, or what is inside a part, of the leaves for which `goes` holds."""
+    """Yield the edits, in order, that remove the leaves for which `goes` is true from a message or a part."""
     if _is_nothing_else(entity, goes):
         yield from _stood_in_for_all(content, entity, stand_in)
     elif is_closed(entity):

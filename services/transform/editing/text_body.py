@@ -80,12 +80,14 @@ class TextBody:
     def edits(self, replacements: Sequence[Replacement]) -> list[Edit]:
         """Return the edits over the content that make the replacements. Raises ValueError where they overlap."""
         _check(replacements, len(self.text))
-        replacements = [one for one in replacements if one.start < one.end or one.text]
+        replacements = [
+            replacement for replacement in replacements if replacement.start < replacement.end or replacement.text
+        ]
         if not replacements:
             return []
         new: list[bytes] = []
-        for one in replacements:
-            octets = self._written(one.text) if self._reading.charset.is_ascii_based else None
+        for replacement in replacements:
+            octets = self._written(replacement.text) if self._reading.charset.is_ascii_based else None
             if octets is None:
                 return self._anew(replacements)
             new.append(octets)
@@ -102,7 +104,7 @@ class TextBody:
 
     def _splices(self, replacements: Sequence[Replacement], new: Sequence[bytes]) -> list[Edit]:
         """Return the replacements as edits over the bytes of the text."""
-        positions = list(chain.from_iterable((one.start, one.end) for one in replacements))
+        positions = list(chain.from_iterable((span.start, span.end) for span in replacements))
         cuts = self._reading.charset.cuts(self._octets, positions)
         splices: list[Edit] = []
         for replacement, octets in zip(replacements, new, strict=True):
@@ -138,7 +140,10 @@ class TextBody:
             return None
         if encoding != "binary" and _grows_too_long(self._octets, splices):
             return None
-        return [_trimmed(self._content, Edit(start + one.start, start + one.end, one.replacement)) for one in splices]
+        return [
+            _trimmed(self._content, Edit(start + change.start, start + change.end, change.replacement))
+            for change in splices
+        ]
 
     def _encoded_lines(self, splices: Sequence[Edit], lines: Sequence[_Line]) -> list[Edit]:
         """Return one edit a run of touched lines."""
@@ -171,7 +176,7 @@ class TextBody:
         ]
 
     def _lines(self) -> tuple[_Line, ...]:
-        """Return the lines that can be encoded one without another; one where they cannot be told apart."""
+        """Return the lines that can be encoded one without another; a single line if they cannot be separated."""
         encoding, start, end = self.entity.transfer_encoding, self.entity.body_start, self.entity.end
         if encoding == "base64":
             return (_Line(start, end, len(self._octets)),)
@@ -242,9 +247,9 @@ def _read_unlabelled(octets: bytes, entity: Entity, label: str) -> tuple[_Readin
 def replaced(text: str, start: int, end: int, replacements: Sequence[Replacement]) -> str:
     """Return text[start:end] as the replacements leave it; all of them are inside, in order."""
     pieces: list[str] = []
-    for one in replacements:
-        pieces += (text[start : one.start], one.text)
-        start = one.end
+    for replacement in replacements:
+        pieces += (text[start : replacement.start], replacement.text)
+        start = replacement.end
     return "".join([*pieces, text[start:end]])
 
 
@@ -269,7 +274,7 @@ def _joined(first: Edit, second: Edit) -> Edit:
 
 
 def _spliced(octets: bytes, start: int, end: int, splices: Sequence[Edit]) -> bytes:
-    """Return octets[start:end] as the splices leave it; all of them are inside, in order."""
+    """Return bytes[start:end] as the splices leave it; all of them are inside, in order."""
     pieces: list[bytes] = []
     for splice in splices:
         pieces += (octets[start : splice.start], splice.replacement)
@@ -309,14 +314,16 @@ def _grows_too_long(octets: bytes, splices: Sequence[Edit]) -> bool:
 
 def _check(replacements: Sequence[Replacement], length: int) -> None:
     position = 0
-    for one in replacements:
-        if not position <= one.start <= one.end <= length:
-            raise ValueError(f"{one.start}:{one.end} overlaps an earlier replacement or reaches outside the text")
-        position = one.end
+    for replacement in replacements:
+        if not position <= replacement.start <= replacement.end <= length:
+            raise ValueError(
+                f"{replacement.start}:{replacement.end} overlaps an earlier replacement or reaches outside the text"
+            )
+        position = replacement.end
 
 
 def _trimmed(content: bytes, edit: Edit) -> Edit:
-    """Leave out what the edit would replace by the same octets, at its start and at its end."""
+    """Leave out what the edit would replace by the same bytes, at its start and at its end."""
     old, new = content[edit.start : edit.end], edit.replacement
     head = _common(old, new)
     tail = _common(old[head:][::-1], new[head:][::-1])
@@ -324,7 +331,7 @@ def _trimmed(content: bytes, edit: Edit) -> Edit:
 
 
 def _common(one: bytes, other: bytes) -> int:
-    """Return how many octets two texts have in common at their start."""
+    """Return how many bytes two texts have in common at their start."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""HTML that Outlook writes (with Word), reduced to what other programs render: what is left looks the same to them.
+"""HTML written by Outlook (with Word), reduced to the parts that other programs render; the result looks the same.
 
 What goes: hidden conditional comments, the markers of the others, `xml` islands, Office elements (`o:p`, VML, smart
 tags; their content stays), Office attributes and namespaces, `mso-` styles and Word's lists and fonts in style sheets,
@@ -6,8 +6,8 @@ links to files that only Word reads. A picture that a hidden comment holds witho
 
 What stays is left byte for byte: every text, image, table, link, class and style of CSS.
 
-Quirks: `<!--[if !mso]><!-->…<!--<![endif]-->` and `<![if !vml]>…<![endif]>` show their content to everybody but Word;
-smart tags are `st1:place`; copies of copies call their elements `u1:p`.
+Quirks: `<!--[if !mso]><!-->…<!--<![endif]-->` and `<![if !vml]>…<![endif]>` show their content in all programs except
+Word; smart tags are `st1:place`; copies of copies call their elements `u1:p`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _BEFORE_SELECTOR = re.compile(r".*(?:\*/|<!--|-->|[;{}])\s*", re.DOTALL)
 def is_outlook_html(text: str, found: Sequence[Token]) -> bool:
     """Whether Outlook or Word wrote the HTML.
 
-    They say so themselves, or an `o:p` element stands in it, which nobody else writes. Namespaces, conditional comments
-    and `mso-` styles alone do not tell: newsletters hold them for Outlook's sake.
+    Such HTML has a generator entry or an `o:p` element, which no other program writes. Namespaces, conditional comments
+    and `mso-` styles alone are no evidence: newsletters contain them for Outlook.
     """
     for token in found:
         if token.kind == "start" and token.name == "o:p":
@@ -108,13 +108,13 @@ def _picture(text: str, found: Sequence[Token], index: int) -> str:
         return ""
     inside = text[opening.end() : token.end]
     size = ""
-    for one in tokens(inside):
-        if one.kind != "start":
+    for tag in tokens(inside):
+        if tag.kind != "start":
             continue
-        if one.name == "v:shape":
-            declarations = _DECLARATION.findall(one.attribute(inside, "style") or "")
+        if tag.name == "v:shape":
+            declarations = _DECLARATION.findall(tag.attribute(inside, "style") or "")
             size = "".join(each.strip() for each in declarations if _SIZE.match(each)).rstrip(";")
-        elif one.name == "v:imagedata" and (source := one.attribute(inside, "src")):
+        elif tag.name == "v:imagedata" and (source := tag.attribute(inside, "src")):
             style = f' style="{escape(size)}"' if size else ""
             return f'<img src="{escape(source)}"{style}>'
     return ""

@@ -23,9 +23,9 @@ _META_CHARSET = re.compile(r"""(<meta\b[^>]{0,200}?\bcharset\s{0,4}=\s{0,4}["']?
 
 
 def to_text(html: str) -> str:
-    """Return what a reader of the HTML sees, a line a block, without markup. Takes any text, in linear time."""
+    """Return the visible text of the HTML, one line per block, without markup. Accepts any text; linear time."""
     out: list[str] = []
-    silent = ""  # the element whose text nobody sees, until its end tag
+    silent = ""  # the element whose text is hidden, until its end tag
     for piece in _PIECE.finditer(_without_comments(html)):
         name = (piece["name"] or "").lower()
         if silent:
@@ -52,7 +52,7 @@ def claim_utf8(html: str) -> str:
 def references(html: str) -> frozenset[str]:
     """Return what pictures the HTML shows: bare content ids of `cid:` links, and whole sources."""
     found = {unescape(reference) for reference in _SOURCE.findall(html)}
-    return frozenset(unquote(one[4:]) if one[:4].lower() == "cid:" else one for one in found)
+    return frozenset(unquote(match[4:]) if match[:4].lower() == "cid:" else match for match in found)
 
 
 def _without_comments(html: str) -> str:

@@ -64,7 +64,12 @@ class Token:
     def attribute(self, text: str, name: str) -> str | None:
         """Return the value of a start tag's attribute with its references resolved, or None."""
         return next(
-            (unescape(text[one.value_start : one.value_end]) for one in self.attributes(text) if one.name == name), None
+            (
+                unescape(text[candidate.value_start : candidate.value_end])
+                for candidate in self.attributes(text)
+                if candidate.name == name
+            ),
+            None,
         )
 
 

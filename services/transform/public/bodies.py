@@ -38,8 +38,8 @@ def calendar_edits(content: bytes, part: Entity, router: Router) -> list[Edit]:
     def of_bytes(body: bytes) -> list[Edit]:
         text = body.decode("utf-8", "surrogateescape")
         return [
-            Edit(_size(text[: one.start]), _size(text[: one.end]), one.public.encode("utf-8", "surrogateescape"))
-            for one in found(text)
+            Edit(_size(text[: match.start]), _size(text[: match.end]), match.public.encode("utf-8", "surrogateescape"))
+            for match in found(text)
         ]
 
     return body_edits(content, part, of_bytes)
@@ -48,7 +48,7 @@ def calendar_edits(content: bytes, part: Entity, router: Router) -> list[Edit]:
 def text_edits(content: bytes, part: Entity, find: Callable[[str], Iterable[Embedded]]) -> list[Edit]:
     """Return the edits that put public addresses into a text part, in its charset and transfer encoding."""
     body = read_text(content, part)
-    replacements = [Replacement(one.start, one.end, one.public) for one in find(body.text)] if body else []
+    replacements = [Replacement(match.start, match.end, match.public) for match in find(body.text)] if body else []
     return body.edits(replacements) if body and replacements else []
 
 
@@ -59,7 +59,7 @@ def body_edits(content: bytes, part: Entity, change: Callable[[bytes], list[Edit
     if not edits:
         return []
     if part.transfer_encoding in IDENTITIES:
-        return [Edit(part.body_start + one.start, part.body_start + one.end, one.replacement) for one in edits]
+        return [Edit(part.body_start + edit.start, part.body_start + edit.end, edit.replacement) for edit in edits]
     encode = _ENCODERS.get(part.transfer_encoding)
     if encode is None:
         return []

@@ -184,7 +184,7 @@ def _edits_of_the_rest(
 
 
 def _is_text(address: str, router: Router) -> bool:
-    """Whether what stands in the place of an address is none, in no form that we know."""
+    """Whether the text in the place of an address is not an address in any known form."""
     if Address.is_valid(address):
         return False
     found = router.recognize(address)

@@ -1,4 +1,4 @@
-"""One conversion a file. `ORDER` lists them as they run.
+"""The conversion steps, one per file. `ORDER` lists them in their order of execution.
 
 Addresses come last: they are rewritten in nearly every message, and a step that changes the text makes the next one
 parse it again.

@@ -1,10 +1,10 @@
-"""Addresses, as everybody may see them: in header fields, in reports and receipts, in calendars.
+"""Public addresses in header fields, in reports and receipts, in calendars.
 
 Every address field of the message shows public addresses only: exact map, Notes and IMCEA forms, domain rules; see
-`public.fields`. For any destination but Domino, display names that are Notes names become what people call the bearer.
+`public.fields`. For any destination but Domino, display names that are Notes names become the person's common name.
 Of the parts of a message, reports (`public.reports`) and calendars that no conversion wrote (`public.bodies`) are made
 public too. Nothing that is signed or encrypted is touched, save the header fields of the message itself, which no inner
-signature covers. Attached messages stay as they are: they are what somebody else wrote.
+signature covers. Attached messages stay as they are: another person wrote them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def leaks(content: bytes, root: Entity, router: Router) -> int:
     """Return how many internal addresses a message shows; none once it is rewritten.
 
     Counts what `rewrite` would still change, and internal domains in obsolete routes. What is signed or encrypted, and
-    attached messages, are not counted: nobody may change them.
+    attached messages, are not counted: they must not be changed.
     """
     return leaks_in(content, root.fields, router) + sum(1 for _ in _part_edits(content, root, router))
 

@@ -1,20 +1,20 @@
-"""How a memo looks in Notes, which nothing outside Notes can show: dropped.
+"""Removes the appearance of a memo in Notes (mood, letterhead, colours), which other clients cannot show.
 
-Domino writes items that have no header field of their own as `X-Notes-Item: <value>; type=4; name=<item>`. Those that
-only say how the memo is dressed, and its mood, mean nothing to Outlook and clutter what people see as internet headers.
+Domino writes items without a header field of their own as `X-Notes-Item: <value>; type=4; name=<item>`. Items that only
+describe the memo's appearance have no meaning in Outlook and clutter the internet headers.
 
-Dropped, by the name of the item, with or without its `$`: mood (Mood, Moods, SenderTag, _ViewIcon), letterhead (Logo,
+Removed, by the name of the item, with or without its `$`: mood (Mood, Moods, SenderTag, _ViewIcon), letterhead (Logo,
 LetterHead, MailStationeryName, Stationery…), colour (Color, Colour, BackgroundColor, StatusColor, _Color…).
 
 Kept on purpose:
 
 - every other `X-Notes-Item` ($TUA, $REF and their like): Notes restores them when the mail comes back, as an attached
-  or a returned message, and they place it in its thread. Blind copies are the business of `notes_headers`;
-- `X-KeepSent`: names the sent copy by the same id that Message-ID holds; a thread's tie, and tells no more than that;
-- `X-MIMETrack`: a trace of which server converted the memo, as `Received` is for transport. Administrators look for it,
-  Notes keeps it as $MIMETrack, and no client shows it.
+  or a returned message, and they place it in its thread. `notes_headers` handles blind copies;
+- `X-KeepSent`: identifies the sent copy by the id in Message-ID; it ties a thread together and reveals nothing else;
+- `X-MIMETrack`: records which server converted the memo, as `Received` does for transport. Administrators use it, Notes
+  keeps it as $MIMETrack, and no client shows it.
 
-Only the header of the message itself: what is attached stays as it was sent.
+Only the header of the message itself is changed; attached messages stay as sent.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _WHITESPACE = re.compile(rb"\s+")
 
 
 def item_name(field: Field, content: bytes) -> str:
-    """Return the name of the item in an `X-Notes-Item`, in lower case and without its `$`, "" where none is told.
+    """Return the name of the item in an `X-Notes-Item`, in lower case and without its `$`, "" if there is none.
 
-    Relays fold anywhere in it, so blanks do not count.
+    Relays fold anywhere in it, so blanks are ignored.
     """
     found = _ITEM_NAME.search(b";" + _WHITESPACE.sub(b"", field.raw(content)))
     return found[1].decode("latin-1").lower() if found else ""
@@ -61,7 +61,7 @@ def _edits(message: StepMessage, _context: Context) -> tuple[Edit, ...]:
 
 STEP = Step(
     name="appearance",
-    description="Mood stamps, letterheads and colours of a memo are dropped where nothing can show them.",
+    description="Mood stamps, letterheads and colours of a memo are removed for clients that cannot show them.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -1,7 +1,7 @@
 """The charset that a text declares, corrected where its bytes cannot be in it.
 
 Notes and the gateways before it label text wrongly: US-ASCII or ISO-8859-1 with the quotes and dashes of Windows-1252,
-ISO-2022-JP without a label, names that only its author knows. Outlook believes the label and shows other characters.
+ISO-2022-JP without a label, private names. Outlook uses the label and shows wrong characters.
 
 Only the label changes, never the text, and only where the bytes leave no doubt (see `shared.mail.unlabelled`), or where
 something else names the charset: the `meta` element of an HTML text, or `default_charset` of the system it comes from.
@@ -10,8 +10,7 @@ something else names the charset: the `meta` element of an HTML text, or `defaul
 - ISO-8859-1 with bytes from 128 to 159, where it has only controls that no text uses;
 - a name that is no charset's; plain ASCII under such a name is US-ASCII.
 
-A correct label stays as it is written, and so does one that only other readers know. Attached files are not looked at:
-what they hold is their reader's business.
+A correct label stays as it is written, and so does one that only other readers know. Attached files are not changed.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ _BLANK_END = re.compile(rb"[ \t\r\n;]*\Z")
 
 
 def correct_charset(octets: bytes, declared: str, *claims: str | None) -> str | None:
-    """Return the charset to declare for text that declares another; None where that is right, or nothing tells.
+    """Return the charset to declare for text that declares another; None if that is right, or the charset is uncertain.
 
-    claims: charsets that something beside the label names, in order (see `recognise`).
+    claims: charsets from other sources than the label, in order (see `recognise`).
     """
     if is_latin_1(declared) and is_windows_1252_as_latin_1(octets):
         return "utf-8" if decode(octets, "utf-8") is not None else WINDOWS_1252
@@ -79,7 +78,7 @@ def _label(message: StepMessage, part: Entity, is_message: bool, default: str | 
 
 
 def _relabelled(content: bytes, part: Entity, field: Field, charset: str) -> Iterator[Edit]:
-    """Yield the edit of one parameter. A field that would not say then what it should stays."""
+    """Yield the edit of one parameter. A field that would still be wrong afterwards is unchanged."""
     raw, word = field.raw(content), charset.encode("ascii")
     if found := _CHARSET.search(raw):
         edit = Edit(field.value_start + found.start(1), field.value_start + found.end(1), word)
@@ -112,7 +111,7 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
 
 STEP = Step(
     name="charsets",
-    description="Texts declare the charset that they are in.",
+    description="Wrong charset labels of texts are corrected.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -47,12 +47,12 @@ def _documents(message: OpenMessage) -> list[Entity]:
 
 def _marked(message: OpenMessage, content: bytes) -> Iterator[Edit]:
     documents = _documents(message)
-    told: set[str | None] = set()
+    mentioned: set[str | None] = set()
     if any(part.content_id for part in documents):
-        told = {mention.content_id for body in html_bodies(content, message) for mention in mentions(body.text)}
+        mentioned = {mention.content_id for body in html_bodies(content, message) for mention in mentions(body.text)}
     for part in documents:
         field = part.find("content-disposition")
-        if part.content_id in told or not field:
+        if part.content_id in mentioned or not field:
             continue
         if found := _INLINE.match(content, field.value_start, field.end):
             yield Edit(found.start(1), found.end(1), b"attachment")
@@ -63,12 +63,12 @@ def _applies(message: StepMessage, context: Context) -> bool:
 
 
 def _edits(message: StepMessage, _context: Context) -> tuple[Edit, ...]:
-    return tuple(sorted(edit for one in open_messages(message.root) for edit in _marked(one, message.content)))
+    return tuple(sorted(edit for nested in open_messages(message.root) for edit in _marked(nested, message.content)))
 
 
 STEP = Step(
     name="dispositions",
-    description="Documents that cannot be shown in the text are attachments, and so have their paperclip.",
+    description="Documents that cannot be shown in the text are marked as attachments.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -1,7 +1,7 @@
 """Notes document links (.ndl parts), as links that people outside Notes can follow.
 
 What a link becomes is set by `transform.links`, any combination of `notes_url`, `web_url` and `attachment` (the part
-stays). A form that cannot be made, for want of a server or of a web host, becomes `attachment`; so nothing is lost. A
+stays). A form that cannot be made, for lack of a server or a web host, becomes `attachment`, so nothing is lost. A
 link that cannot be read stays as it is.
 
 Each alternative of the text gets the link, where it refers to the part, else at its end. In a message that shows no
@@ -103,7 +103,7 @@ def _applies(message: StepMessage, context: Context) -> bool:
 
 
 def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
-    made = (_message_edits(message.content, one, context.settings) for one in open_messages(message.root))
+    made = (_message_edits(message.content, nested, context.settings) for nested in open_messages(message.root))
     return merge(*made)
 
 

@@ -2,17 +2,17 @@
 
 A report that Domino writes keeps all its parts; of its fields
 
-- `Status: 5.0.0`, which Domino says of everything, becomes what the words mean (`bounces.status`);
+- `Status: 5.0.0`, Domino's only code, is derived from the text (`bounces.status`);
 - `Diagnostic-Code: X-Notes; …` holds raw ISO-2022-JP, or another national charset, where only ASCII may stand: it is
-  written in encoded words, which RFC 2047 section 5 (1) allows in any `*text`. Domino folds it after 70 octets in the
+  written in encoded words, which RFC 2047 section 5 (1) allows in any `*text`. Domino folds it after 70 bytes in the
   middle of a word: it is put together where the text for people shows how;
 - `Remote-MTA: smtp; …` names a type that is none: `dns` (RFC 3464 section 2.3.5).
 
 A report alone in a multipart/mixed, where a relay wrapped it, becomes the message itself: Exchange looks only there.
 
 Bounces that are only text become reports: the text stays as the first part, the returned message of Notes R4 becomes a
-part with its octets as they are, and the fields are made from the words. Only from a null sender or a postmaster, and
-only where a recipient is told.
+part with its bytes as they are, and the fields are made from the words. Only from a null sender or a postmaster, and
+only if the text names a recipient.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from shared.mail.unlabelled import read_unlabelled
 
 _POSTMASTERS = frozenset({"postmaster", "mailer-daemon"})
 _NOTES_DIAGNOSTIC = re.compile(r"x-notes\s*;\s*(.*)", re.IGNORECASE | re.DOTALL)
-_MAX_TOLD = 20_000  # characters of the text for people that are searched for each recipient
+_MAX_SHOWN = 20_000  # characters of the text for people that are searched for each recipient
 _FOLD = re.compile(rb"\r?\n[ \t]?")
 _SMTP_TYPE = re.compile(rb"[ \t]*(smtp)[ \t]*;", re.IGNORECASE)
 
@@ -43,12 +43,14 @@ def _report_edits(message: StepMessage, report: Entity, default: str | None) -> 
     content = message.content
     texts = [part for part in report.children if part.content_type.startswith("text/") and not part.children]
     charset = next((part.parameters["charset"] for part in texts if "charset" in part.parameters), default)
-    told = _squeezed(" ".join(read_unlabelled(decode_body(content, part), charset) or "" for part in texts)[:_MAX_TOLD])
+    shown = _squeezed(
+        " ".join(read_unlabelled(decode_body(content, part), charset) or "" for part in texts)[:_MAX_SHOWN]
+    )
     for part in report.children:
         is_open = not part.is_protected and part.transfer_encoding in IDENTITIES
         if part.content_type == "message/delivery-status" and is_open:
             for group in _groups(content, part):
-                yield from _group_edits(content, group, charset, told)
+                yield from _group_edits(content, group, charset, shown)
 
 
 def _groups(content: bytes, part: Entity) -> Iterator[tuple[Field, ...]]:
@@ -64,13 +66,13 @@ def _groups(content: bytes, part: Entity) -> Iterator[tuple[Field, ...]]:
         position = following
 
 
-def _group_edits(content: bytes, group: tuple[Field, ...], charset: str | None, told: str) -> Iterator[Edit]:
+def _group_edits(content: bytes, group: tuple[Field, ...], charset: str | None, shown: str) -> Iterator[Edit]:
     by_name = {field.name: field for field in reversed(group)}
     diagnostic = by_name.get("diagnostic-code")
     if diagnostic is None:
         return
     raw = diagnostic.raw(content)
-    reason = _reason(raw, charset, told)
+    reason = _reason(raw, charset, shown)
     if reason is None:
         return
     if not raw.isascii() or b"\x1b" in raw or reason != _unfolded(raw, b" ", charset):
@@ -85,10 +87,10 @@ def _group_edits(content: bytes, group: tuple[Field, ...], charset: str | None, 
         yield Edit(found.start(1), found.end(1), b"dns")
 
 
-def _reason(raw: bytes, charset: str | None, told: str) -> str | None:
-    """Return the words of an X-Notes diagnostic, None of any other; folds inside words are taken out where told so."""
+def _reason(raw: bytes, charset: str | None, shown: str) -> str | None:
+    """Return the words of an X-Notes diagnostic, else None; a fold inside a word is removed if `shown` has the word."""
     parted, joined = _unfolded(raw, b" ", charset), _unfolded(raw, b"", charset)
-    if joined is not None and (parted is None or (parted not in told and joined in told)):
+    if joined is not None and (parted is None or (parted not in shown and joined in shown)):
         return joined
     return parted
 
@@ -159,7 +161,7 @@ def _is_notes_report(message: StepMessage, report: Entity) -> bool:
 
 STEP = Step(
     name="domino_bounces",
-    description="Bounces of Domino and Notes are delivery reports with a status that tells.",
+    description="Bounces of Domino and Notes become delivery reports with a specific status.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -1,4 +1,4 @@
-"""Images in the text of a memo, where Outlook finds them, and what their stand-ins in plain text say.
+"""Images in the text of a memo: ids that Outlook resolves, and placeholders in plain text.
 
 Content-IDs. Notes writes ids without a domain, `<1__=8FBB…@>`, which RFC 2392 section 2 does not allow and Outlook does
 not resolve. The gateway's host name completes the id wherever it stands: in the part's header, in each `cid:` URL of
@@ -23,7 +23,7 @@ from shared.mail.edits import Edit
 from shared.mail.mime import Entity
 
 DECORATIONS = frozenset({"graycol.gif", "ecblank.gif"})
-"""Images of Notes itself that say nothing."""
+"""Decorative images of Notes."""
 
 _CONTENT_ID_END = re.compile(rb"@[ \t\r\n]*>")
 _PHRASE = re.compile(
@@ -40,17 +40,17 @@ def _is_image(entity: Entity) -> bool:
 def _completed(message: OpenMessage, content: bytes, bodies: list[TextBody], hostname: str) -> Iterator[Edit]:
     """Yield the edits that put the host name behind ids without a domain."""
     open_ids = {part.content_id for part in message.parts if part.content_id and part.content_id.endswith("@")}
-    told = {mention.content_id for body in bodies for mention in mentions(body.text)} & open_ids
-    if not told:
+    mentioned = {mention.content_id for body in bodies for mention in mentions(body.text)} & open_ids
+    if not mentioned:
         return
     for body in bodies:
-        ends = [mention.end for mention in mentions(body.text) if mention.content_id in told]
+        ends = [mention.end for mention in mentions(body.text) if mention.content_id in mentioned]
         yield from body.edits([Replacement(end, end, hostname) for end in ends])
     for part in message.parts:
-        if part.content_id in told:
+        if part.content_id in mentioned:
             yield from _in_header(part, "content-id", _CONTENT_ID_END, content, hostname)
         start = part.parameters.get("start", "").strip("<> ")
-        if start in told and part.content_type == "multipart/related":
+        if start in mentioned and part.content_type == "multipart/related":
             opening = rb"start\s*+=\s*+\"?+\s*+<?+\s*+"
             pattern = re.compile(opening + re.escape(start.encode()) + rb"()", re.IGNORECASE)
             yield from _in_header(part, "content-type", pattern, content, hostname)
@@ -64,8 +64,8 @@ def _in_header(part: Entity, name: str, pattern: re.Pattern[bytes], content: byt
 
 def _restated(message: OpenMessage, content: bytes, bodies: list[TextBody]) -> Iterator[Edit]:
     """Yield the edits that say in plain text what the HTML shows."""
-    told = {mention.content_id for body in bodies for mention in mentions(body.text)}
-    images = (part for part in message.parts if _is_image(part) and part.content_id in told)
+    mentioned = {mention.content_id for body in bodies for mention in mentions(body.text)}
+    images = (part for part in message.parts if _is_image(part) and part.content_id in mentioned)
     names = {part.filename.lower() for part in images if part.filename}
     if not names:
         return
@@ -103,17 +103,17 @@ def _applies(message: StepMessage, context: Context) -> bool:
 
 def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
     edits: list[Edit] = []
-    for one in open_messages(message.root):
-        if any(part.content_id for part in one.parts):
-            bodies = html_bodies(message.content, one)
-            edits += _completed(one, message.content, bodies, context.hostname)
-            edits += _restated(one, message.content, bodies)
+    for nested in open_messages(message.root):
+        if any(part.content_id for part in nested.parts):
+            bodies = html_bodies(message.content, nested)
+            edits += _completed(nested, message.content, bodies, context.hostname)
+            edits += _restated(nested, message.content, bodies)
     return tuple(sorted(edits))
 
 
 STEP = Step(
     name="embedded_images",
-    description="Images in the text have ids that Outlook finds, and plain text does not send people after files.",
+    description="Images in the text get ids that Outlook resolves; placeholders in plain text match them.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -2,7 +2,7 @@
 
 Domino can add the whole Notes document to the text and HTML it sends: thousands of lines that only Notes can show.
 The part is of type application/X-Lotus-Encap2 (older: without the 2), or its file is named `*.ond`; either sign is
-enough, in upper or lower case. What is left stays a valid message, as `services.transform.parts` tells.
+enough, in upper or lower case. The rest stays a valid message, see `services.transform.editing.parts`.
 """
 
 from __future__ import annotations

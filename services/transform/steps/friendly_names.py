@@ -1,4 +1,4 @@
-"""Display names in recipient fields, taken away for Notes where the settings ask for it.
+"""Display names in recipient fields, removed for Notes if configured.
 
 Notes then looks each address up in its own directory and shows the name it finds there. Only the phrase before an
 address in angle brackets goes (RFC 5322 section 3.4); group names and comments stay. The header of the message itself
@@ -40,7 +40,7 @@ def _removals(message: StepMessage) -> Iterator[Edit]:
 
 STEP = Step(
     name="friendly_names",
-    description="Recipients are shown to Notes by their addresses alone, where the settings ask for it.",
+    description="Display names of recipients are removed for Notes, if configured.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -1,13 +1,13 @@
-"""How important and how confidential a message is, in words that everybody reads alike.
+"""Importance and sensitivity of a message, in values that all clients understand.
 
 Importance. Exchange reads `Importance`, and `X-Priority`, `X-MSMail-Priority` or `Priority` only without it (MS-OXCMAIL
 section 2.2.3.2.5); other programs read them in another order. So `Importance`, `X-Priority` and `X-MSMail-Priority` are
-made to agree: the first of them that can be understood decides, and what says something else, or nothing that anybody
-knows, gets its value. `Priority` stays: it is how fast Domino is to route (RFC 2156 section 4.3.6), set apart from
+made to agree: the first valid field decides, and fields with other or unknown
+values get its value. `Priority` stays: it is how fast Domino is to route (RFC 2156 section 4.3.6), set apart from
 importance in Notes; where it would be taken for another importance, an `Importance` field is added.
 
-Sensitivity. RFC 2156 section 4.3.5 knows Personal, Private and Company-Confidential. What stands for none of them
-(Notes writes an empty field) is removed, other spellings are corrected, and words nobody knows stay.
+Sensitivity. RFC 2156 section 4.3.5 knows Personal, Private and Company-Confidential. An empty
+value (from Notes) is removed, other spellings are corrected, and unknown values are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LEVELS = {
 }
 _BY_DIGIT = {"1": "high", "2": "high", "3": "normal", "4": "low", "5": "low"}
 _ITEM_DIGIT = {"1": "high", "2": "normal", "3": "low"}  # the values of the Notes item Importance
-_TELLING = ("importance", "x-priority", "x-msmail-priority")  # in this order
+_IMPORTANCE_FIELDS = ("importance", "x-priority", "x-msmail-priority")  # in this order
 _WORDS = {"importance": "{level}", "x-priority": "{digit} ({level})", "x-msmail-priority": "{level}"}
 _DIGITS = {"high": "1", "normal": "3", "low": "5"}
 _X_PRIORITY = re.compile(r"([1-5])(?:[ \t(][ -~]*)?")
@@ -57,7 +57,7 @@ def _is_plain(field: Field, content: bytes) -> bool:
 
 
 def _importance(root: Entity, content: bytes) -> Iterator[Edit]:
-    fields = [field for name in _TELLING for field in root.all(name)]
+    fields = [field for name in _IMPORTANCE_FIELDS for field in root.all(name)]
     decided = next((level for field in fields if (level := _level(field, content))), None)
     if decided is None:
         return
@@ -85,7 +85,7 @@ def _new_value(field: Field, content: bytes, value: str) -> Edit:
 
 
 def _applies(message: StepMessage, context: Context) -> bool:
-    return leaves_notes(context) and any(map(message.root.find, (*_TELLING, "sensitivity")))
+    return leaves_notes(context) and any(map(message.root.find, (*_IMPORTANCE_FIELDS, "sensitivity")))
 
 
 def _edits(message: StepMessage, _context: Context) -> tuple[Edit, ...]:
@@ -94,7 +94,7 @@ def _edits(message: StepMessage, _context: Context) -> tuple[Edit, ...]:
 
 STEP = Step(
     name="importance",
-    description="Importance and sensitivity are said in the words that Outlook reads, and only once.",
+    description="Importance and sensitivity get the values that Outlook reads, consistently.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -1,4 +1,4 @@
-"""Header fields that must not leave, and the request for a receipt in the words of the other side.
+"""Header fields that must not leave, and requests for receipts in the form of the destination.
 
 Blind copies. `Bcc` and `Resent-Bcc` never leave (RFC 5322 section 3.6.3), to any system; nor does an `X-Notes-Item`
 whose name is a blind-copy item (`AltBlindCopyTo`, `BlindCopyTo`, `INetBlindCopyTo`), where Notes repeats the names.
@@ -81,7 +81,7 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
 
 STEP = Step(
     name="notes_headers",
-    description="Blind copies never leave; a receipt is asked for in the words of the destination.",
+    description="Blind copy fields are removed; receipts are requested in the form of the destination.",
     applies=_applies,
     change=_edits,
     on_failure="dead_letter",

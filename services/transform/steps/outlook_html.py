@@ -1,4 +1,4 @@
-"""HTML of Outlook, reduced to what Notes renders; see `services.transform.outlook`. HTML of others stays as it is."""
+"""HTML of Outlook, reduced to what Notes renders; see `services.transform.html.outlook`. Other HTML is unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _applies(message: StepMessage, context: Context) -> bool:
 
 def _edits(message: StepMessage, _context: Context) -> tuple[Edit, ...]:
     content = message.content
-    parts = (body for one in open_messages(message.root) for body in html_bodies(content, one))
+    parts = (body for nested in open_messages(message.root) for body in html_bodies(content, nested))
     return merge(*(body.edits(reductions(body.text)) for body in parts))
 
 

@@ -1,4 +1,4 @@
-"""Header text beyond ASCII, written as RFC 2047 and RFC 2231 ask.
+"""Header text beyond ASCII, encoded as RFC 2047 and RFC 2231 require.
 
 Old Notes clients, and gateways before them, put bytes of a national charset, or the escapes of ISO-2022-JP, right into
 the header. Outlook shows them in the reader's own charset. So raw text becomes encoded words in UTF-8, or an extended
@@ -54,7 +54,7 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
 
 STEP = Step(
     name="raw_headers",
-    description="Header text beyond ASCII is written as RFC 2047 and RFC 2231 ask.",
+    description="Header text beyond ASCII is encoded as RFC 2047 and RFC 2231 require.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -1,8 +1,8 @@
-"""Recipient fields that are too long for Notes, shortened so that everybody sees it.
+"""Recipient fields that are too long for Notes, shortened visibly.
 
 Domino refuses or cuts off recipient fields of more than about 15 KB (`transform.max_recipient_header_bytes`). As many
-whole addresses as fit stay, octet for octet; an empty group then says how many more there are (RFC 5322 section 3.4):
-`and 212 more recipients:;`. Nobody loses the message: the envelope is never changed.
+whole addresses as fit stay, byte for byte; an empty group then says how many more there are (RFC 5322 section 3.4):
+`and 212 more recipients:;`. All recipients get the message: the envelope is never changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SEPARATOR = re.compile(rb"(\s*+>?)\s*+[,;]\s*+<?")  # nothing but a comma betwe
 
 
 def shortened(content: bytes, field: Field, max_bytes: int) -> Edit | None:
-    """Return the edit that brings a field's value to at most `max_bytes` octets; None for one that is short enough."""
+    """Return the edit that brings a field's value to at most `max_bytes` bytes; None for one that is short enough."""
     value_end = field.value_start + len(field.raw(content))
     if value_end - field.value_start <= max_bytes:
         return None

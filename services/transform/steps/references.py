@@ -2,7 +2,7 @@
 
 - Notes can leave out the blank between two ids: it is put back.
 - Relays fold inside an id, which breaks it for every reader: the fold is taken out, with the one blank it brought.
-- A `References` of more than 998 octets is shortened as RFC 5537 section 3.4.4 says: the first id, which names the
+- A `References` of more than 998 bytes is shortened as RFC 5537 section 3.4.4 says: the first id, which names the
   thread, and the last ones, which place the message in it, stay. Exchange refuses messages by the size of their header.
 
 An id is never changed otherwise, nor invented; text that is no id stays where it is, but for a list that is shortened.
@@ -50,12 +50,12 @@ def _shortened(raw: bytes) -> bytes:
         return raw
     room = MAX_OCTETS - len(_NAME) - len(ids[0]) - 1
     last: list[bytes] = []
-    for one in reversed(ids[1:]):
-        room -= len(one) + 1
+    for identifier in reversed(ids[1:]):
+        room -= len(identifier) + 1
         if room < 0 and len(last) >= FEWEST_LAST:
             break
-        last.append(one)
-    return b"\r\n".join(b" " + one for one in (ids[0], *reversed(last)))
+        last.append(identifier)
+    return b"\r\n".join(b" " + identifier for identifier in (ids[0], *reversed(last)))
 
 
 def _field_edits(field: Field, content: bytes) -> Iterator[Edit]:
@@ -81,7 +81,7 @@ def _edits(message: StepMessage, _context: Context) -> tuple[Edit, ...]:
 
 STEP = Step(
     name="references",
-    description="Message ids in References are parted and whole again; a very long list keeps its two ends.",
+    description="Message ids in References are separated and unfolded; a very long list is shortened in the middle.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

@@ -1,8 +1,8 @@
-"""Exchange's winmail.dat, replaced by what it holds, on its way to anywhere but Exchange.
+"""Exchange's winmail.dat, replaced by its content for every destination except Exchange.
 
-A part of type application/ms-tnef, or one named `winmail.dat`, anywhere in the tree gives way to the body, the files,
-the messages and the meeting that are in it; `services.transform.tnef.placement` tells how they join what is there.
-Signed, encrypted and returned content is not entered, and what comes from Domino is left: whoever sent it on wanted it.
+A part of type application/ms-tnef, or one named `winmail.dat`, anywhere in the tree is replaced by its body, files,
+messages and meeting; `services.transform.tnef.placement` describes how they are merged into the message. Signed,
+encrypted and returned content is not changed, nor is mail from Domino, whose users forward the file on purpose.
 
 - A meeting becomes a text/calendar with its METHOD in the multipart/alternative of the body, unless the message has one
   already: Exchange sends some people both.
@@ -42,7 +42,7 @@ def is_tnef(entity: Entity) -> bool:
 
 
 def _places(root: Entity) -> Iterator[Place]:
-    """Yield where the streams of a message are, those in attached messages too."""
+    """Yield the positions of the streams of a message, including attached messages."""
     waiting = [Place(root, None, root)]
     while waiting:
         place = waiting.pop()
@@ -56,7 +56,7 @@ def _places(root: Entity) -> Iterator[Place]:
 
 
 def _carrier(content: bytes, holder: Entity) -> Carrier:
-    """Return what the header of the message around a stream tells."""
+    """Return the header of the message around a stream."""
 
     def listed(name: str, role: str) -> list[Person]:
         return [
@@ -78,7 +78,7 @@ def _carrier(content: bytes, holder: Entity) -> Carrier:
 
 
 def _has_calendar(holder: Entity) -> bool:
-    """Whether a message has a calendar of its own; what is attached to it does not count."""
+    """Whether a message has a calendar of its own; attachments do not count."""
     waiting = [holder]
     while waiting:
         entity = waiting.pop()
@@ -108,7 +108,7 @@ def _edits(message: StepMessage, context: Context) -> tuple[Edit, ...]:
             return edits
         context.budget.spend("text_bytes", sum(len(edit.replacement) for edit in made))
         content, edits = apply(content, made), compose(edits, made)
-        root = parse(content)  # thousands of parts must not make a message that nobody can read
+        root = parse(content)  # thousands of parts must not make an unreadable message
         if not any(map(is_tnef, root.walk())):
             return edits
     raise MalformedTnef(f"streams nested more than {MAX_DEPTH} deep")
@@ -137,7 +137,7 @@ def _replaced(content: bytes, root: Entity, now: datetime, budget: Budget) -> tu
 
 STEP = Step(
     name="tnef",
-    description="Exchange's winmail.dat gives way to the body, files and meeting that it holds.",
+    description="Exchange's winmail.dat is replaced by its body, files and meeting.",
     applies=_applies,
     change=_edits,
     on_failure="pass",

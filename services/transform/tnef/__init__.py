@@ -1,15 +1,14 @@
-"""TNEF (`winmail.dat`) read into plain values, and composed again as MIME.
+"""TNEF (`winmail.dat`): parsed into values and converted to MIME.
 
-The reader is our own. The stream is a few lengths and counts; what costs an outcome is knowing when it is damaged, and
-bounding it. tnefparse, the one library for it, logs errors in MAPI properties and returns the rest as if it were whole,
-names named properties by their bare number, and recurses into nested messages without a bound. The same holds for RTF:
-plain RTF needs a reader with code pages and fonts anyway, and de-encapsulation (MS-OXRTFEX) is two rules on top of it,
-while RTFDE builds a parse tree of the whole text and brings a tool chain for OLE forensics along. OLE compound files
-are another matter: olefile reads them.
-
-From the wire up: `cursor` → `stream` (attributes) → `properties` (MAPI) → `message` (what a stream says), with
-`codepage`, `ole` and the `rtf` family beside it. What it means: `appointment` (with `recurrence`, `time_zone`,
-`global_object_id`) → `meeting`; `task`, `receipt`, `summary`; `carrier` has what only the message around a stream
-tells. What is written: `icalendar_object`, `parts` (MIME entities) → `content` (a stream as alternatives and
+The parser is part of the project. The format is simple; the difficult parts are detecting damage and limiting
+resources. tnefparse, the only library, logs errors in MAPI properties and returns the rest as if it were complete,
+identifies named properties only by number, and recurses into nested messages without a limit. The same applies to RTF:
+plain RTF needs a reader with code pages and fonts in any case, and de-encapsulation (MS-OXRTFEX) adds two rules to it,
+while RTFDE builds a parse tree of the whole text and depends on tools for OLE forensics. OLE compound files are read by
+the library olefile.
+From the wire up: `cursor` → `stream` (attributes) → `properties` (MAPI) → `message` (the content of a stream), with
+`codepage`, `ole` and the `rtf` modules. Interpretation: `appointment` (with `recurrence`, `time_zone`,
+`global_object_id`) → `meeting`; `task`, `receipt`, `summary`; `carrier` has the header fields of the message around
+a stream. Output: `icalendar_object`, `parts` (MIME entities) → `content` (a stream as alternatives and
 attachments) → `placement` (the edits). Everything is pure.
 """

@@ -1,4 +1,4 @@
-"""What the properties of a meeting tell (MS-OXOCAL section 2.2.1), whichever message about it they are in."""
+"""The properties of a meeting (MS-OXOCAL section 2.2.1), from any message about it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Appointment:
     """A meeting: when, where, which. start, end, proposed: in UTC.
 
     occurrence: the original day of the one occurrence that is meant, None for all; original_start: the same as a moment
-    in UTC, where told. proposed: start and end that somebody would rather have. intended_status, busy_status: 0 free to
+    in UTC, if given. proposed: start and end of a counter-proposal. intended_status, busy_status: 0 free to
     4 elsewhere. reminder: how long before, None for none. organizer_change, attendee_change: when it was last touched.
     """
 
@@ -85,37 +85,37 @@ class Appointment:
     attendee_change: datetime | None
 
     def local(self, moment: datetime) -> datetime | date:
-        """Return a moment in UTC as the meeting tells it: by the clocks of its zone, or as a day."""
-        return self.told(self.zone.to_local(moment))
+        """Return a moment in UTC in the meeting's form: local time of its zone, or a date."""
+        return self.as_date_or_time(self.zone.to_local(moment))
 
-    def told(self, local: datetime) -> datetime | date:
-        """Return a local time as the meeting tells it: as it is, or its day."""
+    def as_date_or_time(self, local: datetime) -> datetime | date:
+        """Return a local time in the meeting's form: unchanged, or its date."""
         return local.date() if self.is_all_day else local
 
 
 def read_appointment(message: TnefMessage, sender: str) -> Appointment:
-    """Return the meeting of a message. sender: whose it is, for a UID where there is none.
+    """Return the meeting of a message. sender: used for a UID if the meeting has none.
 
     Raises ValueError for one without a start, and for a series whose pattern cannot be expressed.
     """
-    told = message.properties
-    start = told.moment(_START, _COMMON_START, _START_DATE) or message.start
-    end = told.moment(_END, _COMMON_END, _END_DATE) or message.end
+    properties = message.properties
+    start = properties.moment(_START, _COMMON_START, _START_DATE) or message.start
+    end = properties.moment(_END, _COMMON_END, _END_DATE) or message.end
     if start is None:
         raise ValueError("a meeting without a start")
-    octets = told.octets(_RECURRENCE)
-    is_series = told.flag(_IS_RECURRING) or _IS_RECURRING not in told
+    octets = properties.octets(_RECURRENCE)
+    is_series = properties.flag(_IS_RECURRING) or _IS_RECURRING not in properties
     recurrence = read_recurrence(octets) if octets and is_series else None
-    is_all_day = told.flag(_ALL_DAY)
-    global_id, clean_id = told.octets(_GLOBAL_ID) or b"", told.octets(_CLEAN_GLOBAL_ID)
+    is_all_day = properties.flag(_ALL_DAY)
+    global_id, clean_id = properties.octets(_GLOBAL_ID) or b"", properties.octets(_CLEAN_GLOBAL_ID)
     identity = clean_id or global_id
-    owner_id = told.number(_OWNER_ID)
+    owner_id = properties.number(_OWNER_ID)
     by_hand = sha256(f"{sender} {owner_id} {start}".encode()).hexdigest()[:32].upper()
     return Appointment(
         start=start,
         end=max(end or start, start),
         is_all_day=is_all_day,
-        zone=_zone(told, start, recurrence, is_all_day),
+        zone=_zone(properties, start, recurrence, is_all_day),
         recurrence=recurrence,
         uid=global_object_id.uid(identity) if identity else by_hand,
         occurrence=global_object_id.occurrence(global_id),
@@ -131,9 +131,9 @@ def read_appointment(message: TnefMessage, sender: str) -> Appointment:
         importance=1 if (importance := told.number(_IMPORTANCE)) is None else importance,
         sensitivity=told.number(_SENSITIVITY),
         owner_id=owner_id,
-        keywords=told.texts(_KEYWORDS),
-        organizer_change=told.moment(_OWNER_CHANGE),
-        attendee_change=told.moment(_ATTENDEE_CHANGE),
+        keywords=properties.texts(_KEYWORDS),
+        organizer_change=properties.moment(_OWNER_CHANGE),
+        attendee_change=properties.moment(_ATTENDEE_CHANGE),
     )
 
 
@@ -150,11 +150,11 @@ def _zone(told: Properties, start: datetime, recurrence: Recurrence | None, is_a
     """
     keys = (_ZONE_OF_SERIES, _ZONE_OF_START) if recurrence else (_ZONE_OF_START, _ZONE_OF_SERIES)
     for key in keys:
-        octets = told.octets(key)
+        octets = properties.octets(key)
         if octets and (zone := time_zone.read_definition(octets, start.year)):
             return zone
-    octets = told.octets(_ZONE_RULE)
-    if octets and (zone := time_zone.read_rule(octets, told.text(_ZONE_TEXT))):
+    octets = properties.octets(_ZONE_RULE)
+    if octets and (zone := time_zone.read_rule(octets, properties.text(_ZONE_TEXT))):
         return zone
     distance = timedelta()
     if recurrence:
@@ -166,15 +166,15 @@ def _zone(told: Properties, start: datetime, recurrence: Recurrence | None, is_a
     return time_zone.fixed(distance if abs(distance) < _MAX_DISTANCE else timedelta())
 
 
-def _proposed(told: Properties) -> tuple[datetime, datetime] | None:
-    start, end = told.moment(_PROPOSED_START), told.moment(_PROPOSED_END)
-    return (start, max(end or start, start)) if start and told.flag(_IS_COUNTER) else None
+def _proposed(properties: Properties) -> tuple[datetime, datetime] | None:
+    start, end = properties.moment(_PROPOSED_START), properties.moment(_PROPOSED_END)
+    return (start, max(end or start, start)) if start and properties.flag(_IS_COUNTER) else None
 
 
-def _reminder(told: Properties) -> timedelta | None:
-    minutes = told.number(_REMINDER_MINUTES)
+def _reminder(properties: Properties) -> timedelta | None:
+    minutes = properties.number(_REMINDER_MINUTES)
     if minutes == _DEFAULT_REMINDER:
         minutes = 15
-    if not told.flag(_HAS_REMINDER) or minutes is None or not 0 <= minutes <= _MAX_REMINDER_MINUTES:
+    if not properties.flag(_HAS_REMINDER) or minutes is None or not 0 <= minutes <= _MAX_REMINDER_MINUTES:
         return None
     return timedelta(minutes=minutes)

@@ -1,4 +1,4 @@
-"""A TNEF message as what goes into its place: alternatives of a body, and attachments, as MIME entities."""
+"""The replacement of a TNEF message: alternatives of a body, and attachments, as MIME entities."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _BODY_TAG = re.compile(r"<body\b[^<>]*+>", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a stream holds. text: readable, "" where there is none. html: a text/html, or a multipart/related with it.
+    """The content of a stream. text: readable, "" if absent. html: a text/html, or a multipart/related with it.
 
-    stand_in: what to show where there is neither. notification: the fields of a receipt. is_whole: whether nothing of
-    the stream was lost.
+    stand_in: the text to show if there is neither. notification: the fields of a receipt. is_whole: whether the stream
+    was converted completely.
     """
 
     text: str = ""
@@ -55,7 +55,7 @@ class Content:
         return next(iter(forms), None)
 
     def entity(self, *further: bytes) -> Part:
-        """Return everything as one entity. further: parts to go last."""
+        """Return everything as one entity. further: parts to append."""
         if self.notification and not self.attachments:
             return self.report(bytes(text_part(self.text)), *further)
         body = self.body()
@@ -71,13 +71,13 @@ class Content:
 
 
 def content_of(message: TnefMessage, carrier: Carrier, now: datetime) -> Content:
-    """Return what a stream holds. carrier: the header of the message around it."""
+    """Return the content of a stream. carrier: the header of the message around it."""
     carrier, message = carrier.completed(message)
     text, html, pictures = _body(message)
     calendar: CalendarObject | None = None
     is_whole = message.is_whole
     consumed: TnefMessage | None = None
-    is_told = bool(text) and message.is_of("REPORT")  # whether its own text tells the facts
+    has_facts = bool(text) and message.is_of("REPORT")  # whether its own text contains the facts
     try:
         if is_meeting(message):
             calendar = meeting_object(message, carrier, lambda told: Body(*_body(told)[:2]), now)
@@ -86,12 +86,12 @@ def content_of(message: TnefMessage, carrier: Carrier, now: datetime) -> Content
             consumed = None if task is message else task
             described = _body(task)
             calendar = task_object(message, carrier, described[0], described[1], now)
-            is_told = bool(text) and consumed is not None
-            text, html, pictures = (text, html, pictures) if is_told else described
+            has_facts = bool(text) and consumed is not None
+            text, html, pictures = (text, html, pictures) if has_facts else described
     except ValueError:
         is_whole = False  # a meeting that iCalendar cannot hold: the original goes along
     facts = task_text(message) if is_task(message) else summary(message)
-    if facts and not is_told:
+    if facts and not has_facts:
         text, html = f"{facts}\n\n{text}".rstrip(), html and _with_facts(facts, html)
     shown = html_text.references(html or "")
     inline, files = _pictures(pictures), []
@@ -140,8 +140,10 @@ def _with_facts(facts: str, html: str) -> str:
 
 def _pictures(pictures: tuple[rtf_convert.Picture, ...]) -> list[Part]:
     return [
-        file_part(one.octets, one.content_type, one.content_id.partition("@")[0], one.content_id, inline=True)
-        for one in pictures
+        file_part(
+            picture.octets, picture.content_type, picture.content_id.partition("@")[0], picture.content_id, inline=True
+        )
+        for picture in pictures
     ]
 
 
@@ -178,7 +180,7 @@ def _file(attached: Attachment, *, is_inline: bool = False) -> Part:
 
 
 def _written(message: TnefMessage) -> bytes:
-    """Return an attached message as one of mail: the fields that its stream tells, and its content."""
+    """Return an attached message as a mail message: the fields in its stream, and its content."""
     carrier = carrier_of(message)
     sent_at = message.sent_at or datetime(1970, 1, 1, tzinfo=UTC)
     fields = [fold("From", _mailbox(carrier.sender or Person("", "")))]
@@ -196,7 +198,7 @@ def _written(message: TnefMessage) -> bytes:
 
 
 def _mailbox(person: Person) -> str:
-    """Return somebody as an address field shows them; without an Internet address as an empty group (RFC 6854)."""
+    """Return a person as written in an address field; without an Internet address as an empty group (RFC 6854)."""
     name = write_name(" ".join(person.name.split())).decode() if person.name.strip() else ""
     if Address.is_valid(person.address) and person.address.isascii():
         return f"{name} <{person.address}>" if name else person.address

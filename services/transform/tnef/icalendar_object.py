@@ -1,4 +1,4 @@
-"""An iCalendar object as Exchange writes it, whatever it is of: what meetings and tasks have in common."""
+"""An iCalendar object as Exchange writes it: the common base of meetings and tasks."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def add_time(component: Component, name: str, when: datetime | date, zone: str) 
 
 
 def add_organizer(component: Component, person: Person | None, delegate: Person | None = None) -> None:
-    """Add ORGANIZER, if the person has an address. delegate: who sent it for them."""
+    """Add ORGANIZER, if the person has an address. delegate: the person who sent it on their behalf."""
     if person and person.address:
         component.add("ORGANIZER", _mailto(person), parameters={**_name(person), **_sent_by(delegate)})
 
 
 def add_attendee(component: Component, person: Person, delegate: Person | None = None, **parameters: str) -> None:
-    """Add an ATTENDEE with its parameters, if the person has an address. delegate: who answers for them."""
+    """Add an ATTENDEE with its parameters, if the person has an address. delegate: who answers for the person."""
     if person.address:
         component.add("ATTENDEE", _mailto(person), parameters={**_name(person), **_sent_by(delegate), **parameters})
 

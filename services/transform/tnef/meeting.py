@@ -47,7 +47,7 @@ _PRIORITIES = {0: 9, 1: 5, 2: 1}  # by importance (MS-OXCICAL section 2.1.3.1.1.
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a meeting's own text is."""
+    """The text of a meeting."""
 
     text: str = ""
     html: str | None = None
@@ -57,7 +57,7 @@ BodyOf = Callable[[TnefMessage], Body]
 
 
 def is_meeting(message: TnefMessage) -> bool:
-    """Whether the message's class is one of a meeting."""
+    """Whether the message has the class of a meeting."""
     return message.is_of(*_METHODS)
 
 
@@ -134,7 +134,7 @@ class _Meeting:
         meeting = self.appointment
         if meeting.original_start:
             return meeting.local(meeting.original_start)
-        return meeting.told(datetime.combine(day, meeting.zone.to_local(meeting.start).time()))
+        return meeting.as_date_or_time(datetime.combine(day, meeting.zone.to_local(meeting.start).time()))
 
     def _add_time(self, event: icalendar.Event, name: str, when: datetime | date) -> None:
         add_time(event, name, when, self.appointment.zone.name)
@@ -185,7 +185,9 @@ class _Meeting:
             until = meeting.zone.to_utc(datetime.combine(until, time()) + recurrence.start_of_day)
         event.add("RRULE", recurrence.rrule(until))
         for day in recurrence.removed:
-            self._add_time(event, "EXDATE", meeting.told(datetime.combine(day, time()) + recurrence.start_of_day))
+            self._add_time(
+                event, "EXDATE", meeting.as_date_or_time(datetime.combine(day, time()) + recurrence.start_of_day)
+            )
 
 
 def _bodies(message: TnefMessage, appointment: Appointment, body_of: BodyOf) -> dict[datetime, Body]:

@@ -1,7 +1,7 @@
-"""What a TNEF stream says: class, subject, people, body, attachments, with messages inside attachments read likewise.
+"""The content of a TNEF stream: class, subject, people, body, attachments, and messages inside attachments.
 
-Nothing is interpreted here beyond which attribute or property tells a thing; where both do, the property goes first:
-it is Unicode more often. A message nested too deep stays an attachment of opaque octets.
+Nothing is interpreted here except which attribute or property holds a value; if both do, the property has priority,
+because it is more often Unicode. A message nested too deep stays an attachment of opaque bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DATA_OBJECT, _SHORT_NAME, _METHOD, _LONG_NAME, _LINK = 0x3701, 0x3704, 0x3705, 
 _MIME_TAG, _CONTENT_ID, _CONTENT_LOCATION, _DISPLAY_NAME = 0x370E, 0x3712, 0x3713, 0x3001
 _ADDRESS_TYPE, _ADDRESS, _SMTP_ADDRESS, _RECIPIENT_TYPE, _RECIPIENT_FLAGS = 0x3002, 0x3003, 0x39FE, 0x0C15, 0x5FFD
 
-# MS-OXCMSG section 2.2.2.9; a web reference (7) and a link (2 to 4) hold no octets, only where those are.
+# MS-OXCMSG section 2.2.2.9; a web reference (7) and a link (2 to 4) hold no bytes, only where those are.
 _BY_VALUE, _EMBEDDED, _OLE = 1, 5, 6
 _LINKS = frozenset((2, 3, 4, 7))
 
@@ -53,7 +53,7 @@ _OLD_CLASSES = {  # MS-OXTNEF section 2.1.3.3.16, in lower case
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody a stream names. address: an Internet address, or "" where only Exchange knows it."""
+    """A person in a stream. address: an Internet address, or "" if only Exchange knows it."""
 
     name: str
     address: str
@@ -63,7 +63,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file, or the `message` that is attached. content_type, content_id (bare): "" where untold."""
+    """A file, or the `message` that is attached. content_type, content_id (bare): "" if unknown."""
 
     name: str
     content_type: str = ""
@@ -75,7 +75,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class TnefMessage:
-    """One message of a stream. html, rtf: None where there is none. damage: one line for each thing unread."""
+    """One message of a stream. html, rtf: None if absent. damage: one line for each unreadable element."""
 
     message_class: str
     subject: str
@@ -93,7 +93,7 @@ class TnefMessage:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything could be read, in the messages that are attached too."""
+        """Whether everything could be read, including attached messages."""
         return not self.damage and all(attached.message.is_whole for attached in self.attachments if attached.message)
 
     def is_of(self, *classes: str) -> bool:
@@ -103,7 +103,7 @@ class TnefMessage:
 
     @property
     def topic(self) -> str:
-        """The subject without `RE:`, `Accepted:` and the like, where the stream tells what stands before it."""
+        """The subject without `RE:`, `Accepted:` and the like, if the stream contains the prefix."""
         if prefix := self.properties.text(_SUBJECT_PREFIX):
             return self.subject.removeprefix(prefix).strip()
         topic = self.properties.text(_NORMALIZED, _TOPIC)
@@ -111,16 +111,16 @@ class TnefMessage:
 
 
 def read_message(octets: bytes, budget: Budget = UNLIMITED, *, start: int = 0, depth: int = 0) -> TnefMessage:
-    """Return the message of a stream, with what is damaged in `damage`. Raises MalformedTnef for no stream at all.
+    """Return the message of a stream, with its damage in `damage`. Raises MalformedTnef if it is not a stream.
 
     start: where the stream begins. Raises BudgetExceeded where messages attached to one another repeat too much: each
     holds all that is in it once more.
     """
     stream = read_stream(octets, start)
-    told = {a.id: a.octets for a in reversed(stream.attributes) if a.level == MESSAGE}
-    codepage = int.from_bytes(told.get(_OEM_CODEPAGE, b"")[:4], "little") or 1252
-    properties = read_properties(Cursor(told[_PROPERTIES]), codepage) if _PROPERTIES in told else Properties()
-    recipients, recipient_damage = read_table(told[_RECIPIENTS], codepage) if _RECIPIENTS in told else ((), ())
+    values = {a.id: a.octets for a in reversed(stream.attributes) if a.level == MESSAGE}
+    codepage = int.from_bytes(values.get(_OEM_CODEPAGE, b"")[:4], "little") or 1252
+    properties = read_properties(Cursor(values[_PROPERTIES]), codepage) if _PROPERTIES in values else Properties()
+    recipients, recipient_damage = read_table(values[_RECIPIENTS], codepage) if _RECIPIENTS in values else ((), ())
     attachments: list[Attachment] = []
     damage = [*stream.damage, *properties.damage, *recipient_damage]
     for attributes in _by_attachment(stream.attributes):
@@ -133,16 +133,16 @@ def read_message(octets: bytes, budget: Budget = UNLIMITED, *, start: int = 0, d
     damage += rtf_damage
 
     def attribute(id: int) -> str:
-        return codepages.decode(told.get(id, b"").partition(b"\0")[0], codepage)
+        return codepages.decode(values.get(id, b"").partition(b"\0")[0], codepage)
 
     return TnefMessage(
         message_class=_message_class(properties.text(_CLASS), attribute(_MESSAGE_CLASS)),
         subject=properties.text(_PR_SUBJECT) or attribute(_SUBJECT),
         properties=properties,
-        sender=_sender(properties, told.get(_FROM, b""), codepage),
-        sent_at=properties.moment(0x0039) or _date(told.get(_DATE_SENT)),
-        start=_date(told.get(_DATE_START)),
-        end=_date(told.get(_DATE_END)),
+        sender=_sender(properties, values.get(_FROM, b""), codepage),
+        sent_at=properties.moment(0x0039) or _date(values.get(_DATE_SENT)),
+        start=_date(values.get(_DATE_START)),
+        end=_date(values.get(_DATE_END)),
         text=properties.text(_PR_BODY) or attribute(_BODY),
         html=_html(properties, codepage),
         rtf=rtf or None,
@@ -152,8 +152,8 @@ def read_message(octets: bytes, budget: Budget = UNLIMITED, *, start: int = 0, d
     )
 
 
-def _message_class(told: str, old: str) -> str:
-    return told or _OLD_CLASSES.get(old.lower(), old) or "IPM.Note"
+def _message_class(written: str, old: str) -> str:
+    return written or _OLD_CLASSES.get(old.lower(), old) or "IPM.Note"
 
 
 def _html(properties: Properties, codepage: int) -> str | None:
@@ -166,7 +166,7 @@ def _html(properties: Properties, codepage: int) -> str | None:
 def _date(octets: bytes | None) -> datetime | None:
     """Read a date of an attribute (MS-OXTNEF section 2.1.3.1), taken as UTC.
 
-    So Exchange writes it; Outlook writes local time of nobody knows where, but has the same date as a property too.
+    Exchange writes UTC; Outlook writes local time of an unknown zone, but also has the same date as a property.
     """
     try:
         cursor = Cursor(octets or b"")
@@ -184,7 +184,7 @@ def _internet_address(properties: Properties, type: int, address: int, *smtp: in
 
 
 def _sender(properties: Properties, attribute: bytes, codepage: int) -> Person | None:
-    """Return who the message is from: whom it represents first, then who sent it, then the attribute attFrom."""
+    """Return the sender: the represented person, else the sending person, else the attribute attFrom."""
     for name, type, address, smtp in ((0x0042, 0x0064, 0x0065, 0x5D02), (0x0C1A, 0x0C1E, 0x0C1F, 0x5D01)):
         person = Person(properties.text(name), _internet_address(properties, type, address, smtp))
         if person.name or person.address:
@@ -192,11 +192,11 @@ def _sender(properties: Properties, attribute: bytes, codepage: int) -> Person |
     try:
         cursor = Cursor(attribute, 4)  # MS-OXTNEF section 2.1.3.3.9: a structure that names both, and their lengths
         name_length, address_length = cursor.u16(), cursor.u16()
-        told = codepages.decode(cursor.take(name_length).partition(b"\0")[0], codepage)
+        display_name = codepages.decode(cursor.take(name_length).partition(b"\0")[0], codepage)
         where = codepages.decode(cursor.take(address_length).partition(b"\0")[0], codepage)
     except CutShort:
         return None
-    return Person(told, where.removeprefix("SMTP:") if where.upper().startswith("SMTP:") else "")
+    return Person(display_name, where.removeprefix("SMTP:") if where.upper().startswith("SMTP:") else "")
 
 
 def _recipient(row: Properties) -> Person:
@@ -219,20 +219,20 @@ def _by_attachment(attributes: tuple[Attribute, ...]) -> Iterator[dict[int, byte
 
 
 def _attachment(
-    told: dict[int, bytes], codepage: int, budget: Budget, depth: int
+    values: dict[int, bytes], codepage: int, budget: Budget, depth: int
 ) -> tuple[Attachment | None, tuple[str, ...]]:
-    """Return an attachment and what is wrong with it; None for one that holds nothing."""
-    properties = read_properties(Cursor(told[_ATTACHMENT]), codepage) if _ATTACHMENT in told else Properties()
+    """Return an attachment and its damage; None for an empty attachment."""
+    properties = read_properties(Cursor(values[_ATTACHMENT]), codepage) if _ATTACHMENT in values else Properties()
     damage = properties.damage
 
     def attribute(id: int) -> str:
-        return codepages.decode(told.get(id, b"").partition(b"\0")[0], codepage)
+        return codepages.decode(values.get(id, b"").partition(b"\0")[0], codepage)
 
     name = properties.text(_LONG_NAME) or attribute(_TRANSPORT_NAME) or attribute(_TITLE)
     name = name or properties.text(_SHORT_NAME, _DISPLAY_NAME)
     method = properties.number(_METHOD) or _BY_VALUE
     data_object = properties.octets(_DATA_OBJECT)
-    octets = told.get(_DATA, b"") if data_object is None else data_object
+    octets = values.get(_DATA, b"") if data_object is None else data_object
     message: TnefMessage | None = None
     content_type = properties.text(_MIME_TAG)
     if method == _EMBEDDED and octets[:16] == _IID_MESSAGE.bytes_le:
@@ -249,7 +249,7 @@ def _attachment(
     elif method in _LINKS:
         link = properties.text(_LINK, 0x3708)
         octets, content_type, name = link.encode(), "text/uri-list; charset=utf-8", f"{name or 'link'}.txt"
-    if message is None and not octets and _DATA not in told:
+    if message is None and not octets and _DATA not in values:
         return None, damage
     found = Attachment(
         name=name,

@@ -1,4 +1,4 @@
-"""What an OLE attachment holds (MS-OLEDS; compound files: MS-CFB): a file that people can open, where there is one.
+"""The content of an OLE attachment (MS-OLEDS; compound files: MS-CFB): a usable file, if there is one.
 
 An object that was dropped into rich text comes as a compound file. A packaged file is taken out of it by its own name;
 a document of Office is such a file itself; anything else stays the compound file it is.
@@ -34,7 +34,7 @@ _SIGNATURES = (
 
 
 def what_it_holds(name: str, octets: bytes) -> tuple[str, str, bytes]:
-    """Return name, content type ("" where it is not known) and octets of what an OLE attachment holds. Never fails."""
+    """Return name, content type ("" where it is not known) and bytes of what an OLE attachment holds. Never fails."""
     octets = octets[16:] if octets[:16] in _IIDS else octets
     if not octets.startswith(olefile.MAGIC):
         return name, "", octets

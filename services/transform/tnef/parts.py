@@ -22,7 +22,7 @@ _TYPE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069"\\]')
-"""What a name must not hold: controls, and what turns the direction of text, so that `gpj.exe` reads as `exe.jpg`."""
+"""Forbidden in names: controls, and marks that reverse the direction of text, so that `gpj.exe` reads as `exe.jpg`."""
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,900}")
 _OCTETS = "application/octet-stream"
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -52,7 +52,7 @@ class Part:
 
 
 def text_part(text: str, subtype: str = "plain", parameters: str = "") -> Part:
-    """Return text as it may be shown. parameters: further ones of its type, from a semicolon on."""
+    """Return text as it may be shown. parameters: additional parameters of its type, with their semicolon."""
     charset, encoding, body = encode_text(text if text.endswith("\n") else f"{text}\n")
     charset = "utf-8" if subtype == "calendar" else charset  # RFC 5545 section 8.1
     fields = fold("Content-Type", f"text/{subtype}; charset={charset}{parameters}")
@@ -62,10 +62,10 @@ def text_part(text: str, subtype: str = "plain", parameters: str = "") -> Part:
 def file_part(
     octets: bytes, content_type: str, name: str, content_id: str = "", location: str = "", *, inline: bool = False
 ) -> Part:
-    """Return a file. content_type: as told; where that says nothing, the name decides.
+    """Return a file. content_type: as declared; if unspecific, it is derived from the name.
 
-    Types that would have to be read as structure (a multipart, a message in octets that are not seven-bit) become
-    opaque octets, for an encoded one of them breaks RFC 2046 section 5.2.1.
+    Types that would be parsed as structure (a multipart, a message that is not seven-bit) become opaque bytes, because
+    encoding them violates RFC 2046 section 5.2.1.
     """
     name = file_name(name)
     kind = _kind(content_type, name)
@@ -127,8 +127,8 @@ def _filename(name: str) -> str:
     return f"; filename*=utf-8''{quote(name, safe='')}"
 
 
-def _kind(told: str, name: str) -> str:
-    found = _TYPE.fullmatch(told)
+def _kind(declared: str, name: str) -> str:
+    found = _TYPE.fullmatch(declared)
     if found and found["kind"].lower() != _OCTETS:
         return found["kind"].lower() + (f"; charset={found['charset']}" if found["charset"] else "")
     return _KNOWN.guess_type(name)[0] or _OCTETS

@@ -1,9 +1,9 @@
-"""The edits that put what a stream holds into the stream's place in a message.
+"""The edits that replace a stream in a message by its content.
 
-The part alone is replaced; beyond it only the body beside it is touched, to be joined with the stream's. A text beside
-a stream is most often its body's poor twin. Where the stream holds every word that the text shows, or has none of its
-own, the two become one multipart/alternative with the text's own bytes as its first form. A text that shows anything
-else stays as it is, before the body of the stream. Nothing that was to be seen goes, but blanks.
+Only the part is replaced, and the body next to it, if the two are merged. A text next to a stream is usually a plain
+version of the stream's body. If the stream contains every word of the text, or has no text of its own, the two become
+one multipart/alternative with the text's own bytes as the first form. Any other text is unchanged and precedes the body
+of the stream. No visible text is lost except blanks.
 
 Quirks: Exchange writes a text of a single empty line beside a meeting; characters that the text's charset has not are
 `?` in it, links and pictures `<http://…>` and `[cid:…]`.
@@ -23,7 +23,7 @@ from shared.mail.edits import Edit
 from shared.mail.mime import Entity
 
 KEPT = "X-Causeway-Kept"
-"""A field of a stream that stays beside what was read of it, so that it is not read again on its next way through."""
+"""A field of a stream that is kept next to its converted content, so that it is not converted again in another pass."""
 
 _KEPT_FIELD = f"{KEPT}: tnef\r\n".encode()
 _SINGLE = frozenset(("multipart/alternative", "multipart/related"))  # where a part stands for one thing
@@ -65,7 +65,7 @@ class _Placement:
             yield from self._among(self.parent, may_join)
 
     def _original(self) -> list[bytes]:
-        """Return the stream's own part, to be kept beside what could be read of a damaged one."""
+        """Return the stream's own part, to be kept next to the readable content of a damaged stream."""
         if self.held.is_whole:
             return []
         fields = (self.content[f.start : f.end] for f in self.stream.fields if f.name.startswith("content-"))
@@ -175,7 +175,7 @@ class _Placement:
 
 
 def _covers(inside: str, shown: str) -> bool:
-    """Whether one text holds every word that another shows; one without any words is as good as the other."""
+    """Whether a text contains every word of another; true if the other has no words."""
     inside, shown = (_REFERENCE.sub("", text).lower() for text in (inside, shown))
     if not inside.strip() or _NOT_WORDS.sub("", shown) in _NOT_WORDS.sub("", inside):
         return True

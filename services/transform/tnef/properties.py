@@ -115,7 +115,7 @@ def read_table(octets: bytes, codepage: int) -> tuple[tuple[Properties, ...], tu
 
 
 def filetime(ticks: int) -> datetime | None:
-    """Return a time that is told in units of 100 ns since 1601, in UTC; None for one that no calendar reaches."""
+    """Return a time given in units of 100 ns since 1601, in UTC; None if it is out of range."""
     return EPOCH + timedelta(microseconds=ticks // 10) if 0 <= ticks < _LAST_TICK else None
 
 
@@ -144,7 +144,7 @@ def _read_value(cursor: Cursor, type: int, codepage: int) -> Value:
         if type == _STRING8:
             return codepages.decode(octets.partition(b"\0")[0], codepage)
         return octets
-    if type in (_SHORT, _BOOLEAN):  # two octets, filled up to four
+    if type in (_SHORT, _BOOLEAN):  # two bytes, filled up to four
         number = int.from_bytes(cursor.take(4)[:2], "little", signed=True)
         return number if type == _SHORT else bool(number)
     if type in (_LONG, _ERROR):

@@ -19,14 +19,14 @@ def is_receipt(message: TnefMessage) -> bool:
 
 
 def was_read(message: TnefMessage) -> bool:
-    """Whether a receipt says that the message was read."""
+    """Whether a receipt confirms that the message was read."""
     return message.message_class.lower().endswith(".ipnrn")
 
 
 def notification(message: TnefMessage, carrier: Carrier) -> bytes | None:
-    """Return the fields of message/disposition-notification; None where the message is no receipt, or says too little.
+    """Return the fields of message/disposition-notification; None if the message is not a receipt, or incomplete.
 
-    It takes to know who has read (of the carrier's From) and what (a message id, of the stream or of In-Reply-To).
+    Required are the reader (from the carrier's From) and the message id (from the stream or In-Reply-To).
     """
     reader = carrier.sender.address if carrier.sender else ""
     original = _MESSAGE_ID.search(message.properties.text(_ORIGINAL_MESSAGE_ID) or carrier.in_reply_to)

@@ -61,7 +61,7 @@ class Recurrence:
     changed: tuple[Changed, ...]
 
     def rrule(self, until: datetime | date | None) -> dict[str, object]:
-        """Return the rule. until: the moment of the last occurrence, where `self.until` tells its day."""
+        """Return the rule. until: the moment of the last occurrence, if `self.until` is its day."""
         rule: dict[str, object] = {"FREQ": self.unit}
         if self.count is not None:
             rule["COUNT"] = self.count
@@ -94,7 +94,7 @@ class Recurrence:
 def read_recurrence(octets: bytes, codepage: int = 1252) -> Recurrence:
     """Return the recurrence of a meeting or task. Raises ValueError for one that is cut short or cannot be expressed.
 
-    codepage: of the changed subjects, where they are not told as Unicode too. A task's form ends before the exceptions.
+    codepage: of the changed subjects, unless they are also given as Unicode. A task's form ends before the exceptions.
     """
     cursor = Cursor(octets)
     try:
@@ -124,7 +124,7 @@ def _pattern(cursor: Cursor) -> Recurrence:
     cursor.take(4)
     period, sliding = cursor.u32(), cursor.u32()
     if sliding:
-        raise ValueError("recurrence that counts from when the last one was completed")
+        raise ValueError("recurrence relative to the completion of the last occurrence")
     days: tuple[str, ...] = ()
     month_day = week = 0
     if pattern in (_WEEK, _MONTH_NTH):
@@ -141,7 +141,7 @@ def _pattern(cursor: Cursor) -> Recurrence:
         unit, interval = "YEARLY", period // 12
     nth_is_wrong = pattern == _MONTH_NTH and not 1 <= week <= 5
     if not 1 <= interval <= 999 or month_day > 31 or nth_is_wrong or (pattern in (_WEEK, _MONTH_NTH) and not days):
-        raise ValueError("recurrence out of all bounds")
+        raise ValueError("recurrence exceeds the limits")
     if pattern == _MONTH_END:
         month_day = 31
     elif pattern == _MONTH and not month_day:
@@ -150,7 +150,7 @@ def _pattern(cursor: Cursor) -> Recurrence:
     if ends == _COUNT and not 1 <= count <= _MAX_COUNT:
         raise ValueError(f"recurrence of {count} occurrences")
     deleted = tuple(_time(cursor.u32()).date() for _ in range(_bounded(cursor.u32())))
-    cursor.take(4 * _bounded(cursor.u32()))  # the new days of changed occurrences, which the exceptions tell too
+    cursor.take(4 * _bounded(cursor.u32()))  # the new days of changed occurrences, which the exceptions contain too
     start, end = _time(cursor.u32()).date(), _time(cursor.u32()).date()
     return Recurrence(
         unit=unit,
@@ -188,22 +188,22 @@ def _short_text(cursor: Cursor, codepage: int) -> str:
 
 
 def _in_unicode(cursor: Cursor, changed: list[Changed], has_highlight: bool) -> tuple[Changed, ...]:
-    """Read the ExtendedExceptions (section 2.2.1.44.4); where they are cut short the code page's text has to do."""
+    """Read the ExtendedExceptions (section 2.2.1.44.4); if truncated, the text in the code page is used."""
     done: list[Changed] = []
     try:
         cursor.take(cursor.u32())
-        for one in changed:
+        for occurrence in changed:
             if has_highlight:
                 cursor.take(cursor.u32())
             cursor.take(cursor.u32())
-            if one.flags & (_SUBJECT | _LOCATION):
+            if occurrence.flags & (_SUBJECT | _LOCATION):
                 cursor.take(12)
-                subject = cursor.utf16(cursor.u16()) if one.flags & _SUBJECT else None
-                location = cursor.utf16(cursor.u16()) if one.flags & _LOCATION else None
+                subject = cursor.utf16(cursor.u16()) if occurrence.flags & _SUBJECT else None
+                location = cursor.utf16(cursor.u16()) if occurrence.flags & _LOCATION else None
                 cursor.take(cursor.u32())
-                done.append(replace(one, subject=subject, location=location))
+                done.append(replace(occurrence, subject=subject, location=location))
             else:
-                done.append(one)
+                done.append(occurrence)
     except CutShort:
         pass
     return (*done, *changed[len(done) :])

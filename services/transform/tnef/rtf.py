@@ -1,9 +1,9 @@
-r"""RTF read as a run of tokens with decoded text (Rich Text Format 1.9.1), for whatever is made of it.
+r"""RTF as a sequence of tokens with decoded text (Rich Text Format 1.9.1).
 
-The reader keeps what decides how octets become text: code page of the document, of the fonts and of the current font,
+The reader keeps what decides how bytes become text: code page of the document, of the fonts and of the current font,
 `\ucN` and the characters it skips after `\uN`, `\binN`. Destinations that hold no text of the document (fonts, colours,
-styles, pictures' octets) are told apart by their consumers. Time is linear in the octets; groups may nest without a
-bound, for no function calls itself.
+styles, pictures' bytes) are recognized by the consumers. Time is linear in the bytes; groups may nest without
+limit, because nothing is recursive.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WORDS = {
     "zwnj": "\u200c",
     "tab": "\t",
 }
-# What \fcharsetN means (Rich Text Format 1.9.1, "Font Table").
+# The charsets of \fcharsetN (Rich Text Format 1.9.1, "Font Table").
 _CHARSETS = dict(
     zip(
         (0, 1, 77, 128, 129, 130, 134, 136, 161, 162, 163, 177, 178, 186, 204, 222, 238, 254, 255),
@@ -64,7 +64,7 @@ class _Group(NamedTuple):
 
 
 def read_rtf(rtf: bytes) -> Iterator[Token]:
-    r"""Yield the tokens. `\*` is the word "*"; characters told by words or symbols are text; raw line ends are none."""
+    r"""Yield the tokens. `\*` is the word "*"; characters given by words or symbols are text; raw line ends are not."""
     return _Reader(rtf).tokens()
 
 
@@ -73,7 +73,7 @@ class _Reader:
         self.rtf = rtf
         self.default = 1252
         self.fonts: dict[int, int] = {}
-        self.font = 0  # that the font table is telling about
+        self.font = 0  # the entry of the font table being read
         self.group = _Group(self.default, 1, False)
         self.groups: list[_Group] = []
         self.octets: list[bytes] = []
@@ -159,7 +159,7 @@ class _Reader:
             yield Token("text", chr(unit))
 
     def _note(self, word: str, value: int | None) -> None:
-        """Take in what the word says about code pages."""
+        """Apply the word to the state of code pages."""
         group = self.group
         if word == "ansicpg" and value:
             self.default = value

@@ -1,6 +1,6 @@
-"""Compressed RTF (MS-OXRTFCP): LZ77 over a ring of 4096 octets that starts out with common RTF.
+"""Compressed RTF (MS-OXRTFCP): LZ77 over a ring of 4096 bytes that starts out with common RTF.
 
-A damaged stream gives what was decompressed before the damage, and says so. The output is at most about nine times the
+A damaged stream yields the data before the damage, and reports the damage. The output is at most about nine times the
 input, and never above a bound.
 """
 
@@ -20,13 +20,13 @@ _DICTIONARY = (  # MS-OXRTFCP section 2.1.2.1
 
 
 def decompress(octets: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return the RTF and what is wrong with the stream, nothing where it is whole.
+    """Return the RTF and the defects of the stream, none if it is complete.
 
-    The checksum is not looked at: the RTF decides by itself whether it can be read, and the size tells a cut.
+    The checksum is ignored: the RTF reader detects unreadable data, and the size shows a truncation.
     """
     cursor = Cursor(octets)
     try:
-        cursor.u32()  # the size of what follows, which the property's own length tells too
+        cursor.u32()  # the size of what follows, which the property's own length also gives
         size, kind, _checksum = cursor.u32(), cursor.take(4), cursor.u32()
     except CutShort as error:
         return b"", (f"compressed RTF: {error}",)

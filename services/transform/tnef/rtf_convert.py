@@ -4,7 +4,7 @@ Kept: paragraphs with their alignment, line breaks, bold, italic, underline, str
 colour, bullets and numbers (as Word wrote them beside the list codes), tables (not nested), links, and pictures that
 browsers know (PNG, JPEG), as parts to go along. Everything else is left out; no character of the text is.
 
-Both forms come from one pass, in time linear in the octets.
+Both forms come from one pass, in time linear in the bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 r"""HTML and plain text taken back out of the RTF that wraps them (MS-OXRTFEX section 2.2.3).
 
-Outlook keeps an HTML body as RTF: `\fromhtml1` in its header, each piece of markup in `{\*\htmltag …}`, and what only
-an RTF reader shall see between `\htmlrtf` and `\htmlrtf0`. The rest is text of the HTML, entities included.
+Outlook keeps an HTML body as RTF: `\fromhtml1` in its header, each piece of markup in `{\*\htmltag …}`, and text for
+RTF readers only between `\htmlrtf` and `\htmlrtf0`. The rest is text of the HTML, entities included.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class _Group(NamedTuple):
 
 
 def wraps_html(rtf: bytes) -> bool:
-    """Whether the RTF is HTML in disguise."""
+    """Whether the RTF encapsulates HTML."""
     return _FROM_HTML.search(rtf, 0, _HEADER_OCTETS) is not None
 
 
 def wraps_text(rtf: bytes) -> bool:
-    """Whether the RTF is plain text in disguise."""
+    """Whether the RTF encapsulates plain text."""
     return _FROM_TEXT.search(rtf, 0, _HEADER_OCTETS) is not None
 
 

@@ -1,4 +1,4 @@
-"""What RTF shows, put down as HTML and as text at once: runs of characters, paragraphs, tables of one level."""
+"""The visible content of RTF, as HTML and as text at once: runs of characters, paragraphs, tables of one level."""
 
 from __future__ import annotations
 

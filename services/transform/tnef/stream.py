@@ -1,8 +1,8 @@
-"""A TNEF stream as its attributes (MS-OXTNEF section 2.1.2): level, id, octets, in the order of the stream.
+"""A TNEF stream as its attributes (MS-OXTNEF section 2.1.2): level, id, bytes, in the order of the stream.
 
-Reading is lenient, for what can be read is worth delivering: a wrong checksum, a cut, or garbage behind the last
-attribute is told in `damage`, and the attributes before it are there. Line ends and zeros behind the last attribute,
-which mail systems add, are no damage. Time and memory are linear in the octets.
+Reading is lenient, so that readable parts are delivered: a wrong checksum, a truncation, or garbage after the last
+attribute is reported in `damage`, and the attributes before it are returned. Line ends and zeros after the last
+attribute, which mail systems add, are no damage. Time and memory are linear in the bytes.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The attributes that could be read, and a line for each thing that is wrong with the stream."""
+    """The attributes that could be read, and a line for each defect of the stream."""
 
     attributes: tuple[Attribute, ...]
     damage: tuple[str, ...] = ()
 
 
 def is_tnef(octets: bytes, start: int = 0) -> bool:
-    """Whether TNEF's signature stands there."""
+    """Whether TNEF's signature is at that position."""
     return octets[start : start + 4] == SIGNATURE.to_bytes(4, "little")
 
 
 def _checksum(octets: bytes) -> int:
-    """Return the sum of the octets, modulo 65536.
+    """Return the sum of the bytes, modulo 65536.
 
-    The low half of Adler-32 is one more than the sum, modulo 65521, which 256 octets never reach; `sum` takes four
+    The low half of Adler-32 is one more than the sum, modulo 65521, which 256 bytes never reach; `sum` takes four
     times as long.
     """
     view = memoryview(octets)
@@ -59,7 +59,7 @@ def read_stream(octets: bytes, start: int = 0) -> Stream:
     """
     if not is_tnef(octets, start):
         raise MalformedTnef("no TNEF stream: the signature is missing")
-    cursor = Cursor(octets, start + 6)  # the signature, and a key that nobody uses
+    cursor = Cursor(octets, start + 6)  # the signature, and an unused key
     attributes: list[Attribute] = []
     damage: list[str] = []
     while cursor.left > 0 and octets[cursor.position] in (MESSAGE, ATTACHMENT):

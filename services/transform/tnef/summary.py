@@ -36,35 +36,38 @@ _LIST_NAME, _LIST_MEMBERS = (PSETID_ADDRESS, 0x8053), (PSETID_ADDRESS, 0x8054)
 
 
 def summary(message: TnefMessage) -> str:
-    """Return what the stream says in readable lines, or an empty string for a class of which nothing is known."""
-    told = message.properties
+    """Return the content of the stream as readable lines, or an empty string for an unknown class."""
+    properties = message.properties
     if message.message_class.lower().startswith("report."):
         return "\n".join(_report(message))
     if message.is_of("IPM.Contact"):
-        return "\n".join(_lines(told, _CONTACT))
+        return "\n".join(_lines(properties, _CONTACT))
     if message.is_of("IPM.DistList"):
-        name = told.text(_LIST_NAME, 0x3001)
-        members = [member for octets in told.runs(_LIST_MEMBERS) if (member := _member(octets))]
+        name = properties.text(_LIST_NAME, 0x3001)
+        members = [member for octets in properties.runs(_LIST_MEMBERS) if (member := _member(octets))]
         return "\n".join([f"Distribution list: {name}", *members])
     return ""
 
 
-def _lines(told: Properties, wanted: Iterable[tuple[str, tuple[Key, ...]]]) -> list[str]:
-    found = ((name, told.text(*keys).strip()) for name, keys in wanted)
+def _lines(properties: Properties, wanted: Iterable[tuple[str, tuple[Key, ...]]]) -> list[str]:
+    found = ((name, properties.text(*keys).strip()) for name, keys in wanted)
     return [f"{name}: {value}" for name, value in found if value]
 
 
 def _report(message: TnefMessage) -> list[str]:
-    told = message.properties
+    properties = message.properties
     if is_receipt(message):
         lines = ["Your message was read." if was_read(message) else "Your message was deleted without being read."]
     else:
         lines = ["This is a report about your message."]
-    if text := told.text(_REPORT_TEXT):
+    if text := properties.text(_REPORT_TEXT):
         lines.append(text)
     lines.append("")
-    lines += _lines(told, (("To", (_ORIGINAL_RECIPIENT,)), ("Subject", (_ORIGINAL_SUBJECT,))))
-    for name, moment in (("Sent", told.moment(_ORIGINAL_SENT)), ("On", told.moment(_REPORT_TIME, _RECEIPT_TIME))):
+    lines += _lines(properties, (("To", (_ORIGINAL_RECIPIENT,)), ("Subject", (_ORIGINAL_SUBJECT,))))
+    for name, moment in (
+        ("Sent", properties.moment(_ORIGINAL_SENT)),
+        ("On", properties.moment(_REPORT_TIME, _RECEIPT_TIME)),
+    ):
         if moment:
             lines.append(f"{name}: {moment:%Y-%m-%d %H:%M} UTC")
     return lines

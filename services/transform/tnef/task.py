@@ -1,7 +1,7 @@
 """A task of Outlook as a VTODO (MS-OXOTASK, RFC 5545 section 3.6.2): assigned, answered, reported on, or attached.
 
-What a task request assigns is a task of its own, attached to the request; the request itself only says so. Days of
-tasks are days: they are stored as midnight, of no zone.
+The task that a task request assigns is attached to the request as a separate message. Dates of tasks have no time: they
+are stored as midnight, without a zone.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _PRIORITIES = {0: 9, 1: 5, 2: 1}
 
 
 def is_task(message: TnefMessage) -> bool:
-    """Whether the message's class is one of a task."""
+    """Whether the message has the class of a task."""
     return message.is_of(*_METHODS)
 
 
@@ -58,35 +58,37 @@ def task_itself(message: TnefMessage) -> TnefMessage:
 
 
 def task_object(message: TnefMessage, carrier: Carrier, text: str, html: str | None, now: datetime) -> CalendarObject:
-    """Return the task. text, html: its own description. now: its DTSTAMP, where nothing tells a better one.
+    """Return the task. text, html: its own description. now: its DTSTAMP, unless the stream has a better time.
 
-    A pattern of repetition that cannot be expressed is left out: what is to be done now is there without it.
+    A recurrence that cannot be expressed is left out: the current task is complete without it.
     """
     method, answer = next(found for name, found in _METHODS.items() if message.is_of(name))
     task = task_itself(message)
-    told = task.properties
-    global_id = told.octets(_GLOBAL_ID) or message.properties.octets(_GLOBAL_ID) or told.octets(_SEARCH_KEY)
+    properties = task.properties
+    global_id = properties.octets(_GLOBAL_ID) or message.properties.octets(_GLOBAL_ID) or properties.octets(_SEARCH_KEY)
     todo = icalendar.Todo()
-    uid = (global_id or sha256(f"{task.subject} {told.moment(_START, _DUE)}".encode()).digest()[:16]).hex().upper()
+    uid = (
+        (global_id or sha256(f"{task.subject} {properties.moment(_START, _DUE)}".encode()).digest()[:16]).hex().upper()
+    )
     todo.add("UID", uid)
     todo.add("DTSTAMP", (message.sent_at or task.sent_at or now).replace(microsecond=0))
-    todo.add("SEQUENCE", max(told.number(_VERSION) or 0, 0))
+    todo.add("SEQUENCE", max(properties.number(_VERSION) or 0, 0))
     add_text(todo, "SUMMARY", task.topic)
     start, due = _days(task)
     if start:
         add_time(todo, "DTSTART", start, "")
     if due:
         add_time(todo, "DUE", due, "")
-    status = told.number(_STATUS) or 0
+    status = properties.number(_STATUS) or 0
     todo.add("STATUS", _STATUSES.get(status, "NEEDS-ACTION"))
     todo.add("PERCENT-COMPLETE", _percent(task))
-    if status == 2 and (completed := told.moment(_COMPLETED)):
+    if status == 2 and (completed := properties.moment(_COMPLETED)):
         todo.add("COMPLETED", completed.replace(microsecond=0))
-    todo.add("PRIORITY", _PRIORITIES.get(told.number(_IMPORTANCE) or 1, 5))
-    add_sensitivity(todo, told.number(_SENSITIVITY))
-    add_keywords(todo, told.texts(_KEYWORDS))
+    todo.add("PRIORITY", _PRIORITIES.get(properties.number(_IMPORTANCE) or 1, 5))
+    add_sensitivity(todo, properties.number(_SENSITIVITY))
+    add_keywords(todo, properties.texts(_KEYWORDS))
     add_description(todo, text, html)
-    octets = told.octets(_RECURRENCE)
+    octets = properties.octets(_RECURRENCE)
     if octets and start:
         _add_rule(todo, octets)
     if answer:

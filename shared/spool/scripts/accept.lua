@@ -1,6 +1,6 @@
--- ARGV: server, appends, then id, envelope, size, event of each message, whose content is there already. Returns for each
--- 1, or 0 when the message was here already; nothing at all where this Redis is another than `server`, or does not append
--- to its file though `appends` is '1'. (CONFIG is closed to scripts.) Without the content of one, none is accepted.
+-- ARGV: server, appends, then id, envelope, size, event of each message, whose content is already stored. Returns for each
+-- 1, or 0 if the message already exists; an empty answer if this Redis is not `server`, or does not append to its file
+-- although `appends` is '1'. (Scripts cannot use CONFIG.) If any content is missing, no message is accepted.
 local function tells(section, fact) return string.find(redis.call('INFO', section), fact, 1, true) end
 
 if ARGV[1] ~= '' and not tells('server', 'run_id:' .. ARGV[1]) then return {} end

@@ -1,4 +1,4 @@
--- ARGV: queue, then ids that seem to have no job. Gives one to each that has none. Returns how many.
+-- ARGV: queue, then ids that seem to have no job. Creates the missing jobs. Returns how many.
 exceed_memory()
 local queue, now, adopted = ARGV[1], seconds_now(), 0
 for i = 2, #ARGV do

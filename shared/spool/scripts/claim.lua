@@ -1,5 +1,5 @@
--- For a job that a stock RQ worker took already. ARGV: queue, id, token (RQ's execution id).
--- Returns one row as lease.lua does, or false when there is nothing to do or somebody else holds it.
+-- Leases a job that a stock RQ worker has already dequeued. ARGV: queue, id, token (RQ's execution id).
+-- Returns one row as lease.lua does, or false if there is nothing to do or another worker holds the lease.
 exceed_memory()
 local queue, id, token = ARGV[1], ARGV[2], ARGV[3]
 local body, extra = 'delivery', 'edits'

@@ -1,4 +1,4 @@
--- Functions that every script may use. Times are Redis' own, in seconds, so that no two clocks ever disagree.
+-- Functions for every script. Times are from Redis' clock, in seconds, so that the clocks of hosts do not matter.
 
 local FOREVER = 253402300799 -- the end of the year 9999: RQ removes failed jobs that are older than their score
 
@@ -33,8 +33,8 @@ local function record_key(queue, id)
   return DELIVERY .. id
 end
 
--- A job that RQ knows already only changes its status. Not one of whose hash only a part is left: RQ's worker and tools
--- write single fields without asking whether the job was deleted meanwhile.
+-- An existing RQ job only changes its status; an incomplete hash is written again: RQ's worker and tools write single
+-- fields without checking whether the job was deleted meanwhile.
 local function put_job(queue, id, status)
   local data = EGRESS_JOB
   if queue == TRANSFORM then data = TRANSFORM_JOB end
@@ -73,7 +73,7 @@ local function message_of(queue, id)
   return redis.call('HGET', DELIVERY .. id, 'message')
 end
 
--- Notes what happened to a record: `verb` in the past tense, with further fields if any. Returns message id and event.
+-- Appends an event to a record's history: `verb` in the past tense, with extra fields if any. Returns message id and event.
 local function note_that(verb, queue, id, now, fields)
   local event, message_id = fields or {}, message_of(queue, id)
   event.event = (queue == TRANSFORM and 'message.' or 'delivery.') .. verb
@@ -88,7 +88,7 @@ local function note_that(verb, queue, id, now, fields)
   return message_id, text
 end
 
--- A message that was never here before, with its job. Its content is there, and stays from here on.
+-- Stores a new message with its job. Its content is already stored, and no longer expires.
 local function accept(id, envelope, size, event, now)
   if redis.call('EXISTS', MESSAGE .. id) == 1 then return 0 end
   redis.call('HSET', MESSAGE .. id, 'schema', 1, 'envelope', envelope, 'size', size, 'state', 'waiting',
@@ -99,13 +99,13 @@ local function accept(id, envelope, size, event, now)
   return 1
 end
 
--- Everything that RQ knows of a job, also where RQ gave it up meanwhile.
+-- Removes all of RQ's data of a job, including its entry in the failed registry.
 local function drop_job(queue, id)
   redis.call('ZREM', RQ_FAILED .. queue, id)
   redis.call('DEL', RQ_JOB .. id, RQ_RESULTS .. id)
 end
 
--- The message goes when nothing of it is left to do: neither conversion nor a delivery, nor a dead letter.
+-- Deletes the message when nothing is left to do: no conversion, no delivery, no dead letter.
 local function finish_message(id, history_seconds)
   local record = redis.call('HMGET', MESSAGE .. id, 'state', 'open')
   if record[1] == 'delivering' and tonumber(record[2]) <= 0 then
@@ -127,7 +127,7 @@ local function file_as_failed(queue, id, reason, detail)
   redis.call('ZADD', RQ_FAILED .. queue, FOREVER, id)
 end
 
--- A dead letter goes back to work. `reopen` says that who leases it forgets its attempts, but not what was delivered.
+-- Requeues a dead letter. `reopen`: the next lease resets its attempts, but keeps the recipients that were delivered.
 -- fields: of the event, if any.
 local function revive(queue, id, now, fields)
   redis.call('HSET', record_key(queue, id), 'state', 'waiting', 'lease', '', 'crashes', 0, 'reopen', 1)
@@ -139,23 +139,23 @@ local function revive(queue, id, now, fields)
   note_that('replayed', queue, id, now, fields)
 end
 
--- Whether a lease is held: its token is in the record and in RQ's started registry.
+-- Returns whether a lease is held: its token is in the record and in RQ's started registry.
 local function is_leased(queue, id, token, now)
   if not token or token == '' then return false end
   local expires = redis.call('ZSCORE', RQ_STARTED .. queue, id .. ':' .. token)
   return expires and tonumber(expires) > now
 end
 
--- How long nobody may look for expired leases before that counts as a pause. Longer than the time between two renewals,
--- shorter than what is left of a lease that is renewed in time.
+-- The interval without a check for expired leases that counts as a pause. Longer than the time between two renewals,
+-- shorter than the remaining time of a lease that is renewed on schedule.
 local function longest_gap(lease_seconds) return math.max(10, 0.4 * lease_seconds) end
 
--- One crash more. Returns true when that was one too many.
+-- Counts a crash. Returns true when the limit is exceeded.
 local function count_crash(queue, id, max_crashes)
   return redis.call('HINCRBY', record_key(queue, id), 'crashes', 1) >= max_crashes
 end
 
--- Forget what has run out, and let nothing last longer than it may from now: the clock may have gone back.
+-- Removes expired entries, and limits the others to the longest allowed time from now: the clock may have been set back.
 local function bound_scores(key, now, seconds)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, now + seconds + 1, '+inf')) do
@@ -163,7 +163,7 @@ local function bound_scores(key, now, seconds)
   end
 end
 
--- How many connections to a host each replica has.
+-- Returns how many connections to a host each replica has.
 local function slots_by_replica(slots)
   local held = {}
   for _, slot in ipairs(redis.call('ZRANGE', slots, 0, -1)) do

@@ -1,4 +1,4 @@
--- ARGV: id, history seconds. Removes a dead letter for good. Returns 1, or 0 when there is none of that id.
+-- ARGV: id, history seconds. Removes a dead letter permanently. Returns 1, or 0 if the id is not a dead letter.
 exceed_memory()
 local id = ARGV[1]
 if not redis.call('ZSCORE', DEAD, id) then return 0 end

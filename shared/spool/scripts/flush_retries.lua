@@ -1,6 +1,6 @@
--- ARGV: queue, limit, how many at the far end to pass over, how many were flushed so far, how many per second, unserved
--- ('1': a host is usable again, and only deliveries are meant that found none usable). Brings retries forward, the latest
--- first, and delays none. Returns {left as they were, flushed}.
+-- ARGV: queue, limit, how many of the latest to skip, how many were flushed so far, how many per second, unserved
+-- ('1': a host is usable again; only deliveries that found no usable host). Brings retries forward, the latest first, and
+-- delays none. Returns {unchanged, flushed}.
 exceed_memory()
 local queue, limit, passed, before = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local per_second, unserved = tonumber(ARGV[5]), ARGV[6] == '1'

@@ -27,7 +27,7 @@ for _ = 1, max_jobs * 10 do -- bounded, though stale jobs are skipped
     put_job(queue, id, 'started')
     leased[#leased + 1] = {id, crashes, size, record[5], record[6] or '', record[7] or (state == 'dead' and '1') or ''}
     bytes = bytes + size
-    if crashes > 0 then break end -- it may have killed its worker: nobody else shall go down with it
+    if crashes > 0 then break end -- it may have killed its worker: lease it alone
   end
 end
 if #leased > 0 then set_worker_state(ARGV[6], 'busy') end

@@ -1,13 +1,13 @@
 -- ARGV: queue, limit, max crashes, lease seconds. Returns the events of the jobs whose lease expired:
--- the message's id, the event, and so on.
--- A lease runs only while somebody looks or renews: after a pause (Redis was away, or its clock was stepped) every holder
--- first gets the time of a lease to renew.
+-- message id and event, alternating.
+-- A lease expires only while workers check or renew: after a pause (Redis was unavailable, or its clock was stepped) every
+-- holder first has the time of a full lease to renew.
 exceed_memory()
-local MOST_SHIFTED = 100000 -- a tenth of a second of Redis' time; of more, the last wait for the step of the clock too
+local MOST_SHIFTED = 100000 -- a tenth of a second of Redis' time; any further jobs also wait for the clock to catch up
 local queue, lease_seconds, now = ARGV[1], tonumber(ARGV[4]), seconds_now()
 local tick = redis.call('HMGET', TICK .. queue, 'last', 'since')
 local last, since = tonumber(tick[1] or 0), tonumber(tick[2] or now)
-if now < last - 1 then -- the clock went back: leases and retries would last too long
+if now < last - 1 then -- the clock was set back: leases and retries would last too long
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', RQ_STARTED .. queue, now + lease_seconds, '+inf')) do
     redis.call('ZADD', RQ_STARTED .. queue, 'XX', now + lease_seconds, member)
   end

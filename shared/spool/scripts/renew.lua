@@ -2,7 +2,7 @@
 exceed_memory()
 local now, seconds, lost = seconds_now(), tonumber(ARGV[1]), {}
 
--- Where workers are too busy to look for expired leases, their renewals show that there is no pause.
+-- When workers are too busy to check for expired leases, their renewals show that there is no pause.
 local function witness(queue)
   local last = tonumber(redis.call('HGET', TICK .. queue, 'last') or now)
   if now > last and now <= last + longest_gap(seconds) then redis.call('HSET', TICK .. queue, 'last', now) end

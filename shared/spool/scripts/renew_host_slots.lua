@@ -1,6 +1,6 @@
 -- ARGV: replica, lease seconds, then host and slot of each connection.
--- Returns {slots that had run out, hosts that one slot should be given up of}. A slot that had run out is counted again:
--- the connection is still there.
+-- Returns {expired slots, hosts of which one slot should be released}. An expired slot is counted again: the connection
+-- still exists.
 exceed_memory()
 local replica, seconds, now = ARGV[1], tonumber(ARGV[2]), seconds_now()
 local lost, wishes, seen = {}, {}, {}

@@ -20,7 +20,7 @@ if start == 'delivery' then
   return 'deliver'
 end
 local message = redis.call('HMGET', MESSAGE .. message_id, 'state', 'lease', 'again')
--- A lease that has run out counts: until it is taken away, its holder may settle, without the recipients added here.
+-- An expired lease counts as held: until it is reclaimed, its holder may settle, without the recipients added here.
 if message[1] == 'dead' or (message[2] and message[2] ~= '') then return 'busy' end
 if dry then return 'convert' end
 local again = cjson.decode(ARGV[4])

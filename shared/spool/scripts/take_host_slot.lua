@@ -1,6 +1,6 @@
--- ARGV: host, replica, slot, max connections, lease seconds, seconds that a wish is remembered.
--- Returns 1 where the slot is the caller's now; else 0, and its wish is remembered for so long.
--- A replica that holds fewer slots and waits for one goes before one that holds more.
+-- ARGV: host, replica, slot, max connections, lease seconds, seconds that a request is remembered.
+-- Returns 1 if the caller now holds the slot; else 0, and its request is remembered.
+-- A waiting replica with fewer slots has priority over a replica with more.
 exceed_memory()
 local slots, wanted, replica = SLOTS .. ARGV[1], WANTED .. ARGV[1], ARGV[2]
 local now, seconds = seconds_now(), tonumber(ARGV[5])

@@ -30,7 +30,7 @@ local function again_later(one, delay)
   redis.call('HSET', record_key(one.queue, one.id), 'lease', '')
   if hosted then return end
   redis.call('ZREM', RQ_STARTED .. one.queue, one.id .. ':' .. one.token)
-  redis.call('ZREM', RQ_FAILED .. one.queue, one.id) -- RQ may have given it up meanwhile
+  redis.call('ZREM', RQ_FAILED .. one.queue, one.id) -- RQ may have registered it as failed meanwhile
   put_job(one.queue, one.id, 'scheduled')
   redis.call('ZADD', RQ_SCHEDULED .. one.queue, now + delay, one.id)
 end
@@ -76,7 +76,7 @@ function settle.finished(one)
   finish_message(message_id, history_seconds)
 end
 
--- Whether a host came back while the delivery was attempted, which no host would serve.
+-- Returns whether a host recovered during an attempt that found no usable host.
 local function came_too_early(one)
   return one.unserved and tonumber(redis.call('GET', RETURNED .. one.queue) or 0) > now - one.unserved
 end

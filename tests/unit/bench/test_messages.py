@@ -56,5 +56,5 @@ def test_what_is_written_is_always_the_same(tmp_path: Path) -> None:
 def test_winmail_comes_from_the_address_of_exchange(tmp_path: Path) -> None:
     messages.write(tmp_path / "messages", 5_000)
     index = json.loads((tmp_path / "messages" / "index.json").read_text())
-    assert {one["client"] for one in index if one["kind"] == "tnef"} == {"127.0.2.1"}
-    assert {one["client"] for one in index if one["kind"] != "tnef"} == {"127.0.1.1"}
+    assert {entry["client"] for entry in index if entry["kind"] == "tnef"} == {"127.0.2.1"}
+    assert {entry["client"] for entry in index if entry["kind"] != "tnef"} == {"127.0.1.1"}

@@ -39,7 +39,7 @@ STANDS_FOR = {"notes": ["domino", "domino-sends"], "exchange": ["exchange", "exc
 def exchanges(name: str) -> list[str]:
     """Return the hosts of a name's MX records, the preferred first."""
     found = re.findall(rf"^mx-host={re.escape(name)},(.+),(\d+)$", DNS, re.MULTILINE)
-    return [host for host, _ in sorted(found, key=lambda one: int(one[1]))]
+    return [host for host, _ in sorted(found, key=lambda pair: int(pair[1]))]
 
 
 def runs(name: str) -> str | None:
@@ -77,7 +77,7 @@ def settings(config: Path) -> Settings:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_an_image_of_ours_is_built_for_each_service_that_runs_it(name: str) -> None:
+def test_a_causeway_image_is_built_for_each_service_that_runs_it(name: str) -> None:
     """Compose would try to pull it for a service without `build`, whatever other services build."""
     image = SERVICES[name]["image"]
     built = {"context": ".", "target": image.removeprefix("causeway/")}
@@ -105,15 +105,15 @@ def test_a_port_is_published_on_this_machine_only(service: str) -> None:
 
 @pytest.mark.parametrize("service", [service.name for service in ALL_SERVICES])
 def test_each_service_is_built_from_its_target(service: str) -> None:
-    assert {"context": ".", "target": service} in [one.get("build") for one in SERVICES.values()]
+    assert {"context": ".", "target": service} in [definition.get("build") for definition in SERVICES.values()]
     assert f" AS {service}\n" in (ROOT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("service", ALL_SERVICES, ids=lambda service: service.name)
 def test_a_service_has_the_time_it_takes_to_end(service: Service, settings: Settings) -> None:
-    for name, one in SERVICES.items():
+    for name, definition in SERVICES.items():
         if runs(name) == service.name:
-            assert int(one["stop_grace_period"].removesuffix("s")) >= service.drain_seconds(settings)
+            assert int(definition["stop_grace_period"].removesuffix("s")) >= service.drain_seconds(settings)
 
 
 def test_nothing_keeps_the_configuration_from_starting(settings: Settings, config: Path) -> None:
@@ -203,11 +203,11 @@ def test_every_smart_host_is_an_mx_name_that_leads_to_a_catcher(settings: Settin
         assert host in names_in_certificate()
 
 
-def test_an_address_tells_who_speaks(settings: Settings) -> None:
+def test_an_address_identifies_the_system(settings: Settings) -> None:
     [pool] = STACK["networks"]["mail"]["ipam"]["config"]
-    others = {name for name, one in SERVICES.items() if isinstance(one.get("networks"), dict)}
+    others = {name for name, service in SERVICES.items() if isinstance(service.get("networks"), dict)}
     for system in settings.systems:
-        [network] = [IPv4Network(one) for one in system.networks]
+        [network] = [IPv4Network(subnet) for subnet in system.networks]
         own = STANDS_FOR[system.name]
         assert all(IPv4Address(address(name)) in network for name in own)
         assert not any(IPv4Address(address(name)) in network for name in others - set(own))
@@ -216,7 +216,7 @@ def test_an_address_tells_who_speaks(settings: Settings) -> None:
 
 
 def test_who_looks_up_mx_records_asks_our_dns() -> None:
-    assert {name for name, one in SERVICES.items() if one.get("dns") == address("dns")} == {
+    assert {name for name, service in SERVICES.items() if service.get("dns") == address("dns")} == {
         "dns",
         "egress",
         "domino-sends",
@@ -226,7 +226,7 @@ def test_who_looks_up_mx_records_asks_our_dns() -> None:
 
 def test_the_sender_sends_to_the_gateway(settings: Settings) -> None:
     assert settings.hostname == send.GATEWAY
-    assert send.PORT in [one.port for one in settings.ingress.listen]
+    assert send.PORT in [endpoint.port for endpoint in settings.ingress.listen]
 
 
 def test_prometheus_scrapes_every_service_under_the_names_that_the_rules_know() -> None:
@@ -234,10 +234,10 @@ def test_prometheus_scrapes_every_service_under_the_names_that_the_rules_know() 
     theirs = yaml.safe_load((MONITORING / "prometheus.yaml").read_text())
     jobs = {job["job_name"]: str(job) for job in ours["scrape_configs"]}
     assert jobs.keys() == {job["job_name"] for job in theirs["scrape_configs"]}
-    for service, one in SERVICES.items():
+    for service, definition in SERVICES.items():
         if runs(service):
             assert service in jobs[f"causeway-{runs(service)}"]
-            assert "watch" in one["networks"]
+            assert "watch" in definition["networks"]
 
 
 def test_prometheus_has_the_projects_own_rules() -> None:

@@ -15,18 +15,18 @@ def advisory(*fixed_in: str) -> dict[str, Any]:
     return {"id": "PYSEC-2023-45", "aliases": ["CVE-2023-28858"], "fix_versions": list(fixed_in), "description": "…"}
 
 
-def test_a_vulnerability_is_told_with_its_names_and_the_way_to_its_fix() -> None:
+def test_a_vulnerability_is_reported_with_its_names_and_fix() -> None:
     assert list(vulnerabilities(found(vulns=[advisory("4.5.3")]))) == [
         "redis 4.5.2 has PYSEC-2023-45, CVE-2023-28858, fixed in 4.5.3: `make lock`, `make test`, and again"
     ]
 
 
-def test_a_vulnerability_without_a_fix_is_told_with_the_way_to_overlook_it() -> None:
+def test_a_vulnerability_without_a_fix_is_reported_with_how_to_ignore_it() -> None:
     [line] = vulnerabilities(found(vulns=[advisory()]))
     assert line.endswith("without a fix: do without it, or overlook it: AUDIT='--ignore-vuln PYSEC-2023-45'")
 
 
-def test_what_is_in_order_is_not_told() -> None:
+def test_packages_without_vulnerability_are_not_reported() -> None:
     assert list(vulnerabilities(found())) == []
     assert unexamined(found()) == []
 

@@ -77,9 +77,9 @@ def component_sets() -> Iterator[list[str]]:
 
 
 COMBINATIONS = [
-    *(("base", one) for one in component_sets()),
-    *(("overlays/dev", one) for one in (component_sets() if EVERY else [[*ALWAYS, *SCALERS[1]]])),
-    *(("overlays/production", one) for one in SPOOLS[1:]),
+    *(("base", components) for components in component_sets()),
+    *(("overlays/dev", components) for components in (component_sets() if EVERY else [[*ALWAYS, *SCALERS[1]]])),
+    *(("overlays/production", spool) for spool in SPOOLS[1:]),
 ]
 
 needs_renderer = needs(RENDERER)
@@ -161,13 +161,15 @@ def assert_joined(objects: list[Object]) -> None:
             if "configMapRef" in source:
                 assert source["configMapRef"]["name"] in of_kind(objects, "ConfigMap")
     for service in of_kind(objects, "Service").values():
-        found = [one for one in workloads.values() if selects(service["spec"]["selector"], labels_of(one))]
+        found = [
+            candidate for candidate in workloads.values() if selects(service["spec"]["selector"], labels_of(candidate))
+        ]
         assert len(found) == 1, title(service)
         ports = {port["name"] for port in pod_of(found[0])["containers"][0]["ports"]}
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports, title(service)
     for policy in of_kind(objects, "NetworkPolicy", "PodDisruptionBudget").values():
         selector = policy["spec"].get("podSelector") or policy["spec"].get("selector") or {}
-        assert any(selects(selector, labels_of(one)) for one in workloads.values()), title(policy)
+        assert any(selects(selector, labels_of(candidate)) for candidate in workloads.values()), title(policy)
     for scaler in of_kind(objects, "ScaledObject", "HorizontalPodAutoscaler").values():
         assert "replicas" not in workloads[scaler["spec"]["scaleTargetRef"]["name"]]["spec"], title(scaler)
 
@@ -177,7 +179,9 @@ def test_every_file_is_yaml(file: Path) -> None:
     assert all(isinstance(document, dict | list) for document in yaml.safe_load_all(file.read_text()))
 
 
-@pytest.mark.parametrize("one", [pytest.param(one, id=f"{file}:{one['kind']}") for file, one in written()])
+@pytest.mark.parametrize(
+    "one", [pytest.param(manifest, id=f"{file}:{manifest['kind']}") for file, manifest in written()]
+)
 def test_every_object_written_is_valid_in_the_newest_releases(one: Object) -> None:
     assert_valid(one)
 
@@ -189,7 +193,9 @@ def test_a_misspelt_key_is_no_valid_object() -> None:
         assert_valid(deployment)
 
 
-WRITTEN_WORKLOADS = [pytest.param(one, id=title(one)) for _, one in written() if one["kind"] in WORKLOADS]
+WRITTEN_WORKLOADS = [
+    pytest.param(manifest, id=title(manifest)) for _, manifest in written() if manifest["kind"] in WORKLOADS
+]
 
 
 @pytest.mark.parametrize("workload", WRITTEN_WORKLOADS)
@@ -284,9 +290,9 @@ def test_the_configuration_is_what_the_service_can_start_with(
 @needs_renderer
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_is_valid_restricted_and_whole(name: str) -> None:
-    for one in overlay(name):
-        assert_valid(one)
-        assert one["kind"] == "Namespace" or one["metadata"]["namespace"] == "causeway", title(one)
+    for manifest in overlay(name):
+        assert_valid(manifest)
+        assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"] == "causeway", title(manifest)
     for workload in of_kind(overlay(name), *WORKLOADS).values():
         assert_restricted(workload)
     assert_joined(overlay(name))
@@ -294,15 +300,15 @@ def test_an_overlay_is_valid_restricted_and_whole(name: str) -> None:
 
 @needs_renderer
 def test_every_combination_is_valid_restricted_and_whole(combination: list[Object]) -> None:
-    for one in combination:
-        assert_valid(one)
+    for component in combination:
+        assert_valid(component)
     for workload in of_kind(combination, *WORKLOADS).values():
         assert_restricted(workload)
     assert_joined(combination)
 
 
 @needs_renderer
-def test_production_names_a_release_of_every_image_of_ours() -> None:
+def test_production_names_a_release_of_every_causeway_image() -> None:
     images = [
         container["image"]
         for workload in of_kind(overlay("production"), *WORKLOADS).values()
@@ -331,19 +337,19 @@ def test_mx_10_and_mx_20_are_two_balancers_with_pods_of_their_own() -> None:
     assert all(spec["externalTrafficPolicy"] == "Local" for spec in balancers.values())
     deployments = of_kind(overlay("production"), "Deployment")
     for name, spec in balancers.items():
-        taken = {other for other, one in deployments.items() if selects(spec["selector"], labels_of(one))}
+        taken = {other for other, deployment in deployments.items() if selects(spec["selector"], labels_of(deployment))}
         assert taken == {name}
         spread = pod_of(deployments[name])["topologySpreadConstraints"]
-        zones = [one for one in spread if one["whenUnsatisfiable"] == "DoNotSchedule"]
-        assert [one["topologyKey"] for one in zones] == ["topology.kubernetes.io/zone"]
+        zones = [constraint for constraint in spread if constraint["whenUnsatisfiable"] == "DoNotSchedule"]
+        assert [zone["topologyKey"] for zone in zones] == ["topology.kubernetes.io/zone"]
         assert all(selects(zones[0]["labelSelector"], labels_of(deployments[other])) for other in balancers)
 
 
 @needs_renderer
 def test_who_may_speak_to_whom() -> None:
     objects = overlay("production")
-    pods = {name: labels_of(one) for name, one in of_kind(objects, *WORKLOADS).items()}
-    policies = [one["spec"] for one in of_kind(objects, "NetworkPolicy").values()]
+    pods = {name: labels_of(workload) for name, workload in of_kind(objects, *WORKLOADS).items()}
+    policies = [workload["spec"] for workload in of_kind(objects, "NetworkPolicy").values()]
 
     def ports(pod: str, direction: str) -> set[Any]:
         rules = [
@@ -373,17 +379,17 @@ def test_who_may_speak_to_whom() -> None:
 
 @needs_renderer
 @pytest.mark.parametrize("component", ["external-redis", "sentinel"])
-def test_with_a_redis_elsewhere_nothing_of_ours_is_left(component: str, tmp_path: Path) -> None:
+def test_an_external_redis_leaves_no_redis_object(component: str, tmp_path: Path) -> None:
     objects = render_with(["network-policies", component], tmp_path)
-    assert not [title(one) for one in objects if one["metadata"]["name"] == "redis"]
-    (policy,) = (one for one in objects if title(one) == "NetworkPolicy/to-redis")
+    assert not [title(manifest) for manifest in objects if manifest["metadata"]["name"] == "redis"]
+    (policy,) = (manifest for manifest in objects if title(manifest) == "NetworkPolicy/to-redis")
     assert all("to" not in rule for rule in policy["spec"]["egress"])
 
 
 @needs_renderer
 def test_the_sentinels_are_settings_that_the_program_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = render_with(["sentinel"], tmp_path)
-    (spool,) = (one for name, one in of_kind(objects, "ConfigMap").items() if name.startswith("spool-"))
+    (spool,) = (workload for name, workload in of_kind(objects, "ConfigMap").items() if name.startswith("spool-"))
     for name, value in {**environment(base("egress")), **spool["data"]}.items():
         monkeypatch.setenv(name, value)
     settings = configuration.load(tmp_path / "causeway.yaml")
@@ -395,7 +401,7 @@ def test_the_sentinels_are_settings_that_the_program_takes(tmp_path: Path, monke
 
 @needs_renderer
 def test_scalers_ask_for_metrics_that_exist() -> None:
-    known = {one._name for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)}
+    known = {metric._name for metric in vars(metrics).values() if isinstance(metric, Counter | Gauge | Histogram)}
     queries = [
         trigger["metadata"]["query"]
         for scaler in of_kind(overlay("production"), "ScaledObject").values()
@@ -418,6 +424,9 @@ def test_the_jobs_are_those_of_the_rules() -> None:
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     (job,) = endpoint["relabelings"]
     assert job["sourceLabels"] == ["__meta_kubernetes_pod_label_app_kubernetes_io_component"]
-    made = {job["replacement"].replace("$1", labels_of(base(one))["app.kubernetes.io/component"]) for one in SERVICES}
+    made = {
+        job["replacement"].replace("$1", labels_of(base(service))["app.kubernetes.io/component"])
+        for service in SERVICES
+    }
     rules = (ROOT.parent / "monitoring" / "rules.yaml").read_text()
     assert made == set(re.findall(r'absent\(up\{job="([^"]+)"\}\)', rules))

@@ -58,9 +58,9 @@ def alert_tests(name: str) -> Iterator[tuple[str, list[Any]]]:
     """Yield the tests of an alert: the file, and the alerts it expects."""
     for file in TESTS:
         for test in yaml.safe_load(file.read_text())["tests"]:
-            for one in test.get("alert_rule_test", []):
-                if one["alertname"] == name:
-                    yield file.name, one["exp_alerts"]
+            for entry in test.get("alert_rule_test", []):
+                if entry["alertname"] == name:
+                    yield file.name, entry["exp_alerts"]
 
 
 def without_strings(expression: str) -> str:

@@ -46,10 +46,10 @@ def test_a_folded_header_shows_its_tab_as_space() -> None:
 
 def test_moments_in_json_are_as_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     print_json([{"at": 0, "parked_at": 1.5, "next_attempt_at": None, "cat": 1, "inner": ({"at": 86400},)}])
-    (told,) = json.loads(capsys.readouterr().out)
-    assert (told["at"], told["parked_at"]) == ("1970-01-01T00:00:00.000+00:00", "1970-01-01T00:00:01.500+00:00")
-    assert (told["next_attempt_at"], told["cat"]) == (None, 1)
-    assert told["inner"] == [{"at": "1970-01-02T00:00:00.000+00:00"}]
+    (output,) = json.loads(capsys.readouterr().out)
+    assert (output["at"], output["parked_at"]) == ("1970-01-01T00:00:00.000+00:00", "1970-01-01T00:00:01.500+00:00")
+    assert (output["next_attempt_at"], output["cat"]) == (None, 1)
+    assert output["inner"] == [{"at": "1970-01-02T00:00:00.000+00:00"}]
 
 
 def test_a_line_is_cut_visibly_on_a_terminal_alone(

@@ -97,7 +97,7 @@ def test_a_client_is_known_by_certificate_name_then_by_the_longest_prefix(
         ("aexample.com", "*example.com", False),
     ],
 )
-def test_a_star_stands_for_one_label(name: str, pattern: str, matches: bool) -> None:
+def test_a_star_matches_one_label(name: str, pattern: str, matches: bool) -> None:
     assert name_matches(name, pattern) is matches
 
 

@@ -33,7 +33,7 @@ def sender(argument: str) -> str | None:
         ("FROM:<a@example.com>  SIZE=1\tBODY=7BIT", "a@example.com"),
     ],
 )
-def test_a_sender_is_what_stands_between_the_brackets(argument: str, wanted: str | None) -> None:
+def test_a_sender_is_the_text_between_the_brackets(argument: str, wanted: str | None) -> None:
     assert sender(argument) == wanted
 
 

@@ -15,7 +15,7 @@ octets = pieces.map(b"".join)
 
 
 def read(wire: bytes, step: int) -> tuple[bytes, bytes] | None:
-    """Return content and rest, having fed the wire in chunks of `step` octets; None where DATA did not end."""
+    """Return content and rest, having fed the wire in chunks of `step` bytes; None where DATA did not end."""
     data = Data()
     for start in range(0, len(wire), step):
         rest = data.feed(wire[start : start + step])

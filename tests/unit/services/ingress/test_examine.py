@@ -18,7 +18,7 @@ def examined(content: bytes) -> bytes | replies.Refusal:
 
 
 def header(octets: int) -> bytes:
-    """Return fields of so many octets, the first as long as it takes."""
+    """Return fields of so many bytes, the first as long as it takes."""
     rest = FIELD * ((octets - 100) // len(FIELD))
     return b"To: ".ljust(octets - len(rest) - 2, b"x") + b"\r\n" + rest
 

@@ -122,7 +122,7 @@ def test_anything_amiss_is_malformed(wire: bytes) -> None:
         read_from(wire)
 
 
-def test_a_mapped_address_is_told_as_it_came() -> None:
+def test_a_mapped_address_is_kept_as_received() -> None:
     mapped = ip_address("::ffff:10.2.0.9")
     assert isinstance(mapped, IPv6Address)
     assert read_from(version_2(mapped, mapped))[0] == Proxied(mapped)

@@ -51,7 +51,7 @@ def test_it_is_one_field_whatever_the_client_calls_itself(helo: str) -> None:
     assert max(map(len, field.split(b"\r\n"))) <= 998
 
 
-def test_our_own_field_is_counted_as_ours() -> None:
+def test_the_gateways_own_field_is_counted() -> None:
     field = received(envelope("b@x.example"), HOST, extended=True)
     assert loops(field * 3 + b"Received: from a by other.example.com; date\r\n\r\n" + field, HOST) == (4, 3)
 

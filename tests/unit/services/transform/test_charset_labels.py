@@ -36,7 +36,7 @@ PYTHON = sorted(name for name in {*aliases, *aliases.values()} if charset_names.
 
 def sample(codec: str) -> bytes:
     """Return a name and characters of a codec; what it cannot write is left out."""
-    return "".join(["Jo ", *filter(lambda one: can_write(one, codec), SAMPLE)]).encode(codec)
+    return "".join(["Jo ", *filter(lambda character: can_write(character, codec), SAMPLE)]).encode(codec)
 
 
 def can_write(character: str, codec: str) -> bool:
@@ -80,7 +80,7 @@ def test_every_label_of_the_registry_keeps_its_text(label: str) -> None:
     if encoding == "replacement" or encoding.startswith("utf-16"):
         assert charset_names.is_charset(label)
         return
-    octets = b"Jo " + (endec.encode("".join(one for one in SAMPLE if is_in(one, encoding)), encoding))
+    octets = b"Jo " + (endec.encode("".join(character for character in SAMPLE if is_in(character, encoding)), encoding))
     carried(label, octets, {endec.decode(octets, encoding)})
 
 
@@ -107,12 +107,12 @@ def test_every_character_is_read_as_the_registry_has_it(encoding: str) -> None:
     """All sequences of one and two bytes, and those of three in EUC-JP; ISO-2022-JP in each of its sets."""
     charset = charsets.find(encoding)
     assert charset is not None
-    sequences = [bytes((one,)) for one in range(256)]
+    sequences = [bytes((number,)) for number in range(256)]
     if encoding == "iso-2022-jp":
         pairs = [bytes((row, cell)) for row in range(0x21, 0x7F) for cell in range(0x21, 0x7F)]
         sequences = [b"\x1b$B" + pair + b"\x1b(B" for pair in pairs]
         sequences += [
-            escape + bytes((one,)) + b"\x1b(B" for escape in (b"\x1b(J", b"\x1b(I") for one in range(0x21, 0x60)
+            escape + bytes((number,)) + b"\x1b(B" for escape in (b"\x1b(J", b"\x1b(I") for number in range(0x21, 0x60)
         ]
     elif encoding in {"big5", "euc-jp", "euc-kr", "gbk", "gb18030", "shift_jis"}:
         sequences += [bytes((lead, trail)) for lead in range(0x80, 256) for trail in range(0x30, 256)]

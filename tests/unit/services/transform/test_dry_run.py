@@ -49,7 +49,7 @@ def test_an_unknown_system_is_named_with_the_known_ones() -> None:
         dry_run(Settings(), "notes", "groupwise", b"")
 
 
-def test_an_unreadable_map_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_map_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent\.csv"):
         dry_run(Settings(addresses=AddressSettings(map=tmp_path / "absent.csv")), "notes", "exchange", b"")
 
@@ -74,7 +74,7 @@ LINES = st.lists(
 @settings(max_examples=200)
 @given(LINES, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.sampled_from([("notes", "exchange"), ("exchange", "notes")]))
 def test_no_octets_are_an_error(lines: list[bytes], line_end: bytes, direction: tuple[str, str]) -> None:
-    """Whatever the octets are, they convert without failure, and what no step touches stays."""
+    """Whatever the bytes are, they convert without failure, and what no step touches stays."""
     result = dry_run(Settings(systems=[NOTES, EXCHANGE]), *direction, line_end.join(lines))
     assert result.error is None
     assert result.converted == result.original or any(edits for _, edits in result.steps)

@@ -38,7 +38,9 @@ def test_an_explosion_sends_less_than_twenty_times_the_message(make_context: Mak
     assert not any(report.failure for report in made.reports)
 
 
-def test_an_explosion_above_the_budget_is_unsupported_and_its_organizer_is_told_once(make_context: MakeContext) -> None:
+def test_an_explosion_above_the_budget_is_unsupported_and_its_organizer_gets_one_notice(
+    make_context: MakeContext,
+) -> None:
     made = converted(explosion(13), make_context("domino", "exchange"))
     assert [further.is_notice for further in made.further] == [True]
 
@@ -128,13 +130,13 @@ def test_nested_messages_of_rich_text_are_charged_for_what_each_repeats(make_con
     assert converted(content, make_context("exchange", "domino"), budget).edits
     assert budget.spent("nested_bytes") > 5 * 1000
     made = converted(content, make_context("exchange", "domino"), Budget({"nested_bytes": 4000}))
-    assert [type(one.failure) for one in made.reports if one.step is tnef.STEP] == [BudgetExceeded]
+    assert [type(report.failure) for report in made.reports if report.step is tnef.STEP] == [BudgetExceeded]
 
 
 def test_a_stream_that_is_a_file_in_another_is_read_in_the_same_pass(make_context: MakeContext) -> None:
-    deep = streams.message(told=[streams.text(0x1000, "deep inside")])
+    deep = streams.message(items=[streams.text(0x1000, "deep inside")])
     outer = streams.message(
-        told=[streams.text(0x1000, "outside")], attachments=[streams.attachment(b"winmail.dat", deep)]
+        items=[streams.text(0x1000, "outside")], attachments=[streams.attachment(b"winmail.dat", deep)]
     )
     context, content = make_context("exchange", "domino"), tnef_message(outer)
     once = apply(content, convert(content, context, [tnef.STEP]).edits)

@@ -25,7 +25,7 @@ MakeContext = Callable[[str, str], Context]
         ("exchange", "internet", False, False),
     ],
 )
-def test_a_direction_is_told_by_the_kinds(
+def test_the_kinds_determine_the_direction(
     source: str, destination: str, leaves: bool, changes: bool, make_context: MakeContext
 ) -> None:
     context = make_context(source, destination)

@@ -149,7 +149,7 @@ def test_the_sender_hears_of_a_recipient_without_a_route(leased: LeasedMessage) 
     assert len(settled.deliveries) == 1
     [report] = settled.reports
     assert report.envelope.sender is None
-    assert [one.address for one in report.envelope.recipients] == ["john@example.com"]
+    assert [recipient.address for recipient in report.envelope.recipients] == ["john@example.com"]
     assert b"Final-Recipient: rfc822; x@elsewhere.example.net\r\nAction: failed\r\nStatus: 5.1.2" in report.content
     assert b"secret@example.com" not in report.content
 
@@ -198,7 +198,7 @@ def test_a_notice_goes_back_with_the_null_sender(leased: LeasedMessage, router: 
     assert isinstance(settlement, Transformed)
     (notice,) = settlement.reports
     assert (notice.envelope.sender, notice.envelope.source) == (None, "exchange")
-    assert [one.address for one in notice.envelope.recipients] == ["john@notes.example.com"]
+    assert [recipient.address for recipient in notice.envelope.recipients] == ["john@notes.example.com"]
 
 
 def test_what_a_step_remembers_is_settled_over_what_it_recalled(leased: LeasedMessage, router: Router) -> None:

@@ -28,8 +28,11 @@ def test_each_system_gets_one_delivery(envelope: Envelope) -> None:
     first, second = split_by_system(both, 100, router, NOW).deliveries
     assert (first.id, first.system) == (f"{envelope.id}-exchange", "exchange")
     assert (second.id, second.system) == (f"{envelope.id}-partner", "partner")
-    assert [one.original for one in first.recipients] == ["a@exchange.example.com", "b@exchange.example.com"]
-    assert [one.address for one in second.recipients] == ["x@partner.example.net"]
+    assert [recipient.original for recipient in first.recipients] == [
+        "a@exchange.example.com",
+        "b@exchange.example.com",
+    ]
+    assert [recipient.address for recipient in second.recipients] == ["x@partner.example.net"]
 
 
 def test_a_delivery_bears_the_public_sender_and_all_that_was_asked(envelope: Envelope, router: Router) -> None:
@@ -74,7 +77,7 @@ def test_recipients_of_one_address_become_one_with_all_their_wishes(
 def test_a_recipient_without_a_route_is_refused(envelope: Envelope) -> None:
     router = Router([NOTES.model_copy(update={"default_route": None}), EXCHANGE])
     split = split_by_system(to(envelope, "jane@exchange.example.com", "x@elsewhere.example.net"), 100, router, NOW)
-    assert [one.system for one in split.deliveries] == ["exchange"]
+    assert [delivery.system for delivery in split.deliveries] == ["exchange"]
     assert split.unrouted is not None
     [refused] = split.unrouted.recipients
     assert (refused.public, refused.state) == ("x@elsewhere.example.net", "refused")
@@ -82,7 +85,7 @@ def test_a_recipient_without_a_route_is_refused(envelope: Envelope) -> None:
     assert refused.reply.enhanced == "5.1.2"
 
 
-def test_a_refusal_is_told_from_a_system_whose_mail_reaches_the_sender(envelope: Envelope) -> None:
+def test_a_report_comes_from_a_system_whose_mail_reaches_the_sender(envelope: Envelope) -> None:
     router = Router([INTERNET, EXCHANGE, NOTES.model_copy(update={"default_route": None})])
     shared_domain = replace(to(envelope, "x@elsewhere.example.net"), sender="john@example.com")
     split = split_by_system(shared_domain, 100, router, NOW)

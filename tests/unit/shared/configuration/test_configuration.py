@@ -111,9 +111,9 @@ def test_a_section_whose_keys_are_all_comments_has_its_defaults(tmp_path: Path) 
 )
 def test_a_fault_names_file_key_and_remedy(tmp_path: Path, text: str, key: str, said: str) -> None:
     file = write(tmp_path, text)
-    told = [fault for fault in faults(file) if fault.startswith(f"{file}: {key}: ")]
-    assert len(told) == 1
-    assert said in told[0]
+    reported = [fault for fault in faults(file) if fault.startswith(f"{file}: {key}: ")]
+    assert len(reported) == 1
+    assert said in reported[0]
 
 
 def test_a_fault_of_the_environment_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +123,7 @@ def test_a_fault_of_the_environment_names_the_variable(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("name", ["CAUSEWAY_SYSTEMS", "CAUSEWAY_INGRESS__LISTEN", "CAUSEWAY_INGRESS"])
-def test_a_list_or_section_in_the_environment_that_is_no_json_is_told(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_list_or_section_in_the_environment_must_be_json(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "0.0.0.0:25")
     monkeypatch.setenv("CAUSEWAY_HOSTNAME", "mx.example.com")
     (fault,) = faults(None)
@@ -139,7 +137,7 @@ def test_what_kubernetes_says_of_a_service_of_our_name_is_no_setting(monkeypatch
     assert load().ingress.listen == [Endpoint("0.0.0.0", 2525)]
 
 
-def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     assert len(faults(write(tmp_path, "hostnam: x\nredis: {durability: no}\negress: {refused: x}"))) == 3
 
 
@@ -160,14 +158,14 @@ def test_no_fault_shows_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("a: *b\n", "line 1"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_configuration_file_is_reported_in_one_line(tmp_path: Path, text: str, said: str) -> None:
     file = write(tmp_path, text)
     (fault,) = faults(file)
     assert fault.startswith(f"{file}: ")
     assert said in fault
 
 
-def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "causeway.yaml"
     file.write_bytes(b"hostname: \xff\n")
     assert faults(file) == (f"{file}: is not UTF-8 text: save it as UTF-8",)
@@ -247,7 +245,7 @@ def missing(given: Any, kind: Any, where: str = "") -> set[str]:
     if get_origin(kind) in (list, dict):
         parts = given if isinstance(given, list) else given.values()
         return set.intersection(*(missing(part, get_args(kind)[-1], where) for part in parts))
-    return set().union(*(missing(given, one, where) for one in get_args(kind) if isinstance(given, dict)))
+    return set().union(*(missing(given, argument, where) for argument in get_args(kind) if isinstance(given, dict)))
 
 
 def test_the_example_names_every_key_and_is_valid_with_all_of_them(tmp_path: Path) -> None:

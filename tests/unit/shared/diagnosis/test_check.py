@@ -61,7 +61,7 @@ class Folder:
         return [fault.removeprefix(f"{self.file}: ") for fault in found]
 
     def warnings(self, now: datetime | None = None) -> list[str]:
-        return [one.removeprefix(f"{self.file}: ") for one in warnings(load(self.file), self.file, now)]
+        return [warning.removeprefix(f"{self.file}: ") for warning in warnings(load(self.file), self.file, now)]
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_certificate_near_its_end_or_for_another_name_is_a_warning(folder: Fol
 
 def test_client_names_without_a_ca_and_starttls_without_a_certificate_are_warnings(folder: Folder) -> None:
     folder.write("ingress: {}", notes="client_names: [a.example.com]")
-    assert [one.partition(":")[0] for one in folder.warnings()] == ["ingress.tls", "systems[0].client_names"]
+    assert [warning.partition(":")[0] for warning in folder.warnings()] == ["ingress.tls", "systems[0].client_names"]
 
 
 def test_files_of_smart_hosts_are_read(folder: Folder) -> None:
@@ -237,7 +237,7 @@ def test_systems_of_one_name_are_one_fault(folder: Folder) -> None:
     assert folder.check() == ["systems[1].name: notes is also in systems[0].name; give each system a name of its own"]
 
 
-def test_a_system_that_nobody_can_speak_for_is_a_warning(folder: Folder) -> None:
+def test_a_system_without_clients_is_a_warning(folder: Folder) -> None:
     folder.write(notes="default_route: exchange")
     assert folder.warnings() == ["systems[0]: no client is recognized as notes: set networks or client_names"]
 
@@ -302,7 +302,7 @@ def test_ports_of_the_services_that_up_runs_are_checked(folder: Folder) -> None:
     assert folder.check() == ["http.listen: 127.0.0.1:65534 leaves no port for every service: choose a lower one"]
 
 
-def test_a_smart_host_without_an_address_is_told(folder: Folder) -> None:
+def test_a_smart_host_without_an_address_is_reported(folder: Folder) -> None:
     folder.write()
     name = "a..example.com"  # no resolver is asked for it
     folder.file.write_text(folder.file.read_text().replace("host: mx2.example.com", f"host: {name}", 1))

@@ -89,7 +89,7 @@ def test_a_composition_is_sorted_and_no_two_of_its_edits_touch(case: tuple[bytes
     assert all(one.end < two.start for one, two in pairwise(composed))
 
 
-def test_an_insertion_at_the_place_of_an_earlier_one_stands_before_it() -> None:
+def test_an_insertion_at_the_position_of_an_earlier_insertion_precedes_it() -> None:
     assert compose((Edit(3, 3, b"B"),), (Edit(3, 3, b"A"),)) == (Edit(3, 3, b"AB"),)
 
 
@@ -130,11 +130,11 @@ def test_octets_that_are_no_stored_edits_raise_value_error_or_decode(octets: byt
     assert decode(encode(decoded)) == decoded
 
 
-def test_stored_edits_that_were_cut_short_are_refused() -> None:
+def test_truncated_stored_edits_are_rejected() -> None:
     encoded = encode([Edit(300, 400, b"replacement")])
     for length in range(len(encoded)):
         if length != 1:  # the format number alone is no edits at all
-            with pytest.raises(ValueError, match=r"format|short"):
+            with pytest.raises(ValueError, match=r"format|truncated"):
                 decode(encoded[:length])
 
 

@@ -184,7 +184,7 @@ def test_all_inside_a_signed_part_is_protected() -> None:
     assert all(each.is_protected for each in parse((CORPUS / "signed.eml").read_bytes()).walk())
 
 
-def test_what_stands_beside_a_signed_part_is_not_protected() -> None:
+def test_a_part_next_to_a_signed_part_is_not_protected() -> None:
     signed = (CORPUS / "signed.eml").read_bytes()
     top = message("Content-Type: multipart/mixed; boundary=top", "", "--top", "", "footer", "--top", "")
     root = parse(top + signed + b"\r\n--top--\r\n")

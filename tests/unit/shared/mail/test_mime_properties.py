@@ -1,4 +1,4 @@
-"""What holds for the tree of any message, and of any octets at all."""
+"""What holds for the tree of any message, and of any bytes at all."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ ANYTHING = st.lists(FRAGMENTS | st.binary(max_size=6), max_size=30).map(b"".join
 def assert_spans_nest(entity: Entity) -> None:
     assert entity.part_start <= entity.start <= entity.body_start <= entity.end
     assert all(field.start < field.value_start <= field.end for field in entity.fields)
-    assert all(one.end <= two.start for one, two in pairwise(entity.fields))
+    assert all(first.end <= two.start for first, two in pairwise(entity.fields))
     assert all(entity.start <= field.start and field.end <= entity.body_start for field in entity.fields)
-    assert all(one.part_end <= two.part_start for one, two in pairwise(entity.children))
+    assert all(first.part_end <= two.part_start for first, two in pairwise(entity.children))
     for child in entity.children:
         assert entity.body_start <= child.part_start <= child.end <= entity.end
         assert child.end <= child.part_end
@@ -173,11 +173,11 @@ def test_any_part_of_a_sample_can_be_removed(sample: Path) -> None:
 
 
 class Counted(bytes):
-    """Octets that count how many of them were searched for line starts."""
+    """Bytes that count how many of them were searched for line starts."""
 
     searched = 0
 
-    def find(  # type: ignore[override]  # only octets are looked for here
+    def find(  # type: ignore[override]  # only bytes are looked for here
         self, wanted: bytes, start: SupportsIndex | None = None, end: SupportsIndex | None = None
     ) -> int:
         found = super().find(wanted, start, end)

@@ -63,7 +63,7 @@ def fields(message: EmailMessage) -> list[Message]:
     return cast("list[Message]", parts(message)[1].get_payload())
 
 
-def test_it_is_a_report_of_three_parts_that_nobody_answers() -> None:
+def test_it_is_a_report_of_three_parts_with_the_null_sender() -> None:
     message, raw = report()
     assert message.get_content_type() == "multipart/report"
     assert message.get_param("report-type") == "delivery-status"
@@ -82,7 +82,7 @@ def test_it_travels_from_the_destination_system_under_the_null_sender() -> None:
         "failed", DELIVERY, DELIVERY.recipients, ORIGINAL, hostname="gw.example.com", id="r1", now=1.0
     ).envelope
     assert (envelope.id, envelope.sender, envelope.source, envelope.body) == ("r1", None, "exchange", "7BIT")
-    assert [one.address for one in envelope.recipients] == ["alice@example.com"]
+    assert [recipient.address for recipient in envelope.recipients] == ["alice@example.com"]
 
 
 def test_the_fields_for_programs_follow_rfc_3464() -> None:
@@ -98,7 +98,7 @@ def test_the_fields_for_programs_follow_rfc_3464() -> None:
     assert recipient["Diagnostic-Code"] == "smtp; 550 5.1.1 <bob@example.com>: unknown user"
 
 
-def test_no_internal_address_stands_in_it() -> None:
+def test_a_report_contains_no_internal_address() -> None:
     _, raw = report()
     assert b"internal.example" not in raw.lower()
     assert b"Bob Jones/Acme" not in raw

@@ -1,4 +1,4 @@
-"""Octets that tell their charset."""
+"""Bytes that tell their charset."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def test_a_self_signed_certificate_says_what_was_asked_for(tmp_path: Path) -> No
     assert key_matches(found, made.key)
 
 
-def test_nobody_else_can_read_the_key(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_key(tmp_path: Path) -> None:
     assert stat.S_IMODE(self_signed(tmp_path, ["localhost"]).key.stat().st_mode) == 0o600
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         ("example.com", False),
     ],
 )
-def test_a_wildcard_stands_for_one_label(tmp_path: Path, name: str, covered: bool) -> None:
+def test_a_wildcard_matches_one_label(tmp_path: Path, name: str, covered: bool) -> None:
     made = self_signed(tmp_path, ["a.example.com", "*.other.example"])
     assert inspect(made.certificate).covers(name) is covered
 
@@ -55,7 +55,7 @@ def test_another_key_does_not_match(certificates: Certificates, tmp_path: Path) 
     assert not key_matches(inspect(certificates.certificate), self_signed(tmp_path, ["localhost"]).key)
 
 
-def test_files_that_hold_something_else_are_told(tmp_path: Path, certificates: Certificates) -> None:
+def test_files_without_a_certificate_are_reported(tmp_path: Path, certificates: Certificates) -> None:
     empty = tmp_path / "empty"
     empty.touch()
     for file in (empty, tmp_path / "none", certificates.key):

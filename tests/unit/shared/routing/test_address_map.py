@@ -214,7 +214,7 @@ def test_a_map_with_an_alias_or_pattern_that_cannot_be_used_says_so(rows: str, f
             JOHN,
             "a.csv:1: the names of the columns are missing; the first line must be public,internal,notes_name,aliases",
         ),
-        ("public,internal,public\n", 'a.csv:1: column "public" is there twice; remove one of them'),
+        ("public,internal,public\n", 'a.csv:1: column "public" appears twice; remove one of them'),
     ],
 )
 def test_a_file_of_another_form_is_one_fault(text: str, fault: str) -> None:

@@ -79,9 +79,9 @@ SHARDS = st.sampled_from(
 @given(st.lists(SHARDS, max_size=25).map("".join))
 def test_finding_addresses_is_done_once_and_in_order(text: str) -> None:
     found = list(ROUTER.internal_addresses(text))
-    assert all(one.start <= one.end for one in found)
+    assert all(match.start <= match.end for match in found)
     assert all(one.end <= other.start for one, other in pairwise(found))
-    assert all(one.public != text[one.start : one.end] for one in found)
+    assert all(match.public != text[match.start : match.end] for match in found)
 
 
 def calendar(text: str) -> str:
@@ -125,5 +125,5 @@ def test_a_calendar_shows_the_public_addresses_of_its_people(line: str, expected
 def test_any_text_can_be_read_as_a_calendar(pieces: list[str]) -> None:
     text = "".join(pieces)
     found = list(internal_calendar_addresses(text, ROUTER))
-    assert all(0 <= one.start < one.end <= len(text) for one in found)
+    assert all(0 <= match.start < match.end <= len(text) for match in found)
     assert calendar(text).count("jdoe@notes.example.com") <= text.count("jdoe@notes.example.com")

@@ -117,7 +117,7 @@ def test_internal_forms_become_public_addresses(address: str, public: str) -> No
         "Jane_Roe/Acme%ACME@example.com",
     ],
 )
-def test_what_is_not_ours_or_public_already_stays_as_it_is(address: str) -> None:
+def test_foreign_and_public_addresses_are_unchanged(address: str) -> None:
     assert DIRECTORY.public(address) == address
 
 
@@ -221,9 +221,9 @@ def test_a_mapped_address_keeps_its_domain_where_the_envelope_domain_would_confu
     )
     address_map = read("public,internal\nx@example.com,sam@a.example.com\ny@example.com,sam@b.example.com\n", "a.csv")
     router = Router([NOTES, exchange], address_map)
-    told = [router.internal(public, "exchange") for public in ("x@example.com", "y@example.com")]
-    assert told == ["sam@mail.example.net", "sam@b.example.com"]
-    assert [router.public(address) for address in told] == ["x@example.com", "y@example.com"]
+    reported = [router.internal(public, "exchange") for public in ("x@example.com", "y@example.com")]
+    assert reported == ["sam@mail.example.net", "sam@b.example.com"]
+    assert [router.public(address) for address in reported] == ["x@example.com", "y@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -269,10 +269,14 @@ def test_a_hostile_nest_of_wrappings_is_undone_in_time() -> None:
 
 
 def test_an_explanation_lists_the_rules() -> None:
-    told = explain("IMCEASMTP-jdoe+40notes+2Eexample+2Ecom@exchange.example.com", "exchange", DIRECTORY)
-    assert told.rules == ("IMCEASMTP: jdoe@notes.example.com inside", "map: line 2", "its home system is notes")
-    assert (told.system, told.delivered_to, told.public) == ("notes", "jdoe@notes.example.com", "john.doe@example.com")
-    assert (told.is_address, told.is_internal, told.map_line, told.refused) == (True, True, 2, None)
+    reported = explain("IMCEASMTP-jdoe+40notes+2Eexample+2Ecom@exchange.example.com", "exchange", DIRECTORY)
+    assert reported.rules == ("IMCEASMTP: jdoe@notes.example.com inside", "map: line 2", "its home system is notes")
+    assert (reported.system, reported.delivered_to, reported.public) == (
+        "notes",
+        "jdoe@notes.example.com",
+        "john.doe@example.com",
+    )
+    assert (reported.is_address, reported.is_internal, reported.map_line, reported.refused) == (True, True, 2, None)
     assert explain("joe@partner.example", "internet", DIRECTORY).to_json()["refused"] is not None
 
 
@@ -365,7 +369,7 @@ def test_no_wrapping_makes_the_gateway_relay_from_the_internet(address: str) -> 
 
 
 @pytest.mark.parametrize("domain", ["xnotes.example.com", "[10.1.2.4]", "notes.example.com.evil.example", "[10.1.2.3"])
-def test_only_what_is_configured_is_ours(domain: str) -> None:
+def test_only_configured_domains_are_local(domain: str) -> None:
     assert HOPS.recognize(f"a@{domain}").owner is None
 
 
@@ -381,7 +385,7 @@ def test_a_domain_that_is_listed_wins_over_the_hosts_above_it() -> None:
     assert router.topology.internal_pattern.search(b"a@x.deep.example.com")
 
 
-def test_a_recipient_is_never_told_a_domain_of_hosts() -> None:
+def test_a_recipient_never_gets_a_wildcard_domain() -> None:
     notes = NOTES.model_copy(update={"domains": ["*.notes.example.com", "[10.1.2.3]", "notes.example.com"]})
     router = Router([notes, EXCHANGE], MAP)
     assert routed("Jane Roe/Sales/Acme@ACME", "exchange", router) == (
@@ -406,7 +410,7 @@ def test_mail_to_the_gateway_itself_goes_to_its_postmaster_or_nowhere(address: s
 
 
 @pytest.mark.parametrize("address", ["joe@gw.example.net", "joe%example.com@mx.example.net", "root@gw.example.net"])
-def test_nobody_else_has_an_address_at_the_gateway(address: str) -> None:
+def test_only_the_postmaster_has_an_address_at_the_gateway(address: str) -> None:
     route = NAMED.route(address, "notes")
     assert isinstance(route, NoRoute)
     assert route.is_unknown
@@ -440,7 +444,7 @@ MAPPED = Router([NOTES.model_copy(update={"recipients": "mapped"}), EXCHANGE, IN
         ("joe@fabrikam.test", "exchange", True),
     ],
 )
-def test_a_system_of_mapped_recipients_has_nobody_else(address: str, source: str, is_known: bool) -> None:
+def test_a_system_of_mapped_recipients_has_no_other_recipients(address: str, source: str, is_known: bool) -> None:
     route = MAPPED.route(address, source)
     assert isinstance(route, Route)
     assert (route.unknown == "") is is_known

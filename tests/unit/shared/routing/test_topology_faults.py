@@ -108,13 +108,13 @@ def test_a_fault_is_one_line_with_key_cause_and_remedy(given: list[System], faul
     assert faults(given) == [fault]
 
 
-def test_two_systems_of_one_name_are_told() -> None:
+def test_two_systems_of_one_name_are_a_fault() -> None:
     assert "systems[1].name: notes is also in systems[0].name; give each system a name of its own" in faults(
         systems({}, {"name": "notes"})
     )
 
 
-def test_a_map_that_the_systems_do_not_bear_out_is_told() -> None:
+def test_a_map_that_contradicts_the_systems_is_a_fault() -> None:
     address_map = read("public,internal\na@notes.example.com,b@nowhere.example\n", "a.csv")
     assert map_faults(systems(), address_map, "a.csv") == [
         "a.csv:2: public a@notes.example.com is in an internal domain; show another, or correct systems[].domains",

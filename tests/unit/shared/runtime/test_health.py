@@ -101,7 +101,7 @@ def test_a_draining_service_is_alive_and_not_ready() -> None:
         assert ask(server, "/readyz") == (503, "draining\n")
 
 
-def test_readiness_tells_the_reason_of_its_probe() -> None:
+def test_readiness_returns_the_reason_of_its_probe() -> None:
     with answering(at_work(lambda: "Redis is away")) as server:
         assert ask(server, "/readyz") == (503, "Redis is away\n")
 
@@ -165,24 +165,24 @@ def test_readiness_and_metrics_follow_redis(settings: Settings, redis_client: re
     gauges = Gauges(settings)
     with answering(at_work(gauges.ready), refresh=gauges.refresh) as server:
         assert ask(server, "/readyz") == (200, "ok\n")
-        told = samples(ask(server, "/metrics")[1])
-        assert told['causeway_durability{level="fsync"}'] == "1.0"
-        assert 0 < float(told["causeway_spool_bytes"]) < float(told["causeway_spool_max_bytes"])
-        assert told["causeway_spool_ready"] == "1.0"
+        reported = samples(ask(server, "/metrics")[1])
+        assert reported['causeway_durability{level="fsync"}'] == "1.0"
+        assert 0 < float(reported["causeway_spool_bytes"]) < float(reported["causeway_spool_max_bytes"])
+        assert reported["causeway_spool_ready"] == "1.0"
         for stage in ("transform", "egress.notes", "egress.exchange"):
-            assert told[f'causeway_queue_depth{{stage="{stage}"}}'] == "0.0"
-            assert told[f'causeway_dead_letters{{stage="{stage}"}}'] == "0.0"
-        assert float(told['causeway_certificate_expiry_timestamp_seconds{use="ingress"}']) > time.time()
+            assert reported[f'causeway_queue_depth{{stage="{stage}"}}'] == "0.0"
+            assert reported[f'causeway_dead_letters{{stage="{stage}"}}'] == "0.0"
+        assert float(reported['causeway_certificate_expiry_timestamp_seconds{use="ingress"}']) > time.time()
         redis_client.config_set("appendfsync", "everysec")
         status, reason = ask(server, "/readyz")
         assert status == 503
         assert "appendfsync" in reason
-        told = samples(ask(server, "/metrics")[1])
-        assert (told['causeway_durability{level="fsync"}'], told['causeway_durability{level="everysec"}']) == (
+        reported = samples(ask(server, "/metrics")[1])
+        assert (reported['causeway_durability{level="fsync"}'], reported['causeway_durability{level="everysec"}']) == (
             "0.0",
             "1.0",
         )
-        assert told["causeway_spool_ready"] == "0.0"
+        assert reported["causeway_spool_ready"] == "0.0"
     gauges.close()
 
 
@@ -192,10 +192,10 @@ def test_mail_that_waits_for_a_retry_is_measured(settings: Settings) -> None:
     (leased,) = spool.run(lease_messages("test", max_jobs=1, max_bytes=10**6, seconds=60))
     spool.run(write_settlements([Retry(leased.lease, 60)]))
     with answering(at_work(gauges.ready), refresh=gauges.refresh) as server:
-        told = samples(ask(server, "/metrics")[1])
-    assert told['causeway_queue_depth{stage="transform"}'] == "0.0"
-    assert told['causeway_queue_scheduled{stage="transform"}'] == "1.0"
-    assert 0 <= float(told['causeway_queue_scheduled_age_seconds{stage="transform"}']) < 600
+        reported = samples(ask(server, "/metrics")[1])
+    assert reported['causeway_queue_depth{stage="transform"}'] == "0.0"
+    assert reported['causeway_queue_scheduled{stage="transform"}'] == "1.0"
+    assert 0 <= float(reported['causeway_queue_scheduled_age_seconds{stage="transform"}']) < 600
     gauges.close()
     spool.close()
 
@@ -208,9 +208,9 @@ def test_metrics_are_there_without_redis(settings: Settings, tmp_path: Path) -> 
         status, reason = ask(server, "/readyz")
         assert status == 503
         assert reason.count("\n") == 1
-        told = samples(ask(server, "/metrics")[1])
-        assert {value for name, value in told.items() if name.startswith("causeway_durability")} == {"0.0"}
-        assert told["causeway_spool_ready"] == "0.0"
-        assert told["causeway_spool_bytes"] == "NaN"
-        assert told['causeway_queue_depth{stage="transform"}'] == "NaN"
+        reported = samples(ask(server, "/metrics")[1])
+        assert {value for name, value in reported.items() if name.startswith("causeway_durability")} == {"0.0"}
+        assert reported["causeway_spool_ready"] == "0.0"
+        assert reported["causeway_spool_bytes"] == "NaN"
+        assert reported['causeway_queue_depth{stage="transform"}'] == "NaN"
     gauges.close()

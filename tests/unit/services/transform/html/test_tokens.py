@@ -45,7 +45,9 @@ def test_attributes_are_spans() -> None:
     text = "<o:P a = \"x>y\" b='&lt;' C=d/ e f=\n'>' ='g'>"
     (token,) = tokens(text)
     assert token.name == "o:p"
-    assert [(one.name, text[one.value_start : one.value_end]) for one in token.attributes(text)] == [
+    assert [
+        (attribute.name, text[attribute.value_start : attribute.value_end]) for attribute in token.attributes(text)
+    ] == [
         *(("a", "x>y"), ("b", "&lt;"), ("c", "d/"), ("e", ""), ("f", ">"), ("='g'", "")),
     ]
     assert token.attribute(text, "b") == "<"

@@ -134,11 +134,13 @@ def test_leaks_are_counted_in_the_message_as_its_edits_leave_it() -> None:
     content = b"From: <@notes.example.com:jdoe@notes.example.com>\r\nCc: jdoe@notes.example.com\r\n\r\nbody\r\n"
     edits = tuple(rewrite(content, parse(content), DIRECTORY, humanize_names=True))
     done = [Conversion(some, ()) for some in ((), edits[:1], edits, (Edit(0, len(content), b""),))]
-    assert [leaks_after(content, one, DIRECTORY) for one in done] == [3, 2, 1, 3], "an edit across the body counts not"
+    assert [leaks_after(content, conversion, DIRECTORY) for conversion in done] == [3, 2, 1, 3], (
+        "an edit across the body counts not"
+    )
 
 
 @pytest.mark.parametrize(("destination", "name"), [(EXCHANGE, b"John Doe"), (NOTES, b"John Doe/Sales/Acme")])
-def test_the_step_in_its_pipeline_humanizes_names_for_everybody_but_domino(destination: System, name: bytes) -> None:
+def test_the_step_in_its_pipeline_humanizes_names_except_for_domino(destination: System, name: bytes) -> None:
     accepted = message(content=b"From: John Doe/Sales/Acme <jdoe@notes.example.com>\r\n\r\nx\r\n")
     done = convert(accepted.content, Context(accepted.envelope, NOTES, destination, DIRECTORY), [STEP])
     assert done.stopped is None

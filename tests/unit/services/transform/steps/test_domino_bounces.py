@@ -138,4 +138,4 @@ def test_a_bounce_of_countless_recipients_makes_no_report_a_thousand_times_as_lo
     reason = "no " * 400
     of_notes = notes_failures("\n".join([reason, *recipients]))
     of_domino = domino_failures("\n".join(["was not delivered to:", *recipients, "because:", reason]))
-    assert [one.address for one in of_notes] == [one.address for one in of_domino] == recipients[:1000]
+    assert [failure.address for failure in of_notes] == [failure.address for failure in of_domino] == recipients[:1000]

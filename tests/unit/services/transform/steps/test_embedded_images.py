@@ -42,8 +42,8 @@ def memo(html: bytes, ids: list[bytes], encoding: str = "7bit", text: bytes = b"
         + b"\r\n\r\n"
         + ENCODERS[encoding](html),
         *(
-            b'Content-Type: image/gif; name="%d.gif"\r\nContent-ID: <%s>\r\n\r\nGIF' % (number, one)
-            for number, one in enumerate(ids)
+            b'Content-Type: image/gif; name="%d.gif"\r\nContent-ID: <%s>\r\n\r\nGIF' % (number, identifier)
+            for number, identifier in enumerate(ids)
         ),
     ]
     head = (
@@ -82,13 +82,13 @@ def test_every_mentioned_image_is_found_and_nothing_else_changes(
     make_context: MakeContext, ids: list[bytes], encoding: str, filler: str, hostname: str
 ) -> None:
     filling = filler.replace("\n", "\r\n").encode()
-    html = b"<p>" + b"".join(filling + b'<img src="cid:%s" alt="">' % one for one in ids) + b"</p>\r\n"
+    html = b"<p>" + b"".join(filling + b'<img src="cid:%s" alt="">' % identifier for identifier in ids) + b"</p>\r\n"
     before = read(memo(html, ids, encoding))
     result = converted(memo(html, ids, encoding), make_context("domino", "exchange"), hostname)
     after = read(result)
     urls = [unquote(one.decode()) for one in re.findall(rb"cid:([^\"]+)\"", html_of(after))]
     assert urls == ids_of(after)
-    assert all(one.rpartition("@")[2] for one in urls), "no id is left without a domain"
+    assert all(url.rpartition("@")[2] for url in urls), "no id is left without a domain"
     assert html_of(after).replace(b"@" + hostname.encode() + b'"', b'@"') == html_of(before).replace(
         b"@" + hostname.encode() + b'"', b'@"'
     )

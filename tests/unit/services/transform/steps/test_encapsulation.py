@@ -106,14 +106,14 @@ def may_go(entity: Entity, *, closed: bool = False) -> list[Entity]:
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(multipart())
 def test_every_other_part_keeps_its_bytes(make_context: MakeContext, body: bytes) -> None:
-    """What is no encapsulation is there afterwards, in the same order, octet for octet, but for a stand-in."""
+    """What is no encapsulation is there afterwards, in the same order, byte for byte, but for a stand-in."""
     content = b"Subject: x\r\nMIME-Version: 1.0\r\n" + body
     before = parse(content)
     result = stripped(content, make_context("domino", "exchange"))
     after = parse(result)
     gone = {one.start for one in may_go(before)}
-    wanted = [content[one.start : one.end] for one in leaves(before) if one.start not in gone]
-    left = [result[one.start : one.end] for one in leaves(after)]
+    wanted = [content[leaf.start : leaf.end] for leaf in leaves(before) if leaf.start not in gone]
+    left = [result[leaf.start : leaf.end] for leaf in leaves(after)]
     assert [part for part in left if encapsulation.STAND_IN.encode() not in part] == wanted
     assert not may_go(after)
     if not gone:
@@ -125,7 +125,7 @@ def test_every_other_part_keeps_its_bytes(make_context: MakeContext, body: bytes
 def test_every_multipart_keeps_a_part(make_context: MakeContext, body: bytes) -> None:
     content = b"Subject: x\r\nMIME-Version: 1.0\r\n" + body
     after = parse(stripped(content, make_context("domino", "exchange")))
-    assert all(one.children for one in after.walk() if one.content_type.startswith("multipart/"))
+    assert all(entity.children for entity in after.walk() if entity.content_type.startswith("multipart/"))
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -37,7 +37,7 @@ def converted(fields: bytes, context: Context) -> bytes:
         (b"Importance: whatever\r\nX-Priority: 12\r\n", b"Importance: whatever\r\nX-Priority: 12\r\n"),
     ],
 )
-def test_importance_is_what_the_first_telling_field_says(
+def test_the_first_valid_field_determines_the_importance(
     fields: bytes, expected: bytes, make_context: MakeContext
 ) -> None:
     assert converted(fields, make_context("domino", "exchange")) == expected

@@ -49,8 +49,8 @@ def converted(content: bytes, context: Context, *steps: Step) -> Conversion:
 
 def direction(pair: Path) -> tuple[str, str]:
     """Return the kinds that the file's name tells, `exchange-to-domino.what.eml`; from Domino to Exchange without."""
-    source, told, destination = pair.name.partition(".")[0].partition("-to-")
-    return (source, destination) if told else ("domino", "exchange")
+    source, reported, destination = pair.name.partition(".")[0].partition("-to-")
+    return (source, destination) if reported else ("domino", "exchange")
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda path: f"{path.parent.name}-{path.stem}")

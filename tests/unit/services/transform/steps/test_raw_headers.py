@@ -1,4 +1,4 @@
-"""Raw octets in headers, and what another reader makes of them."""
+"""Raw bytes in headers, and what another reader makes of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def converted(content: bytes, context: Context) -> bytes:
 
 @st.composite
 def raw_text(draw: st.DrawFn, charsets: tuple[str, ...] = tuple(_LETTERS), without: str = "") -> tuple[str, bytes, str]:
-    """Return text beyond ASCII, its octets, and the name of their charset."""
+    """Return text beyond ASCII, its bytes, and the name of their charset."""
     charset = draw(st.sampled_from(charsets))
     letters = "".join(letter for letter in _LETTERS[charset] if letter not in without)
     text = " ".join(draw(st.text(letters, min_size=1, max_size=120)).split())
@@ -46,7 +46,7 @@ def raw_text(draw: st.DrawFn, charsets: tuple[str, ...] = tuple(_LETTERS), witho
 
 
 def is_read_otherwise(octets: bytes, charset: str) -> bool:
-    """Whether octets of another charset are UTF-8 by chance."""
+    """Whether bytes of another charset are UTF-8 by chance."""
     if charset in ("utf-8", "iso2022_jp"):
         return False
     try:
@@ -132,7 +132,7 @@ def test_a_long_file_name_is_cut_between_characters(make_context: MakeContext) -
         b'Content-Type: multipart/mixed; boundary="\xe9"',
     ],
 )
-def test_what_nobody_can_write_otherwise_stays(field: bytes, make_context: MakeContext) -> None:
+def test_text_without_another_encoding_is_unchanged(field: bytes, make_context: MakeContext) -> None:
     content = field + b"\r\n\r\nHello\r\n"
     assert converted(content, make_context("domino", "exchange")) == content
 

@@ -50,7 +50,7 @@ def test_a_list_keeps_its_order_and_its_ends(make_context: MakeContext, ids: lis
     value = b" " + between.join(ids)
     result = converted(value, make_context("domino", "exchange"))
     left = result.split()
-    assert [one for one in left if not re.fullmatch(rb"<[^<>\s]+>", one)] == []
+    assert [identifier for identifier in left if not re.fullmatch(rb"<[^<>\s]+>", identifier)] == []
     assert left[0] == ids[0]
     assert left[1:] == (ids[len(ids) - len(left) + 1 :] if len(left) > 1 else [])
     assert len(left) == len(ids) or len(left) >= 1 + references.FEWEST_LAST

@@ -43,8 +43,8 @@ def file(*arguments: str, octets: bytes = b"abc") -> EmailMessage:
         ("application/oc\xfftet", "a.gif", "image/gif"),
     ],
 )
-def test_a_file_has_the_type_it_says_or_its_name_does(told: str, name: str, kind: str) -> None:
-    assert file(told, name).get_content_type() == kind
+def test_a_file_has_the_type_it_says_or_its_name_does(values: str, name: str, kind: str) -> None:
+    assert file(values, name).get_content_type() == kind
 
 
 def test_an_attached_message_in_octets_is_opaque() -> None:
@@ -93,7 +93,7 @@ def packaged(label: bytes, octets: bytes) -> bytes:
 
 
 def compound(name: str, octets: bytes) -> bytes:
-    """Return a compound file (MS-CFB) with one stream of at least 4096 octets."""
+    """Return a compound file (MS-CFB) with one stream of at least 4096 bytes."""
     octets = octets.ljust(4096, b"\0")
     sectors = -(-len(octets) // 512)
     chain = [n + 1 for n in range(2, 2 + sectors - 1)] + [0xFFFFFFFE]
@@ -101,8 +101,8 @@ def compound(name: str, octets: bytes) -> bytes:
     fat = b"".join(map(build.u32, table)).ljust(512, b"\xff")
 
     def entry(title: str, kind: int, start: int, size: int, child: int) -> bytes:
-        told = f"{title}\0".encode("utf-16-le")
-        head = told.ljust(64, b"\0") + build.u16(len(told)) + bytes((kind, 1))
+        values = f"{title}\0".encode("utf-16-le")
+        head = values.ljust(64, b"\0") + build.u16(len(values)) + bytes((kind, 1))
         return head + build.u32(-1) * 2 + build.u32(child) + bytes(36) + build.u32(start) + build.u32(size) + bytes(4)
 
     directory = entry("Root Entry", 5, 0xFFFFFFFE, 0, 1) + entry(name, 2, 2, len(octets), -1)
@@ -145,27 +145,27 @@ def test_any_octets_of_an_object_are_delivered(octets: bytes, at: int, noise: by
 
 
 def test_a_contact_is_readable() -> None:
-    told = [
+    values = [
         build.text(0x3001, "Jane Doe"),
         build.text(0x3A16, "Acme"),
         build.text((build.ADDRESS, 0x8083), "jane@example.com"),
         build.text(0x3A1C, "+1 555"),
     ]
-    shown = str(entity(build.message("IPM.Contact", told)).get_content()).splitlines()
+    shown = str(entity(build.message("IPM.Contact", values)).get_content()).splitlines()
     assert shown == ["Name: Jane Doe", "Company: Acme", "E-mail: jane@example.com", "Mobile phone: +1 555"]
 
 
 def test_facts_stand_before_what_somebody_wrote_about_them() -> None:
-    told = [
+    values = [
         build.text(0x3001, "Jane <Doe>"),
         build.binary(0x1013, b"<html><body lang=en><p>A friend.</p></body></html>"),
     ]
-    plain, rich = entity(build.message("IPM.Contact", told)).iter_parts()
+    plain, rich = entity(build.message("IPM.Contact", values)).iter_parts()
     assert str(plain.get_content()).splitlines() == ["Name: Jane <Doe>", "", "A friend."]
     assert "<body lang=en><div>Name: Jane &lt;Doe&gt;</div>" in str(rich.get_content())
 
 
-def test_an_attached_task_tells_its_facts_in_text() -> None:
+def test_an_attached_task_has_its_facts_in_the_text() -> None:
     task = [build.text(0x37, "Report"), build.moment((build.TASK, 0x8105), NOW), build.text(0x1000, "Soon.")]
     shown = entity(build.message("IPM.Task", task)).get_body(("plain",))
     assert shown
@@ -185,8 +185,8 @@ def test_a_distribution_list_names_its_members() -> None:
         bytes(22) + build.u16(0) + b"bob@example.com\0SMTP\0bob@example.com\0",
         b"short",
     )
-    told = [build.text((build.ADDRESS, 0x8053), "Team"), build.binaries((build.ADDRESS, 0x8054), *members)]
-    shown = str(entity(build.message("IPM.DistList", told)).get_content()).splitlines()
+    values = [build.text((build.ADDRESS, 0x8053), "Team"), build.binaries((build.ADDRESS, 0x8054), *members)]
+    shown = str(entity(build.message("IPM.DistList", values)).get_content()).splitlines()
     assert shown == ["Distribution list: Team", "Jané <jane@example.com>", "bob@example.com"]
 
 
@@ -239,9 +239,9 @@ def test_a_picture_that_the_html_shows_is_related_to_it_and_others_are_files() -
 
 
 def test_html_is_read_by_its_own_code_page() -> None:
-    told = [build.binary(0x1013, "<p>мир</p>".encode("koi8-r")), build.number(0x3FDE, 20866)]
+    values = [build.binary(0x1013, "<p>мир</p>".encode("koi8-r")), build.number(0x3FDE, 20866)]
     html = next(
-        part for part in entity(build.message("IPM.Note", told)).walk() if part.get_content_type() == "text/html"
+        part for part in entity(build.message("IPM.Note", values)).walk() if part.get_content_type() == "text/html"
     )
     assert "мир" in str(html.get_content())
 

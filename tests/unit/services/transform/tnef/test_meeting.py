@@ -33,9 +33,9 @@ def zone(name: str = "W. Europe Standard Time", rule: build.Rule = BERLIN) -> by
 
 
 def calendar(
-    message_class: str, told: list[bytes], carrier: Carrier = CARRIER, recipients: tuple[bytes, ...] = ()
+    message_class: str, values: list[bytes], carrier: Carrier = CARRIER, recipients: tuple[bytes, ...] = ()
 ) -> Any:
-    message = read_message(build.message(message_class, told, recipients=recipients))
+    message = read_message(build.message(message_class, values, recipients=recipients))
     assert is_meeting(message)
     found = meeting_object(message, carrier, lambda _told: Body("Body\r\nof it"), NOW)
     read = icalendar.Calendar.from_ical(found.octets)
@@ -43,8 +43,8 @@ def calendar(
     return read
 
 
-def event(message_class: str, told: list[bytes], carrier: Carrier = CARRIER) -> Any:
-    return calendar(message_class, told, carrier).walk("VEVENT")[0]
+def event(message_class: str, values: list[bytes], carrier: Carrier = CARRIER) -> Any:
+    return calendar(message_class, values, carrier).walk("VEVENT")[0]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def event(message_class: str, told: list[bytes], carrier: Carrier = CARRIER) -> 
         ("IPM.Appointment", "PUBLISH", None),
     ],
 )
-def test_the_class_tells_the_method(message_class: str, method: str, partstat: str | None) -> None:
+def test_the_class_determines_the_method(message_class: str, method: str, partstat: str | None) -> None:
     found = calendar(message_class, times())
     assert found["METHOD"] == method
     (one,) = found.walk("VEVENT")
@@ -117,14 +117,14 @@ def test_without_a_zone_times_are_in_utc() -> None:
 
 
 @pytest.mark.parametrize("told", [[zone()], []])
-def test_an_all_day_meeting_has_days(told: list[bytes]) -> None:
+def test_an_all_day_meeting_has_days(values: list[bytes]) -> None:
     span = times(datetime(2024, 7, 8, 22, tzinfo=UTC), datetime(2024, 7, 9, 22, tzinfo=UTC))
-    one = event("IPM.Schedule.Meeting.Request", [*span, *told, build.flag((APPOINTMENT, 0x8215), True)])
+    one = event("IPM.Schedule.Meeting.Request", [*span, *values, build.flag((APPOINTMENT, 0x8215), True)])
     assert (one.decoded("DTSTART"), one.decoded("DTEND")) == (date(2024, 7, 9), date(2024, 7, 10))
 
 
-def test_details_are_told() -> None:
-    told = [
+def test_details_are_converted() -> None:
+    values = [
         *times(),
         build.number((APPOINTMENT, 0x8201), 3),
         build.text((APPOINTMENT, 0x8208), "Köln, 4"),
@@ -140,7 +140,7 @@ def test_details_are_told() -> None:
         build.binary((MEETING, 0x23), GLOBAL_ID),
         build.moment((MEETING, 0x1A), START - timedelta(days=9)),
     ]
-    one = event("IPM.Schedule.Meeting.Request", told)
+    one = event("IPM.Schedule.Meeting.Request", values)
     assert (one["SEQUENCE"], one["LOCATION"], one["PRIORITY"], one["CLASS"]) == (3, "Köln, 4", 1, "PRIVATE")
     assert (one["X-MICROSOFT-CDO-BUSYSTATUS"], one["X-MICROSOFT-CDO-INTENDEDSTATUS"]) == ("TENTATIVE", "BUSY")
     assert (one["X-MICROSOFT-DISALLOW-COUNTER"], one["X-MICROSOFT-CDO-OWNERAPPTID"]) == ("TRUE", "77")
@@ -152,13 +152,13 @@ def test_details_are_told() -> None:
 
 
 def test_a_proposal_of_another_time_is_a_counter() -> None:
-    told = [
+    values = [
         *times(),
         build.flag((APPOINTMENT, 0x8257), True),
         build.moment((APPOINTMENT, 0x8250), START + timedelta(days=1)),
         build.moment((APPOINTMENT, 0x8251), END + timedelta(days=1)),
     ]
-    found = calendar("IPM.Schedule.Meeting.Resp.Pos", told)
+    found = calendar("IPM.Schedule.Meeting.Resp.Pos", values)
     assert found["METHOD"] == "COUNTER"
     (one,) = found.walk("VEVENT")
     assert one.decoded("DTSTART") == START + timedelta(days=1)
@@ -226,12 +226,12 @@ def test_a_meeting_without_a_start_is_an_error_and_keeps_its_stream() -> None:
 
 
 def test_a_meeting_without_an_id_has_the_same_uid_each_time() -> None:
-    told = [*times(), build.number(0x62, 5)]
-    first, again = (event("IPM.Schedule.Meeting.Request", told)["UID"] for _ in range(2))
+    values = [*times(), build.number(0x62, 5)]
+    first, again = (event("IPM.Schedule.Meeting.Request", values)["UID"] for _ in range(2))
     assert first == again != event("IPM.Schedule.Meeting.Request", [*times(), build.number(0x62, 6)])["UID"]
 
 
-def test_whoever_sends_for_somebody_else_is_named() -> None:
+def test_the_delegate_who_sends_is_named() -> None:
     carrier = Carrier(JANE, (JOHN,), delegate=Person("Eve", "eve@example.com"))
     request = event("IPM.Schedule.Meeting.Request", times(), carrier)
     assert request["ORGANIZER"].params["SENT-BY"] == "mailto:eve@example.com"
@@ -244,9 +244,9 @@ def test_whoever_sends_for_somebody_else_is_named() -> None:
 def test_nothing_that_a_stream_says_breaks_a_line() -> None:
     """Regression: control characters in addresses and keywords."""
     keywords = build.texts((build.PUBLIC_STRINGS, "Keywords"), "Red\nX:y", "\r")
-    told = [*times(), keywords, build.text(0x37, "a\x0bb\r\nc")]
+    values = [*times(), keywords, build.text(0x37, "a\x0bb\r\nc")]
     evil = Carrier(Person('J"\r\nX:1', "j\n@example.com"), (Person("", "a b\r@example.com"),))
-    one = event("IPM.Schedule.Meeting.Request", told, evil)
+    one = event("IPM.Schedule.Meeting.Request", values, evil)
     assert "X" not in one
     assert (str(one["ORGANIZER"]), str(one["ATTENDEE"])) == ("mailto:j@example.com", "mailto:a%20b@example.com")
     assert one["SUMMARY"] == "ab\nc"
@@ -260,12 +260,12 @@ def test_a_foreign_uid_is_unwrapped() -> None:
     assert global_object_id.uid(b"\x01\x02") == "0102"
 
 
-def task(*told: bytes) -> bytes:
-    return build.message("IPM.Task", [build.text(0x37, "Report"), *told])
+def task(*values: bytes) -> bytes:
+    return build.message("IPM.Task", [build.text(0x37, "Report"), *values])
 
 
-def todo(message_class: str, inner: bytes, *told: bytes) -> tuple[str, Any]:
-    message = read_message(build.message(message_class, told, [build.embedded(inner)]))
+def todo(message_class: str, inner: bytes, *values: bytes) -> tuple[str, Any]:
+    message = read_message(build.message(message_class, values, [build.embedded(inner)]))
     assert is_task(message)
     found = task_object(message, CARRIER, "Do it.", None, NOW)
     (read,) = icalendar.Calendar.from_ical(found.octets).walk("VTODO")
@@ -297,7 +297,7 @@ def test_a_task_request_is_a_todo_of_the_task_that_is_attached() -> None:
         ("IPM.TaskRequest.Update", 2, "COMPLETED"),
     ],
 )
-def test_an_answer_to_a_task_tells_how_it_stands(message_class: str, status: int, partstat: str) -> None:
+def test_a_reply_to_a_task_has_its_status(message_class: str, status: int, partstat: str) -> None:
     method, found = todo(message_class, task(build.number((TASK, 0x8101), status)))
     assert method == "REPLY"
     assert (str(found["ATTENDEE"]), found["ATTENDEE"].params["PARTSTAT"]) == ("mailto:jane@example.com", partstat)

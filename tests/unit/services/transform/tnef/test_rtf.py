@@ -131,7 +131,7 @@ def test_rtf_becomes_html_and_text(body: str, inner: str, text: str) -> None:
     assert found.text == text
 
 
-def test_a_colour_is_kept_unless_nobody_could_see_it() -> None:
+def test_a_colour_is_kept_unless_it_is_invisible() -> None:
     body = r"{\colortbl;\red255\green0\blue0;\red255\green255\blue255;}\cf1 a\cf2 b\cf0 c\cf77 d\par"
     assert '<span style="color:#ff0000">a</span>bcd' in convert(rtf_of(body)).html
 

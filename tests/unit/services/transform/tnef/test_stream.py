@@ -54,7 +54,7 @@ SAMPLES = [
 
 
 def outcome(octets: bytes) -> None:
-    """Read and compose: an outcome, which is a message of mail again, for any octets."""
+    """Read and compose: an outcome, which is a message of mail again, for any bytes."""
     try:
         message = read_message(octets)
     except MalformedTnef:
@@ -109,10 +109,10 @@ def test_line_ends_and_zeros_behind_a_stream_are_no_damage(behind: bytes) -> Non
         (build.stream(build.attribute(1, 0x8008, b"A", checksum=7)), "wrong checksum of attribute 0x8008"),
     ],
 )
-def test_damage_is_told_and_what_is_before_it_is_there(damaged: bytes, told: str) -> None:
+def test_damage_is_reported_and_attributes_before_it_are_returned(damaged: bytes, values: str) -> None:
     stream = read_stream(damaged)
     assert stream.attributes
-    assert [told in line for line in stream.damage] == [True]
+    assert [values in line for line in stream.damage] == [True]
 
 
 def test_properties_before_a_cut_are_kept() -> None:
@@ -123,7 +123,7 @@ def test_properties_before_a_cut_are_kept() -> None:
     assert len(properties.damage) == 1
 
 
-def test_a_named_property_is_told_by_its_set_and_name() -> None:
+def test_a_named_property_is_found_by_its_set_and_name() -> None:
     octets = build.properties(
         build.text((build.APPOINTMENT, 0x8208), "Room"),
         build.text((build.TASK, 0x8208), "no room"),
@@ -171,9 +171,9 @@ def test_old_class_names_mean_the_new_ones(old: str, new: str) -> None:
 
 
 def test_an_attachment_has_its_longest_name_and_what_it_says_of_itself() -> None:
-    told = (build.text(0x3707, "Übersicht.docx"), build.text(0x370E, "Image/PNG"), build.text(0x3712, "<a@b>"))
+    values = (build.text(0x3707, "Übersicht.docx"), build.text(0x370E, "Image/PNG"), build.text(0x3712, "<a@b>"))
     (attached,) = read_message(
-        build.message("IPM.Note", (), [build.attachment(b"BERSI~1.DOC", b"abc", *told)])
+        build.message("IPM.Note", (), [build.attachment(b"BERSI~1.DOC", b"abc", *values)])
     ).attachments
     assert (attached.name, attached.content_type, attached.content_id) == ("Übersicht.docx", "Image/PNG", "a@b")
     assert attached.octets == b"abc"
@@ -207,8 +207,8 @@ def test_recipients_have_their_roles() -> None:
 
 
 def test_a_topic_is_the_subject_without_what_was_put_before_it() -> None:
-    told = [build.text(0x37, "Accepted: Plan"), build.text(0x3D, "Accepted: ")]
-    assert read_message(build.message("IPM.Note", told)).topic == "Plan"
-    assert read_message(build.message("IPM.Note", told[:1])).topic == "Accepted: Plan"
-    conversation = [*told[:1], build.text(0x70, "Plan")]
+    values = [build.text(0x37, "Accepted: Plan"), build.text(0x3D, "Accepted: ")]
+    assert read_message(build.message("IPM.Note", values)).topic == "Plan"
+    assert read_message(build.message("IPM.Note", values[:1])).topic == "Accepted: Plan"
+    conversation = [*values[:1], build.text(0x70, "Plan")]
     assert read_message(build.message("IPM.Note", conversation)).topic == "Plan"
