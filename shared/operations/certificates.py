@@ -70,7 +70,7 @@ def inspect(file: Path) -> Certificate:
         raise ConfigurationError(f"{file}: cannot be read ({error.strerror}): check path and permissions") from None
     except ValueError:
         raise ConfigurationError(certificate_problem(file)) from None
-    return _told(loaded, file)
+    return _properties(loaded, file)
 
 
 def shown(der: bytes) -> Certificate:

@@ -119,17 +119,17 @@ def read_appointment(message: TnefMessage, sender: str) -> Appointment:
         recurrence=recurrence,
         uid=global_object_id.uid(identity) if identity else by_hand,
         occurrence=global_object_id.occurrence(global_id),
-        original_start=told.moment(_REPLACED_TIME),
-        proposed=_proposed(told),
-        sequence=max(told.number(_SEQUENCE) or 0, 0),
-        location=told.text(_LOCATION, _WHERE),
-        busy_status=told.number(_BUSY_STATUS),
-        intended_status=told.number(_INTENDED_STATUS),
-        allows_counter=not told.flag(_NO_COUNTER),
-        wants_answer=told.flag(_RESPONSE_REQUESTED) or _RESPONSE_REQUESTED not in told,
-        reminder=_reminder(told),
-        importance=1 if (importance := told.number(_IMPORTANCE)) is None else importance,
-        sensitivity=told.number(_SENSITIVITY),
+        original_start=properties.moment(_REPLACED_TIME),
+        proposed=_proposed(properties),
+        sequence=max(properties.number(_SEQUENCE) or 0, 0),
+        location=properties.text(_LOCATION, _WHERE),
+        busy_status=properties.number(_BUSY_STATUS),
+        intended_status=properties.number(_INTENDED_STATUS),
+        allows_counter=not properties.flag(_NO_COUNTER),
+        wants_answer=properties.flag(_RESPONSE_REQUESTED) or _RESPONSE_REQUESTED not in properties,
+        reminder=_reminder(properties),
+        importance=1 if (importance := properties.number(_IMPORTANCE)) is None else importance,
+        sensitivity=properties.number(_SENSITIVITY),
         owner_id=owner_id,
         keywords=properties.texts(_KEYWORDS),
         organizer_change=properties.moment(_OWNER_CHANGE),
@@ -142,7 +142,7 @@ def replaced_start(message: TnefMessage) -> datetime | None:
     return message.properties.moment(_REPLACED_TIME)
 
 
-def _zone(told: Properties, start: datetime, recurrence: Recurrence | None, is_all_day: bool) -> Zone:
+def _zone(properties: Properties, start: datetime, recurrence: Recurrence | None, is_all_day: bool) -> Zone:
     """Return the zone of the series, else of the start, else the bare rule; UTC where there is none.
 
     An all-day meeting without a zone begins at midnight wherever that was; a series without one keeps the distance

@@ -80,7 +80,7 @@ def content_of(message: TnefMessage, carrier: Carrier, now: datetime) -> Content
     has_facts = bool(text) and message.is_of("REPORT")  # whether its own text contains the facts
     try:
         if is_meeting(message):
-            calendar = meeting_object(message, carrier, lambda told: Body(*_body(told)[:2]), now)
+            calendar = meeting_object(message, carrier, lambda nested: Body(*_body(nested)[:2]), now)
         elif is_task(message):
             task = task_itself(message)
             consumed = None if task is message else task

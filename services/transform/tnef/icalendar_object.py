@@ -48,7 +48,7 @@ def add_text(component: Component, name: str, text: str) -> None:
 
 def add_keywords(component: Component, keywords: tuple[str, ...]) -> None:
     """Add CATEGORIES, if there are any."""
-    if clean := [keyword for told in keywords if (keyword := _printable(told).strip())]:
+    if clean := [keyword for written in keywords if (keyword := _printable(written).strip())]:
         component.add("CATEGORIES", Texts(clean), encode=False)
 
 

@@ -123,8 +123,8 @@ class _Meeting:
         meeting, event = self.appointment, icalendar.Event()
         own = self.bodies.get(changed.original_start)
         self._add_common(event, own if own and (own.text.strip() or own.html) else None)
-        self._add_time(event, "RECURRENCE-ID", meeting.told(changed.original_start))
-        self._add_span(event, meeting.told(changed.start), meeting.told(changed.end))
+        self._add_time(event, "RECURRENCE-ID", meeting.as_date_or_time(changed.original_start))
+        self._add_span(event, meeting.as_date_or_time(changed.start), meeting.as_date_or_time(changed.end))
         add_text(event, "SUMMARY", self.topic if changed.subject is None else changed.subject)
         add_text(event, "LOCATION", meeting.location if changed.location is None else changed.location)
         self._add_busy_status(event, meeting.busy_status if changed.busy_status is None else changed.busy_status)
@@ -204,7 +204,7 @@ def _bodies(message: TnefMessage, appointment: Appointment, body_of: BodyOf) -> 
         one.original_start: by_start.get(appointment.zone.to_utc(one.original_start)) or in_order.get(one)
         for one in changed
     }
-    return {start: body_of(told) for start, told in found.items() if told}
+    return {start: body_of(nested) for start, nested in found.items() if nested}
 
 
 def _alarm(before: timedelta) -> icalendar.Alarm:
