@@ -173,7 +173,7 @@ def _forms(
         yield _listed(master, meeting, None, UTC)
 
 
-def _listed(master: Component, meeting: Expansion, tzid: str | None, zone: tzinfo) -> tuple[Component, ...] | None:
+def _listed(master: Component, meeting: Expansion, tzid: str | None, zone: tzinfo) -> tuple[Component, ...]:
     """Return the meeting as a list of its occurrences, local to the zone where `tzid` names it."""
     occurrences = meeting.occurrences
     new = deepcopy(master)

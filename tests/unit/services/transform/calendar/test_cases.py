@@ -10,7 +10,8 @@ import pytest
 from tests.lives.receivers import expanded
 from tests.support.meeting_gateway import Carried, MeetingGateway, sequence_of_files
 
-CALENDAR, MEETINGS = Path(__file__).parent / "calendar", Path(__file__).parent / "meetings"
+CASES = Path(__file__).parents[4] / "cases"
+CALENDAR, MEETINGS = CASES / "calendar", CASES / "meetings"
 INTERNAL = re.compile(r"@(?:notes|exchange)\.example\.com|/Acme", re.IGNORECASE)
 
 
