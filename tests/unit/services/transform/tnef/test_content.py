@@ -31,7 +31,7 @@ def file(*arguments: str, octets: bytes = b"abc") -> EmailMessage:
 
 
 @pytest.mark.parametrize(
-    ("told", "name", "kind"),
+    ("declared", "name", "kind"),
     [
         ("Image/PNG", "a.bin", "image/png"),
         ("", "a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
@@ -43,8 +43,8 @@ def file(*arguments: str, octets: bytes = b"abc") -> EmailMessage:
         ("application/oc\xfftet", "a.gif", "image/gif"),
     ],
 )
-def test_a_file_has_the_type_it_says_or_its_name_does(values: str, name: str, kind: str) -> None:
-    assert file(values, name).get_content_type() == kind
+def test_a_file_has_its_declared_type_or_that_of_its_name(declared: str, name: str, kind: str) -> None:
+    assert file(declared, name).get_content_type() == kind
 
 
 def test_an_attached_message_in_octets_is_opaque() -> None:

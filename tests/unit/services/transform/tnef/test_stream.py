@@ -1,4 +1,4 @@
-"""TNEF streams and their properties: what is read, what is told of damage, and that nothing makes the reader fail."""
+"""TNEF streams and their properties: reading, reports of damage, and no input that makes the reader fail."""
 
 from __future__ import annotations
 
@@ -102,17 +102,17 @@ def test_line_ends_and_zeros_behind_a_stream_are_no_damage(behind: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    ("damaged", "told"),
+    ("damaged", "reported"),
     [
         (SAMPLES[0] + b"garbage", "7 octets behind the last attribute"),
         (SAMPLES[0][:-1], "cut short in the attribute"),
         (build.stream(build.attribute(1, 0x8008, b"A", checksum=7)), "wrong checksum of attribute 0x8008"),
     ],
 )
-def test_damage_is_reported_and_attributes_before_it_are_returned(damaged: bytes, values: str) -> None:
+def test_damage_is_reported_and_attributes_before_it_are_returned(damaged: bytes, reported: str) -> None:
     stream = read_stream(damaged)
     assert stream.attributes
-    assert [values in line for line in stream.damage] == [True]
+    assert [reported in line for line in stream.damage] == [True]
 
 
 def test_properties_before_a_cut_are_kept() -> None:
