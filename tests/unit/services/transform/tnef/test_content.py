@@ -31,7 +31,7 @@ def file(*arguments: str, octets: bytes = b"abc") -> EmailMessage:
 
 
 @pytest.mark.parametrize(
-    ("told", "name", "kind"),
+    ("values", "name", "kind"),
     [
         ("Image/PNG", "a.bin", "image/png"),
         ("", "a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),

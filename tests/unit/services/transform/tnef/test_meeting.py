@@ -116,7 +116,7 @@ def test_without_a_zone_times_are_in_utc() -> None:
     assert not found.walk("VTIMEZONE")
 
 
-@pytest.mark.parametrize("told", [[zone()], []])
+@pytest.mark.parametrize("values", [[zone()], []])
 def test_an_all_day_meeting_has_days(values: list[bytes]) -> None:
     span = times(datetime(2024, 7, 8, 22, tzinfo=UTC), datetime(2024, 7, 9, 22, tzinfo=UTC))
     one = event("IPM.Schedule.Meeting.Request", [*span, *values, build.flag((APPOINTMENT, 0x8215), True)])

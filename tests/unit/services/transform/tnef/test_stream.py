@@ -1,4 +1,4 @@
-"""TNEF streams and their properties: what is read, what is told of damage, and that nothing makes the reader fail."""
+"""TNEF streams and their properties: reading, reports of damage, and that no input makes the reader fail."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_line_ends_and_zeros_behind_a_stream_are_no_damage(behind: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    ("damaged", "told"),
+    ("damaged", "values"),
     [
         (SAMPLES[0] + b"garbage", "7 octets behind the last attribute"),
         (SAMPLES[0][:-1], "cut short in the attribute"),
