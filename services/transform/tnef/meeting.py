@@ -65,7 +65,7 @@ def meeting_object(message: TnefMessage, carrier: Carrier, body_of: BodyOf, now:
     """Return the meeting.
 
     carrier: the header around it. body_of: reads the body of a message, also of the changed occurrences attached to it.
-    now: its DTSTAMP, where nothing tells a better one.
+    now: its DTSTAMP, unless the stream has a better time.
 
     Raises ValueError for a meeting without a start, and for a series whose pattern cannot be expressed.
     """
