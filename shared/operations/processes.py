@@ -37,10 +37,10 @@ def restart_wait(failures: int) -> float:
 class Program:
     """A program to run. environment: added to the supervisor's.
 
-    drain_seconds: how long it may take to end once told to. is_ready: asked after its start, before what stands on it
-    is started. inherited: file descriptors that it keeps. apart: out of reach of what is sent to all of us at once, a
-    Ctrl-C or the SIGTERM of systemd and `timeout`: only its supervisor stops it. reloads: whether it reads its settings
-    again on SIGHUP. log: where its output goes, if not to ours.
+    drain_seconds: how long it may take to end after the stop signal. is_ready: checked after its start, before its
+    dependents are started. inherited: file descriptors that it keeps. apart: not in the process group, so that Ctrl-C
+    or the SIGTERM of systemd and `timeout` does not reach it: only its supervisor stops it. reloads: whether it reads
+    its settings again on SIGHUP. log: file for its output, by default the supervisor's.
     """
 
     name: str

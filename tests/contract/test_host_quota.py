@@ -194,7 +194,7 @@ def test_never_more_slots_are_held_than_allowed(
                 run(return_slots([mine.pop()]))
             case "kill":
                 mine.clear()
-            case "later":  # everybody alive renews in time
+            case "later":  # every live replica renews in time
                 move_clock(redis_client, LONG / 2)
                 for replica, theirs in held.items():
                     assert not theirs or not run(renew_slots(replica, theirs, LONG)).lost

@@ -554,7 +554,7 @@ def test_two_deliveries_of_one_message_replayed_from_the_start_are_both_converte
 def test_a_part_replayed_while_another_is_converted_by_a_worker_that_seems_dead_is_not_lost(
     run: Run, redis_client: redis.Redis
 ) -> None:
-    """A worker that was stopped for a minute settles when it goes on, if nobody has taken its lease away."""
+    """A worker that was stopped for a minute settles when it goes on, if its lease has not been reclaimed."""
     run(accept(message("b@example.com", "c@example.com")))
     (leased,) = lease_all(run)
     parts = [replace(leased.envelope, recipients=(recipient,)) for recipient in leased.envelope.recipients]
@@ -736,7 +736,7 @@ def test_too_few_replicas_are_an_error(run: Run, monkeypatch: pytest.MonkeyPatch
         run(accept(message(), replicas=1))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the alarm strikes in finalizers too
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the alarm fires in finalizers too
 def test_an_answer_after_an_alarm_is_not_read_by_the_next_request(
     redis_client: redis.Redis, redis_settings: RedisSettings
 ) -> None:
@@ -798,7 +798,7 @@ def test_redis_is_unavailable_where_no_file_descriptor_is_left(redis_settings: R
 def test_whenever_redis_drops_a_connection_it_is_unavailable_and_nothing_else(
     redis_settings: RedisSettings, redis_client: redis.Redis
 ) -> None:
-    """Amid a write, too, of which uvloop tells in its own way; and a cancelled request leaves no answer for another."""
+    """Also during a write, for which uvloop raises its own error; a cancelled request leaves no answer for another."""
     uvloop.run(_ask_while_connections_drop(redis_settings, redis_client))
 
 

@@ -26,7 +26,7 @@ IN_FLIGHT = 200  # egress.max_in_flight
 
 
 def pids(log: Path) -> dict[str, int]:
-    """Return the newest process id of each child that the supervisor told of."""
+    """Return the newest process id of each child in the supervisor's log."""
     found: dict[str, int] = {}
     for line in log.read_text(errors="replace").splitlines():
         if '"process.started"' in line:

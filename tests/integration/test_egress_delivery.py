@@ -153,7 +153,7 @@ def test_a_delivery_without_its_content_is_parked(spool: Spool, redis_settings: 
 
 
 def test_an_exception_affects_one_delivery_and_not_its_neighbours(spool: Spool, redis_settings: RedisSettings) -> None:
-    """Edits that cannot be applied stand for any bug of ours."""
+    """Edits that cannot be applied represent any unexpected exception."""
     bad = spooled(spool, "bad@example.com", edits=(Edit(10**6, 10**6 + 1, b""),))
     spooled(spool, "good@example.com")
 

@@ -298,7 +298,7 @@ def test_a_delivery_whose_lease_is_lost_while_it_waits_sends_nothing(
 def test_a_killed_replica_gives_its_connections_back(
     spool: Spool, redis_settings: RedisSettings, tmp_path: Path
 ) -> None:
-    """It dies with both slots, amid two messages that the host does not answer; once they have run out, others have
+    """It dies with both slots, during two messages that the host does not answer; once they have run out, others have
     them.
     """
     with SmartHostServer(answers={".": HANG}) as server:

@@ -40,7 +40,7 @@ def test_a_header_that_never_ends_is_read_and_forgotten_once_it_is_too_large(
 def test_a_header_that_no_worker_could_read_is_refused_and_its_neighbours_go_on(
     certificates: Certificates, tmp_path: Path
 ) -> None:
-    """Its sender is told at once: a dead letter would meet the same limit at each replay."""
+    """Its sender gets the error at once: a dead letter would meet the same limit at each replay."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.certificate, certificates.key)
     with SmartHostServer(context=context) as host, gateway(tmp_path, certificates, host.port) as running:

@@ -1,4 +1,4 @@
-"""Many large messages at once: ingress holds no more than it was allowed, and everybody gets through in the end."""
+"""Many large messages at once: ingress holds no more than it is allowed, and all messages are accepted in the end."""
 
 from __future__ import annotations
 
@@ -65,5 +65,5 @@ def test_memory_stays_within_the_budget_of_octets_in_flight(
     )
     assert replies["250 2.0.0 queued"] == SESSIONS
     assert len(spooled(redis_client)) == SESSIONS + 1
-    assert replies[BUSY] > 0, "nobody had to wait: the test shows nothing"
+    assert replies[BUSY] > 0, "no client had to wait: the test shows nothing"
     assert grown < COPIES * BUDGET_BYTES + SESSIONS * PER_SESSION_BYTES

@@ -1,4 +1,4 @@
-"""Clients that send one byte at a time: each of them is bounded, and nobody waits for them."""
+"""Clients that send one byte at a time: each of them is bounded, and no other client waits for them."""
 
 from __future__ import annotations
 

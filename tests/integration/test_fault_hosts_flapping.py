@@ -26,7 +26,7 @@ LONG = timedelta(hours=4)
 def test_mail_to_a_host_that_comes_and_goes_arrives_once(
     redis_client: redis.Redis, redis_settings: RedisSettings, tmp_path: Path
 ) -> None:
-    """Each time it goes amid a wave of mail, on open connections too, and comes back when a replica has noticed."""
+    """Each time it fails during a burst of mail, on open connections too, and comes back when a replica has noticed."""
     spool = Spool(redis_client)
     with ExitStack() as stack:
         host = stack.enter_context(SmartHostServer())

@@ -26,7 +26,7 @@ MARKED = timedelta(hours=1)
 def test_no_message_waits_for_a_dead_host_after_the_first(
     redis_client: redis.Redis, redis_settings: RedisSettings, tmp_path: Path
 ) -> None:
-    """It takes connections and says nothing: whoever tried it would wait for the time limit."""
+    """It takes connections and says nothing: an attempt would wait for the timeout."""
     spool, health = Spool(redis_client), keys.host_health(SYSTEM)
     with ExitStack() as stack:
         dead = stack.enter_context(SmartHostServer(answers={"CONNECT": HANG}))

@@ -1,4 +1,4 @@
-"""A table of what smart hosts do to a gateway, each fault on mail under way: what becomes of every message, and of TLS.
+"""A table of smart host faults, each during deliveries: the outcome of every message, and of TLS.
 
 One real egress process delivers to as many systems as there are faults, all at once, over STARTTLS with `verify` where
 nothing else is said. Each fault is met by mail, ends, and the mail that it put off arrives. `pytest -s` prints the

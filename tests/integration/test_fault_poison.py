@@ -142,7 +142,7 @@ def test_a_message_that_kills_its_worker_is_a_dead_letter_and_its_neighbours_arr
 def test_a_message_that_spins_is_a_dead_letter_and_its_neighbours_arrive_once(
     spool: Spool, redis_settings: RedisSettings, host: SmartHostServer, tmp_path: Path
 ) -> None:
-    """The alarm strikes; the batch goes on, and the message is tried once more."""
+    """The alarm fires; the batch continues, and the message is retried once."""
     poison = accept_batch(spool, POISON)
     with working(tmp_path, redis_settings, host, message_timeout="1s", max_crashes=2):
         eventually(lambda: is_drained(spool.client), PATIENCE_SECONDS)
@@ -157,7 +157,7 @@ def test_a_message_that_spins_is_a_dead_letter_and_its_neighbours_arrive_once(
 def test_a_worker_that_hangs_loses_its_message_to_another_and_changes_nothing_when_it_wakes(
     spool: Spool, redis_settings: RedisSettings, host: SmartHostServer, tmp_path: Path
 ) -> None:
-    """Stopped amid a conversion, as a hang that no alarm reaches stops all its threads."""
+    """Stopped during a conversion, as a hang that no alarm interrupts stops all its threads."""
     id = accept_html(spool, "slow", SLOW)
     client = spool.client
 

@@ -16,7 +16,7 @@ def test_no_250_is_sent_from_when_the_file_is_turned_off_until_it_is_whole_again
             trial.go_on()
             server.client.config_set("appendonly", "no")
             acknowledged = len(trial.load.acknowledged)
-            assert trial.stand_still() <= acknowledged + trial.load.clients, "each client may be told of one earlier"
+            assert trial.stand_still() <= acknowledged + trial.load.clients, "each client may have one earlier reply"
             assert not trial.is_ready()
             assert trial.reply() == 451
 

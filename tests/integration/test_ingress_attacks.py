@@ -207,7 +207,7 @@ def test_pipelining_past_data_is_refused_and_closed(client: RawClient, redis_cli
 
 
 def test_an_unknown_client_may_not_send(redis_settings: RedisSettings, redis_client: redis.Redis) -> None:
-    """Never an open relay: banner and EHLO are for everybody, MAIL is not."""
+    """Never an open relay: any client gets banner and EHLO, but not MAIL."""
     systems = [{"name": "notes", "kind": "domino", "networks": ["10.9.0.0/16"], "domains": ["notes.example.com"]}]
     with running(settings(redis_settings, systems)) as ingress, RawClient(ingress.port) as client:
         client.greet()

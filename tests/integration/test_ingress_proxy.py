@@ -1,4 +1,4 @@
-"""PROXY headers at the running ingress: believed from listed balancers, demanded of them, and of nobody else."""
+"""PROXY headers at the running ingress: accepted from listed balancers only, and required from them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_balancer_that_speaks_for_itself_is_the_client(
 
 
 def test_a_client_behind_the_balancer_has_only_its_own_rights(redis_settings: RedisSettings) -> None:
-    """The balancer's own network is that of `notes`, which may relay; this client is nobody."""
+    """The balancer's own network is that of `notes`, which may relay; this client is unknown."""
     with running(settings(redis_settings, proxy_protocol_from=BALANCER)) as ingress:
         with RawClient(ingress.port, V1.replace(b"10.2.0.9", b"192.0.2.1")) as client:
             client.greet()

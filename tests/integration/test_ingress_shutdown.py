@@ -1,4 +1,4 @@
-"""What happens to sessions when ingress is told to stop: in process, and as a service under SIGTERM."""
+"""Sessions during a stop of ingress: in process, and as a service under SIGTERM."""
 
 from __future__ import annotations
 

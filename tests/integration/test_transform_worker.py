@@ -105,13 +105,13 @@ def run_until(settings: Settings, condition: Callable[[], bool]) -> None:
     assert held == [True]
 
 
-def waits_for_nobody(spool: Spool) -> bool:
+def transform_is_idle(spool: Spool) -> bool:
     return not spool.client.exists(keys.live(keys.TRANSFORM))
 
 
 def test_messages_become_deliveries(settings: Settings, spool: Spool) -> None:
     ids = accept_messages(spool, 50)
-    run_until(settings, lambda: waits_for_nobody(spool))
+    run_until(settings, lambda: transform_is_idle(spool))
     leased = leased_deliveries(spool)
     assert sorted(job.delivery.message_id for job in leased) == sorted(ids)
     expected = b"From: john@example.com\r\nTo: jane@example.com\r\n\r\nHello\r\n"
@@ -137,7 +137,7 @@ def test_health_reports_the_stop(settings: Settings, spool: Spool) -> None:
 def test_what_cannot_be_processed_is_a_dead_letter_and_holds_nothing_up(settings: Settings, spool: Spool) -> None:
     good, bad = accept_messages(spool, 5), accept_messages(spool, 1, b"X: " + b"a" * 1_000_000 + b"\r\n\r\n")
     good += accept_messages(spool, 5)
-    run_until(settings, lambda: waits_for_nobody(spool))
+    run_until(settings, lambda: transform_is_idle(spool))
     assert sorted(delivery.delivery.message_id for delivery in leased_deliveries(spool)) == sorted(good)
     [letter] = spool.run(list_dead(Filter(stage="transform")))
     assert ([letter.id], letter.reason) == (bad, "malformed")
@@ -149,7 +149,7 @@ def test_the_sender_of_an_unroutable_message_gets_a_report_through_the_gateway(
     lonely = NOTES.model_copy(update={"default_route": None})
     settings = settings.model_copy(update={"systems": [lonely, EXCHANGE]})
     spool.run(accept(message("x@elsewhere.example.net", sender="john@notes.example.com", content=CONTENT)))
-    run_until(settings, lambda: waits_for_nobody(spool))
+    run_until(settings, lambda: transform_is_idle(spool))
     [report] = leased_deliveries(spool, "notes")
     assert report.delivery.sender is None
     assert [recipient.public for recipient in report.delivery.recipients] == ["john@example.com"]
@@ -181,7 +181,7 @@ def test_messages_of_a_worker_that_died_are_done_by_another(settings: Settings, 
     ids = accept_messages(spool, 3)
     taken = spool.run(lease_messages("dead", max_jobs=2, max_bytes=10**9, seconds=0.2))
     assert len(taken) == 2
-    run_until(settings, lambda: waits_for_nobody(spool))
+    run_until(settings, lambda: transform_is_idle(spool))
     assert sorted(delivery.delivery.message_id for delivery in leased_deliveries(spool)) == sorted(ids)
 
 
@@ -289,7 +289,7 @@ def test_a_message_that_takes_too_long_is_a_dead_letter_in_the_end(
 ) -> None:
     [slow], [quick] = accept_messages(spool, 1, SLOW), accept_messages(spool, 1)
     with service(tmp_path, redis_settings.url, message_timeout="100ms", max_crashes=1):
-        assert eventually(lambda: waits_for_nobody(spool))
+        assert eventually(lambda: transform_is_idle(spool))
     [letter] = spool.run(list_dead(Filter(stage="transform")))
     assert (letter.id, letter.reason) == (slow, "crash")
     assert letter.detail.startswith("timeout: ")

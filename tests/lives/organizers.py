@@ -40,7 +40,7 @@ Content-Transfer-Encoding: 8bit
 
 @dataclass
 class Organizer:
-    """What both kinds have. kind: of time: a zone of ZONES, "utc", "floating", "days". number: tells lives apart."""
+    """What both kinds have. kind: of time: a zone of ZONES, "utc", "floating", "days". number: unique among lives."""
 
     kind: str
     starts: list[datetime]

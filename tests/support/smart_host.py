@@ -18,7 +18,7 @@ TAKE_AND_DROP = "take and drop"
 TAKE_AND_HANG = "take and hang"
 """Instead of the reply to a message: take it, and say nothing until the test ends."""
 
-DROP_AMID_CONTENT = "drop amid content"
+DROP_DURING_CONTENT = "drop during content"
 """Instead of the reply to a message: read a little of its content, and close the connection."""
 
 Answer = str | Callable[[str], str]
@@ -160,7 +160,7 @@ class SmartHostServer:
                         continue
                     if not (await reply(verb, line, "354 go on")).startswith("354"):
                         continue
-                    if self.answers.get(".") == DROP_AMID_CONTENT:
+                    if self.answers.get(".") == DROP_DURING_CONTENT:
                         await reader.read(1000)
                         return
                     content = await self._content(reader)

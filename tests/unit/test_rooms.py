@@ -51,7 +51,7 @@ def imports(name: str) -> frozenset[str]:
 
 
 def modules_imported(name: str) -> set[str]:
-    """Return the modules of ours that a module imports; not its own package, which Python loads first anyway."""
+    """Return the project's modules that a module imports; not its own package, which Python loads first anyway."""
     return {found for found in imports(name) if found in MODULES and not is_within(name, found)}
 
 

@@ -25,7 +25,7 @@ class Cursor:
     def take(self, length: int) -> bytes:
         """Return the next `length` bytes."""
         if length > self.left:
-            raise CutShort(f"{length} octets announced, {self.left} left")
+            raise CutShort(f"{length} bytes announced, {self.left} left")
         self.position += length
         return self.octets[self.position - length : self.position]
 

@@ -91,7 +91,7 @@ def add_attendee(component: Component, person: Person, delegate: Person | None =
 def add_invited(
     component: Component, people: tuple[Person, ...], organizer: Person | None, *, is_answer_wanted: bool = True
 ) -> None:
-    """Add everybody who is invited; the organizer is not. RSVP is set where an answer is wanted."""
+    """Add all attendees except the organizer. RSVP is set if an answer is requested."""
     seen = {organizer.address.lower()} if organizer else set()
     for person in people:
         if person.is_organizer or person.address.lower() in seen:

@@ -65,7 +65,7 @@ def meeting_object(message: TnefMessage, carrier: Carrier, body_of: BodyOf, now:
     """Return the meeting.
 
     carrier: the header around it. body_of: reads the body of a message, also of the changed occurrences attached to it.
-    now: its DTSTAMP, where nothing tells a better one.
+    now: its DTSTAMP, unless the stream has a better time.
 
     Raises ValueError for a meeting without a start, and for a series whose pattern cannot be expressed.
     """
@@ -193,8 +193,8 @@ class _Meeting:
 def _bodies(message: TnefMessage, appointment: Appointment, body_of: BodyOf) -> dict[datetime, Body]:
     """Return the bodies of changed occurrences by their original starts.
 
-    Each is a message that is attached (MS-OXOCAL section 2.2.10.1.6), which tells its original start; where it does
-    not, they are in the order of the pattern.
+    Each is a message that is attached (MS-OXOCAL section 2.2.10.1.6), which has its original start; without it,
+    they are in the order of the pattern.
     """
     attached = [one.message for one in message.attachments if one.message and one.message.is_of(_EXCEPTION)]
     changed = appointment.recurrence.changed if appointment.recurrence else ()

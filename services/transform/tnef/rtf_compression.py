@@ -36,7 +36,7 @@ def decompress(octets: bytes) -> tuple[bytes, tuple[str, ...]]:
         rtf = _expand(octets, min(size, MAX_OCTETS))
     else:
         return b"", (f"compressed RTF of unknown kind {kind!r}",)
-    return rtf, () if len(rtf) == size else (f"compressed RTF gives {len(rtf)} octets of {size}",)
+    return rtf, () if len(rtf) == size else (f"compressed RTF gives {len(rtf)} bytes of {size}",)
 
 
 def _expand(octets: bytes, size: int) -> bytes:

@@ -72,14 +72,14 @@ def read_stream(octets: bytes, start: int = 0) -> Stream:
             value = cursor.take(length)
             checksum = cursor.u16()
         except CutShort as error:
-            damage.append(f"cut short in the attribute at octet {at}: {error}")
+            damage.append(f"truncated in the attribute at byte {at}: {error}")
             break
         if _checksum(value) != checksum:
-            damage.append(f"wrong checksum of attribute {id:#06x} at octet {at}")
+            damage.append(f"wrong checksum of attribute {id:#06x} at byte {at}")
         attributes.append(Attribute(level, id, value))
     else:
         if octets[cursor.position :].strip(_PADDING):
-            damage.append(f"{cursor.left} octets behind the last attribute")
+            damage.append(f"{cursor.left} bytes after the last attribute")
     if not attributes:
         raise MalformedTnef("no TNEF stream: no attribute can be read")
     return Stream(tuple(attributes), tuple(damage))

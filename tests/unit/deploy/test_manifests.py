@@ -1,6 +1,6 @@
 """The manifests of deploy/k8s: valid, restricted, and in step with the program that they run.
 
-What stands in the files is always tried. What kustomize makes of them is tried where kubectl or kustomize is installed.
+The files are always tested. The output of kustomize is tested if kubectl or kustomize is installed.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def exported() -> dict[str, set[str]]:
 
 
 def queries() -> Iterator[tuple[str, str]]:
-    """Yield every PromQL expression, with where it stands."""
+    """Yield every PromQL expression, with its position."""
     for rule in RULES:
         yield rule.get("alert") or rule["record"], rule["expr"]
     for panel in DASHBOARD["panels"]:

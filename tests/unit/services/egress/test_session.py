@@ -35,7 +35,7 @@ from shared.mail.outcome import Deferred, Delivered, Refused
 from shared.mail.reply import Reply
 from shared.operations.tls import client_context
 from tests.conftest import Certificates
-from tests.support.smart_host import DROP, DROP_AMID_CONTENT, HANG, SmartHostServer
+from tests.support.smart_host import DROP, DROP_DURING_CONTENT, HANG, SmartHostServer
 
 T = TypeVar("T")
 SHORT = Timeouts(connect=2, command=2, data=2)
@@ -242,7 +242,7 @@ def test_a_broken_session_names_the_command_it_broke_at(
 
 def test_a_connection_that_breaks_amid_the_content_broke_after_data(delivery: Delivery) -> None:
     """The host may not have the message: nothing is ambiguous."""
-    with SmartHostServer([], answers={".": DROP_AMID_CONTENT}) as server:
+    with SmartHostServer([], answers={".": DROP_DURING_CONTENT}) as server:
         result = asyncio.run(carry(host(server, tls="none"), delivery, b"x" * 76 + b"\r\n" * 1_000_000))
     assert isinstance(result, Result)
     assert result.failure

@@ -1,4 +1,4 @@
-"""PROXY headers: what is one is read exactly, what is none is malformed."""
+"""PROXY headers: valid headers are read exactly, others are malformed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of one leased message."""
+"""The settlement of one leased message."""
 
 from __future__ import annotations
 

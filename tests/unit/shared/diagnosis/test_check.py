@@ -1,4 +1,4 @@
-"""What is known of a configuration before start, and how it is told."""
+"""Checks of a configuration before start, and their output."""
 
 from __future__ import annotations
 

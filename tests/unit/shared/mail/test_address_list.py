@@ -126,7 +126,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=10).map(b"".join))
 def test_a_plain_list_reads_the_same_as_token_by_token(value: bytes) -> None:
-    """What begins with a comment, which belongs to nobody, is not plain: all of it is read token by token."""
+    """Text that begins with a comment is not plain: all of it is read token by token."""
     by_tokens = [_without_comment(mailbox) for mailbox in read_addresses(b"()" + value)]
     assert list(read_addresses(value)) == by_tokens
 

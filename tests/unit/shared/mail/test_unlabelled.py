@@ -1,4 +1,4 @@
-"""Bytes that tell their charset."""
+"""Bytes that identify their charset."""
 
 from __future__ import annotations
 

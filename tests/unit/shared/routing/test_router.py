@@ -166,7 +166,7 @@ def test_recipients_go_where_they_live(address: str, source: str, expected: tupl
     ],
 )
 def test_mail_from_the_internet_is_never_relayed_to_the_internet(address: str) -> None:
-    """Neither by us nor, since they trust us, by a system of ours that honours a route in the local part."""
+    """Neither by the gateway nor by a configured system, which trusts it and honours a route in the local part."""
     assert isinstance(DIRECTORY.route(address, "internet"), NoRoute)
 
 

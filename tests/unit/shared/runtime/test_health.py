@@ -1,4 +1,4 @@
-"""What a service tells over HTTP, asked over real sockets."""
+"""The HTTP endpoints of a service, over real sockets."""
 
 from __future__ import annotations
 

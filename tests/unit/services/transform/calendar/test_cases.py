@@ -52,8 +52,8 @@ def test_what_is_out_of_date_keeps_its_sequence_and_changes_no_memory(name: str,
     done = carried(name)
     (late,) = done[number].calendars
     assert lines(late, "SEQUENCE") == [f"SEQUENCE:{sequence}"]
-    told = [int(line[9:]) for text in done[number - 1].calendars for line in lines(text, "SEQUENCE")]
-    assert sequence < max(told)
+    written = [int(line[9:]) for text in done[number - 1].calendars for line in lines(text, "SEQUENCE")]
+    assert sequence < max(written)
     assert not done[number].conversion.memories
 
 

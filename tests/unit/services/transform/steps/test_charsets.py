@@ -79,7 +79,7 @@ def test_another_reader_sees_the_text_that_was_written(
     assert isinstance(payload, bytes)
     assert declared in ("windows-1252", "utf-8")
     assert payload.decode(declared).rstrip("\n") == text.rstrip("\n")
-    assert result.partition(b"\r\n\r\n")[2] == content.partition(b"\r\n\r\n")[2], "the octets of the text stay"
+    assert result.partition(b"\r\n\r\n")[2] == content.partition(b"\r\n\r\n")[2], "the bytes of the text stay"
 
 
 def test_a_name_that_only_looks_like_a_charset_stays(make_context: MakeContext) -> None:

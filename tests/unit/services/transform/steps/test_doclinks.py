@@ -41,7 +41,7 @@ def converted(content: bytes, context: Context) -> bytes:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda path: path.stem)
 def test_corpus_pair(pair: Path, make_context: MakeContext) -> None:
-    """The file's name tells the setting: `notes_url+web_url.what.eml`."""
+    """The file's name has the setting: `notes_url+web_url.what.eml`."""
     context = with_links(make_context("domino", "exchange"), pair.name.partition(".")[0].split("+"))
     result = converted(pair.read_bytes(), context)
     assert result == pair.with_name(f"{pair.stem}.expected.eml").read_bytes()

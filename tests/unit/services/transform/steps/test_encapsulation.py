@@ -106,7 +106,7 @@ def may_go(entity: Entity, *, closed: bool = False) -> list[Entity]:
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(multipart())
 def test_every_other_part_keeps_its_bytes(make_context: MakeContext, body: bytes) -> None:
-    """What is no encapsulation is there afterwards, in the same order, byte for byte, but for a stand-in."""
+    """All parts except the encapsulation are kept, in the same order, byte for byte, but for a stand-in."""
     content = b"Subject: x\r\nMIME-Version: 1.0\r\n" + body
     before = parse(content)
     result = stripped(content, make_context("domino", "exchange"))

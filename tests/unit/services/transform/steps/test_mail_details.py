@@ -48,7 +48,7 @@ def converted(content: bytes, context: Context, *steps: Step) -> Conversion:
 
 
 def direction(pair: Path) -> tuple[str, str]:
-    """Return the kinds that the file's name tells, `exchange-to-domino.what.eml`; from Domino to Exchange without."""
+    """Return the kinds in the file's name, `exchange-to-domino.what.eml`; from Domino to Exchange without."""
     source, reported, destination = pair.name.partition(".")[0].partition("-to-")
     return (source, destination) if reported else ("domino", "exchange")
 

@@ -27,7 +27,7 @@ def converted(content: bytes, context: Context) -> bytes:
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda path: path.stem)
 def test_corpus_pair(pair: Path, make_context: MakeContext) -> None:
-    """The file's name tells the direction: `domino-to-exchange.what.eml`."""
+    """The file's name has the direction: `domino-to-exchange.what.eml`."""
     source, destination = pair.name.partition(".")[0].split("-to-")
     expected = pair.with_name(f"{pair.stem}.expected.eml").read_bytes()
     result = converted(pair.read_bytes(), make_context(source, destination))

@@ -1,4 +1,4 @@
-r"""RTF: its compression, HTML taken back out of it, and RTF of its own right."""
+r"""RTF: its compression, de-encapsulated HTML, and plain RTF."""
 
 from __future__ import annotations
 

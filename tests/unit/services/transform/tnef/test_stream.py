@@ -104,8 +104,8 @@ def test_line_ends_and_zeros_behind_a_stream_are_no_damage(behind: bytes) -> Non
 @pytest.mark.parametrize(
     ("damaged", "reported"),
     [
-        (SAMPLES[0] + b"garbage", "7 octets behind the last attribute"),
-        (SAMPLES[0][:-1], "cut short in the attribute"),
+        (SAMPLES[0] + b"garbage", "7 bytes after the last attribute"),
+        (SAMPLES[0][:-1], "truncated in the attribute"),
         (build.stream(build.attribute(1, 0x8008, b"A", checksum=7)), "wrong checksum of attribute 0x8008"),
     ],
 )
