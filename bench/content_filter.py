@@ -89,7 +89,7 @@ class Filter:
             (new.delivery.sender or "", [rcpt.address for rcpt in new.delivery.recipients], apply(content, new.edits))
             for new in settlement.deliveries
         ]
-        further = [
+        extra_messages = [
             (
                 report.envelope.sender or "",
                 [recipient.address for recipient in report.envelope.recipients],
@@ -97,7 +97,7 @@ class Filter:
             )
             for report in settlement.reports
         ]
-        return deliveries + further
+        return deliveries + extra_messages
 
 
 async def serve(listening: socket.socket, settings: Settings, return_port: int) -> None:

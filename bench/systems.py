@@ -34,7 +34,7 @@ PROGRAMS = (*(service.name for service in SERVICES), "redis")
 
 @contextmanager
 def sink(directory: Path, made: certificates.SelfSigned, *options: str) -> Iterator[tuple[int, Path]]:
-    """Run the sink; yields its port and the file with its count. options: further ones of its command line."""
+    """Run the sink; yields its port and the file with its count. options: others of its command line."""
     (port,), count = free_ports(1), directory / "count"
     command = [sys.executable, "-m", "bench.sink", "--port", str(port), "--count", str(count)]
     command += ["--certificate", str(made.certificate), "--key", str(made.key), *options]

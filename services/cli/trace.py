@@ -11,7 +11,7 @@ from services.cli.output import print_json, printable, when
 from shared.administration.installation import open_installation
 from shared.administration.messages import message_history
 from shared.errors import CausewayError
-from shared.history.event import HistoryEvent
+from shared.history.base import HistoryEvent
 
 WIDTH = 90
 INDENT = " " * 22

@@ -16,7 +16,7 @@ from shared.diagnosis.ports import http_endpoints
 from shared.errors import ConfigurationError
 from shared.history.configuration import ConfigurationWarning
 from shared.history.process import DrainStarted
-from shared.operations import events, hangup
+from shared.operations import hangup, log
 from shared.operations.processes import Supervisor
 from shared.runtime.data_folder import DataFolder
 from shared.runtime.local_gateway import groups, is_ready, redis_program, service_programs
@@ -58,7 +58,7 @@ def _processes(text: str) -> tuple[str, int]:
 def run(options: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM. SIGHUP has every service read its settings again."""
     hangup.hold()
-    events.configure("up")
+    log.configure("up")
     for service in SERVICES:
         service.check_libraries()  # else it would be started again and again
     names = [service.name for service in SERVICES]
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if faults := faults_before_up(settings, names, config):
         raise ConfigurationError(*faults)
     for warning in warnings(settings, config):
-        events.emit(ConfigurationWarning(warning))
+        log.emit(ConfigurationWarning(warning))
     with ExitStack() as held:
         data = DataFolder(options.data) if settings.redis.is_embedded else None
         redis_server = redis_program(data, held.enter_context(data.locked())) if data else None
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             settings, options.config, check=lambda read, file: faults_before_up(read, names, file)
         )
         supervisor = Supervisor(
-            groups(services, redis_server), partial(events.emit, DrainStarted()), may_reload=current.reload
+            groups(services, redis_server), partial(log.emit, DrainStarted()), may_reload=current.reload
         )
         supervisor.obey_signals()
         supervisor.run(partial(is_ready, SERVICES, settings), lambda: _print(greeting(settings, data)))

@@ -18,7 +18,7 @@ from random import Random
 
 from shared.history.host import LookupFailed
 from shared.mail.reply import Reply
-from shared.operations.events import emit
+from shared.operations.log import emit
 
 Addresses = tuple[str, ...]
 LookUp = Callable[[str], Addresses]

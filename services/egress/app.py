@@ -24,7 +24,8 @@ from services.egress.session import Timeouts
 from services.egress.throttle import Throttle
 from services.egress.worker import Worker
 from shared.configuration.settings import Settings
-from shared.configuration.systems import SmartHost, System
+from shared.configuration.smart_hosts import SmartHost
+from shared.configuration.systems import System
 from shared.diagnosis.dns_names import PATIENCE_SECONDS
 from shared.errors import ConfigurationError
 from shared.mail.reply import Reply

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from random import Random
 
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 
 MAX_HOSTS_PER_ATTEMPT = 5
 """Hosts tried for one message before it is deferred (RFC 5321 section 5.1 asks for at least two)."""

@@ -18,7 +18,7 @@ from services.egress.quota import Quota
 from services.egress.session import Session
 from services.egress.throttle import Ticket
 from services.egress.verdict import Failure
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.delivery import Delivery
 from shared.mail.edits import Edits, apply
 from shared.mail.line_ends import normalize

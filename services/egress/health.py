@@ -24,7 +24,7 @@ from shared.errors import SpoolError
 from shared.history.host import HostFailed, HostMarkedDown, HostMarkedUp
 from shared.history.worker import RetriesFlushed
 from shared.operations import metrics
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.spool import keys
 from shared.spool.host_health import read_host_health, replace_host_health
 from shared.spool.operation import AsyncSpool

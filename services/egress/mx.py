@@ -20,7 +20,7 @@ import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 
 from services.egress.balance import Host
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.reply import Reply
 
 NULL_MX = Reply(556, "domain does not accept mail (null MX)", "5.1.10")

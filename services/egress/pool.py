@@ -20,7 +20,7 @@ from services.egress.session import Session, Timeouts
 from shared.history.host import EncryptionSkipped
 from shared.mail.reply import Reply
 from shared.operations import metrics
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.spool.host_quota import Slot
 
 Context = Callable[[Host], ssl.SSLContext | None]

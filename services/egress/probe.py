@@ -14,7 +14,7 @@ from services.egress.connect import open_session
 from services.egress.mx import Resolver
 from services.egress.pool import Context
 from services.egress.session import Session, Timeouts
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.reply import Reply
 from shared.operations.certificates import Certificate, shown
 

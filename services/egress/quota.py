@@ -16,7 +16,7 @@ from itertools import count
 
 from services.egress.balance import Host
 from services.egress.throttle import Throttle
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.errors import SpoolError
 from shared.operations.tasks import end
 from shared.spool.host_quota import Slot, pace_of, renew_slots, return_slots, take_slot, take_turn

@@ -23,7 +23,7 @@ from shared.errors import SpoolError
 from shared.history.delivery import DeliveryLeaseLost
 from shared.history.spool import SpoolFailed
 from shared.history.worker import WorkerDrainTimedOut, WorkerStarted, WorkerStopped
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.operations.tasks import end
 from shared.runtime.health import Health
 from shared.spool import keys

@@ -21,7 +21,7 @@ from shared.mail.line_ends import has_bare_newline, normalize
 from shared.mail.mime import DEFAULT_LIMITS
 from shared.mail.reply import Reply
 from shared.operations import metrics
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.spool.accept import accept_all
 from shared.spool.operation import AsyncSpool, Operation
 

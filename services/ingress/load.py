@@ -11,7 +11,7 @@ from services.ingress.admission import Load
 from shared.configuration.redis import RedisSettings
 from shared.errors import SpoolError
 from shared.history.spool import LoadCrashed, SpoolFailed
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.operations.tasks import end
 from shared.spool.append_only_file import AppendOnlyFile
 from shared.spool.gauge import gauge_queue, gauge_spool

@@ -20,7 +20,7 @@ from shared.errors import ConfigurationError
 from shared.history.reasons import RefusalReason
 from shared.history.session import ConnectionLost, SessionRefused, SessionsAborted
 from shared.operations import metrics
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.operations.tasks import end
 from shared.operations.tls import Tls
 

@@ -25,7 +25,7 @@ from shared.configuration.ingress import IngressSettings
 from shared.history.session import MessageRefused, SessionCrashed, SessionRefused
 from shared.mail.reply import Reply
 from shared.operations import metrics
-from shared.operations.events import emit
+from shared.operations.log import emit
 
 LINGER_SECONDS = 5.0
 """How long a peer that does not read may delay the closing of a connection."""

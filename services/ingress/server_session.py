@@ -30,7 +30,7 @@ from shared.history.session import RecipientRefused, SessionRefused
 from shared.mail.envelope import Client
 from shared.mail.reply import Reply
 from shared.operations import metrics
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.operations.tls import Tls
 from shared.routing.router import CurrentRouter
 

@@ -70,12 +70,12 @@ class Context:
 
     def extra_message(
         self, content: bytes, recipients: tuple[str, ...] | None = None, *, is_notice: bool = False
-    ) -> Further:
-        """Return a message to be sent beside, charged to the budget, as `Further`. Raises BudgetExceeded."""
+    ) -> ExtraMessage:
+        """Return a message to be sent beside, charged to the budget, as `ExtraMessage`. Raises BudgetExceeded."""
         addressed = len(self.envelope.recipients) if recipients is None else len(recipients)
         self.budget.spend("extra_messages")
         self.budget.spend("extra_bytes", spooled_size(content, addressed))
-        return Further(content, recipients, is_notice)
+        return ExtraMessage(content, recipients, is_notice)
 
     def affords(self, contents: Sequence[bytes], times: int) -> bool:
         """Whether so many messages like these, to the recipients of the converted one, could be sent beside it."""
@@ -84,7 +84,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Further:
+class ExtraMessage:
     """A message that a step sends beside the one it converts; made by `Context.extra_message`, which charges it.
 
     recipients: None for those of the converted message at this destination; else addresses, as in RCPT TO. is_notice:
@@ -97,14 +97,14 @@ class Further:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What a step makes of a message: edits over its text, further messages, and what is to be remembered.
+class StepResult:
+    """What a step makes of a message: edits over its text, extra messages, and what is to be remembered.
 
     failure: why a part of the message could not be converted, where the step went on without it.
     """
 
     edits: Edits = ()
-    further: tuple[Further, ...] = ()
+    extra_messages: tuple[ExtraMessage, ...] = ()
     memories: tuple[Remember, ...] = ()
     failure: Exception | None = None
 
@@ -115,7 +115,7 @@ class Step:
 
     name: in metrics, events and dry-run reports. applies: whether the step concerns this message; cheap.
     change: the edits, over `message.content`, sorted and not overlapping, none where nothing is to change; and, as a
-    `Change`, what else the message asks for.
+    `StepResult`, what else the message asks for.
     on_failure: the handling of the message if the step raises: `pass` continues without the step, `defer` tries the
     message again a bounded number of times, `dead_letter` parks it at once.
     """
@@ -123,7 +123,7 @@ class Step:
     name: str
     description: str
     applies: Callable[[StepMessage, Context], bool]
-    change: Callable[[StepMessage, Context], Edits | Change]
+    change: Callable[[StepMessage, Context], Edits | StepResult]
     on_failure: OnFailure
 
 
@@ -154,7 +154,7 @@ class Conversion:
     edits: tuple[Edit, ...]
     reports: tuple[StepReport, ...]
     stopped: StepReport | None = None
-    further: tuple[Further, ...] = ()
+    extra_messages: tuple[ExtraMessage, ...] = ()
     memories: tuple[Remember, ...] = ()
     root: Entity | None = None
 
@@ -173,7 +173,7 @@ def convert(content: bytes, context: Context, steps: Sequence[Step]) -> Conversi
 def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: StepClock) -> Conversion:
     message = StepMessage(content, parse(content)) if steps else None
     edits: tuple[Edit, ...] = ()
-    further: list[Further] = []
+    extra_messages: list[ExtraMessage] = []
     memories: list[Remember] = []
     reports: list[StepReport] = []
     for step in steps:
@@ -185,7 +185,7 @@ def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: Ste
             if not step.applies(message, context):
                 continue
             change = step.change(message, context)
-            made = tuple(change.edits if isinstance(change, Change) else change)
+            made = tuple(change.edits if isinstance(change, StepResult) else change)
             after, composed = message, edits
             if made:
                 _charge(made, context.budget)
@@ -209,12 +209,12 @@ def _convert(content: bytes, context: Context, steps: Sequence[Step], clock: Ste
                 return Conversion(edits, tuple(reports), stopped=reports[-1])
             continue
         message, edits = after, composed
-        if isinstance(change, Change):
-            further += change.further
+        if isinstance(change, StepResult):
+            extra_messages += change.extra_messages
             memories += change.memories
-        reports.append(StepReport(step, len(made), change.failure if isinstance(change, Change) else None))
+        reports.append(StepReport(step, len(made), change.failure if isinstance(change, StepResult) else None))
     root = message.root if message else None
-    return Conversion(edits, tuple(reports), further=tuple(further), memories=tuple(memories), root=root)
+    return Conversion(edits, tuple(reports), extra_messages=tuple(extra_messages), memories=tuple(memories), root=root)
 
 
 def _charge(made: Sequence[Edit], budget: Budget) -> None:

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from shared.errors import SpoolError
 from shared.history.worker import LeaseLost, LeasesAbandoned, RenewalFailed
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.spool.lease import Lease, renew
 from shared.spool.operation import Spool
 from shared.spool.schedule import RENEWALS_PER_LEASE

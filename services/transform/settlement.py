@@ -8,7 +8,7 @@ from traceback import format_exception
 
 from services.transform.budget import budget_for
 from services.transform.deadline import DeadlineExceeded, deadline
-from services.transform.further import further_message
+from services.transform.extra_messages import as_message
 from services.transform.pipeline import Context, Conversion, Recall, Step, StepReport, convert, nothing_remembered
 from services.transform.split import split_by_system
 from services.transform.steps import ORDER
@@ -22,7 +22,7 @@ from shared.mail.edits import apply
 from shared.mail.envelope import Message, new_message_id
 from shared.mail.report import build_report
 from shared.operations import metrics
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.routing.router import Router
 from shared.spool.lease import LeasedMessage
 from shared.spool.settlement import Crashed, NewDelivery, Parked, Settlement, Transformed
@@ -95,15 +95,15 @@ class _Conversions:
         if split.unrouted and envelope.sender is None:
             return Parked(lease, "no_route", "; ".join(rcpt.public for rcpt in split.unrouted.recipients))
         converted = [(delivery, self._conversion(delivery.system)) for delivery in split.deliveries]
-        further = [
-            further_message(extra, envelope, delivery, self.now)
+        extra_messages = [
+            as_message(extra, envelope, delivery, self.now)
             for delivery, conversion in converted
-            for extra in conversion.further
+            for extra in conversion.extra_messages
         ]
         return Transformed(
             lease,
             tuple(NewDelivery(delivery, conversion.edits) for delivery, conversion in converted),
-            (*self._failure_reports(split.unrouted), *further),
+            (*self._failure_reports(split.unrouted), *extra_messages),
             tuple(memory for _, conversion in converted for memory in conversion.memories),
             tuple(recipient.public for recipient in split.unrouted.recipients) if split.unrouted else (),
         )

@@ -17,7 +17,7 @@ from shared.configuration.settings import Settings
 from shared.errors import SpoolError
 from shared.history.spool import SpoolFailed, SpoolRecovered
 from shared.history.worker import WorkerStarted, WorkerStopped
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.routing.router import CurrentRouter
 from shared.runtime.health import Health
 from shared.spool import keys

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from shared.administration.installation import Installation
 from shared.errors import CausewayError
-from shared.history.event import HistoryEvent
+from shared.history.base import HistoryEvent
 from shared.mail.edits import Edits
 from shared.spool.history import read_history
 from shared.spool.lease import contents

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from shared.configuration.settings import Settings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.diagnosis.reach import warnings_of_reach
 from shared.errors import ConfigurationError
 from shared.operations.certificates import configured, inspect

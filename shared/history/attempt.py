@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from shared.history.event import HistoryEvent, moment
+from shared.history.base import HistoryEvent, moment
 from shared.mail.delivery import Delivery, DeliveryRecipient
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from shared.history.event import Event, HistoryEvent, moment
+from shared.history.base import Event, HistoryEvent, moment
 from shared.history.reasons import ParkReason
 from shared.mail.envelope import Envelope
 

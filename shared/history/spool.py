@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from shared.history.event import Event
+from shared.history.base import Event
 
 
 @dataclass(frozen=True, slots=True)

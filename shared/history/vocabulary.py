@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from shared.history import attempt, configuration, conversion, delivery, host, message, process, session, spool, worker
-from shared.history.event import Event, HistoryEvent, restore
+from shared.history.base import Event, HistoryEvent, restore
 
 MODULES = (message, conversion, delivery, attempt, session, host, worker, spool, process, configuration)
 

@@ -18,7 +18,7 @@ from types import FrameType
 
 from shared.history.process import ProcessDied, ProcessKilled, ProcessStarted
 from shared.operations import hangup
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.operations.tether import tethered
 
 FIRST_WAIT_SECONDS = 0.5

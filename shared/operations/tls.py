@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from shared.configuration.ingress import IngressTls
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.errors import ConfigurationError
 from shared.history.configuration import CertificateRejected, CertificateReloaded
 from shared.operations.asking_context import AskingContext
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.operations.pem import certificate_problem, pair_problem
 
 DEFAULT_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.errors import ConfigurationError
 from shared.history.configuration import AddressMapLoaded, AddressMapRejected, AddressMapShrunk
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.routing.address_map import AddressMap, read
 
 _Version = tuple[int, int, int] | None  # mtime in nanoseconds, bytes, inode; None while there is no file

@@ -21,7 +21,7 @@ from shared.diagnosis.check import faults_before_start
 from shared.errors import ConfigurationError
 from shared.history.configuration import ConfigurationRejected, ConfigurationReloaded, RestartNeeded
 from shared.operations import hangup
-from shared.operations.events import emit
+from shared.operations.log import emit
 
 T = TypeVar("T")
 Check = Callable[[Settings, Path | None], list[str]]

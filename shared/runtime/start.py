@@ -14,7 +14,7 @@ from shared import configuration
 from shared.configuration.settings import Settings
 from shared.diagnosis.check import faults_before_start
 from shared.errors import CausewayError, ConfigurationError
-from shared.operations import events, hangup
+from shared.operations import hangup, log
 from shared.runtime.gauges import Gauges
 from shared.runtime.health import Health
 from shared.runtime.health_server import answering_http
@@ -34,7 +34,7 @@ def main(service: Service, argv: Sequence[str] | None = None) -> int:
 def start(service: Service, options: argparse.Namespace) -> int:
     """Run a service with options already parsed. As `main`."""
     hangup.hold()
-    events.configure(service.name)
+    log.configure(service.name)
     allow_many_files()
     try:
         if not options.metrics:  # the parent of a group runs nothing itself

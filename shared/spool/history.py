@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from shared.history.event import HistoryEvent
+from shared.history.base import HistoryEvent
 from shared.history.vocabulary import from_note
 from shared.spool import keys
 from shared.spool.operation import Command, Operation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from shared.history.worker import QueueReconciled
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.spool.operation import Operation
 from shared.spool.presence import announce
 from shared.spool.upkeep import promote, reclaim, reconcile

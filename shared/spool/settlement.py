@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shared.history.attempt import AttemptEvent
+from shared.history.base import HistoryEvent, moment
 from shared.history.delivery import DeliveryCrashed, DeliveryParked
-from shared.history.event import HistoryEvent, moment
 from shared.history.message import MessageConverted, MessageCrashed, MessageParked
 from shared.history.message import NewDelivery as NewDeliveryFacts
 from shared.history.reasons import ParkReason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.history.event import HistoryEvent
+from shared.history.base import HistoryEvent
 from shared.history.vocabulary import from_note
 from shared.spool import keys
 from shared.spool.operation import Batch, Command, Operation, Script

@@ -10,12 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.history.base import HistoryEvent
 from shared.history.delivery import DeliveryCrashed, DeliveryStale
-from shared.history.event import HistoryEvent
 from shared.history.message import MessageCrashed, MessageStale, message_accepted
 from shared.mail.edits import encode
 from shared.mail.envelope import Message
-from shared.operations.events import emit
+from shared.operations.log import emit
 from shared.spool import keys
 from shared.spool.operation import Argument, Operation, Script
 from shared.spool.presence import Shift

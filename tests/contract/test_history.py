@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from shared.history.attempt import attempted
+from shared.history.base import HistoryEvent
 from shared.history.delivery import DeliveryDiscarded, DeliveryParked, DeliveryReplayed
-from shared.history.event import HistoryEvent
 from shared.history.message import MessageAccepted, MessageParked, message_accepted
 from shared.mail.reply import Reply
 from shared.spool import keys

@@ -11,7 +11,7 @@ import redis
 
 from shared.configuration.egress import RetrySettings
 from shared.configuration.redis import RedisSettings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.delivery import DeliveryRecipient
 from shared.mail.edits import Edit
 from shared.spool import keys

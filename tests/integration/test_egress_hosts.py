@@ -15,7 +15,7 @@ from services.egress.balance import Host
 from services.egress.courier import Courier
 from services.egress.session import Session
 from shared.configuration.redis import RedisSettings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.delivery import Delivery
 from shared.mail.outcome import Deferred, Delivered, Outcome
 from shared.spool import keys

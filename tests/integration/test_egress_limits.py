@@ -24,7 +24,7 @@ from services.egress.courier import AT_LIMIT, Courier
 from services.egress.throttle import MAX_WAITING
 from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.delivery import Delivery
 from shared.mail.outcome import Deferred, Delivered, Outcome
 from shared.operations import embedded_redis

@@ -16,7 +16,7 @@ import pytest
 
 from services.egress.app import build_courier
 from shared.configuration.redis import RedisSettings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.outcome import Delivered
 from shared.spool.connect import open_async_spool
 from tests.support.egress import settings_for

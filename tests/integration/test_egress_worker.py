@@ -23,7 +23,7 @@ import rq
 from services.egress.app import build_courier
 from services.egress.worker import Worker
 from shared.configuration.redis import RedisSettings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.delivery import Delivery
 from shared.operations import embedded_redis
 from shared.runtime.health import Health

@@ -10,7 +10,7 @@ import redis
 
 from shared.configuration.egress import RetrySettings
 from shared.configuration.redis import RedisSettings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.spool import keys
 from shared.spool.operation import Spool
 from tests.support.egress import SYSTEM, settings_for

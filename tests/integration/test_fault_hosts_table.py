@@ -27,7 +27,8 @@ from services.demo.ports import free_ports
 from shared.configuration.egress import EgressSettings, RetrySettings
 from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
-from shared.configuration.systems import SmartHost, System
+from shared.configuration.smart_hosts import SmartHost
+from shared.configuration.systems import System
 from shared.mail.delivery import Delivery
 from shared.spool import keys
 from shared.spool.connect import open_spool

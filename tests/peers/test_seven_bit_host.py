@@ -19,7 +19,7 @@ from services.egress.balance import Host
 from services.egress.commands import OutgoingMessage
 from services.egress.connect import open_session
 from services.egress.session import Session, Timeouts
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.body import decode_body
 from shared.mail.delivery import Delivery, DeliveryRecipient
 from shared.mail.line_ends import normalize

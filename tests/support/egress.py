@@ -15,7 +15,8 @@ from services.egress.worker import Worker
 from shared.configuration.egress import EgressSettings, RetrySettings
 from shared.configuration.redis import RedisSettings
 from shared.configuration.settings import Settings
-from shared.configuration.systems import SmartHost, System
+from shared.configuration.smart_hosts import SmartHost
+from shared.configuration.systems import System
 from shared.mail.edits import Edit
 from shared.runtime.health import Health
 from shared.spool.accept import accept

@@ -29,8 +29,8 @@ import redis
 from services.demo import gateway as demo_gateway
 from shared.configuration.redis import RedisSettings
 from shared.history.attempt import AttemptEvent
+from shared.history.base import HistoryEvent
 from shared.history.delivery import DeliveryInterrupted
-from shared.history.event import HistoryEvent
 from shared.history.message import MessageInterrupted
 from shared.spool import keys
 from shared.spool.connect import open_spool

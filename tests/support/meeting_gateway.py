@@ -94,13 +94,13 @@ class MeetingGateway:
             assert memory.version == self.recall(memory.key).version
             self.memories[memory.key] = (memory.version + 1, json.dumps(memory.value))
         again = replace(context, recall=lambda _key: Memory())
-        beside = [one for one in conversion.further if not one.is_notice]
+        beside = [one for one in conversion.extra_messages if not one.is_notice]
         return Carried(
             (
                 apply(content, conversion.edits),
                 *(apply(one.content, convert(one.content, again, self.steps).edits) for one in beside),
             ),
-            tuple(one.content for one in conversion.further if one.is_notice),
+            tuple(one.content for one in conversion.extra_messages if one.is_notice),
             conversion,
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 from icalendar import Component
 
 from services.transform.calendar.part import alternative
-from services.transform.pipeline import Context, Further, StepMessage
+from services.transform.pipeline import Context, ExtraMessage, StepMessage
 from shared.calendar.ical import text_of
 from shared.calendar.recurrence import Expansion
 from shared.mail.header import encode_words, fold
@@ -27,7 +27,7 @@ _MAX_LISTED = 30
 _MAX_LINE = 998
 
 
-def meeting_message(message: StepMessage, context: Context, calendar: bytes, method: str, text: str) -> Further:
+def meeting_message(message: StepMessage, context: Context, calendar: bytes, method: str, text: str) -> ExtraMessage:
     """Return a message like the converted one, with another calendar, as `meeting_content`. Raises BudgetExceeded."""
     return context.extra_message(meeting_content(message, context, calendar, method, text))
 
@@ -46,7 +46,7 @@ def meeting_content(message: StepMessage, context: Context, calendar: bytes, met
     return header + b"MIME-Version: 1.0\r\n" + alternative(calendar, method, text)
 
 
-def notice_message(context: Context, component: Component, dates: Expansion, to: Sequence[str]) -> Further:
+def notice_message(context: Context, component: Component, dates: Expansion, to: Sequence[str]) -> ExtraMessage:
     """Return the administrator's notice that a recurrence cannot be said on the other side, with its dates."""
     settings = context.settings.unsupported_recurrence_notice
     summary = text_of(component, "SUMMARY")

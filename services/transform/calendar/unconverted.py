@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from services.transform.calendar.authority import senders_of
 from services.transform.calendar.memory import digest_of
 from services.transform.calendar.part import Place, read_text
-from services.transform.pipeline import Change, Context, Further, StepMessage
+from services.transform.pipeline import Context, ExtraMessage, StepMessage, StepResult
 from shared.mail.header import encode_words, fold
 from shared.mail.transfer import encode_text
 from shared.spool.memory import Remember
@@ -32,17 +32,19 @@ _TEXT = (
 
 
 def unconverted(
-    message: StepMessage, context: Context, places: Sequence[Place], failure: Exception, done: Change | None = None
-) -> Change:
+    message: StepMessage, context: Context, places: Sequence[Place], failure: Exception, done: StepResult | None = None
+) -> StepResult:
     """Return what becomes of calendar parts that failed. done: what the step makes of the others."""
-    done = done or Change()
-    further, memories = tell_organizer(message, context, places, f"{failure}" or type(failure).__name__)
-    return Change(done.edits, (*done.further, *further), (*done.memories, *memories), done.failure or failure)
+    done = done or StepResult()
+    extra_messages, memories = tell_organizer(message, context, places, f"{failure}" or type(failure).__name__)
+    return StepResult(
+        done.edits, (*done.extra_messages, *extra_messages), (*done.memories, *memories), done.failure or failure
+    )
 
 
 def tell_organizer(
     message: StepMessage, context: Context, places: Iterable[Place], reason: str
-) -> tuple[tuple[Further, ...], tuple[Remember, ...]]:
+) -> tuple[tuple[ExtraMessage, ...], tuple[Remember, ...]]:
     """Return the notice for an organizer who sent a meeting that cannot be converted, and that they were told of it."""
     sender, senders = context.envelope.sender, set(senders_of(message, context))
     for place in places:
@@ -62,7 +64,7 @@ def tell_organizer(
     return (), ()
 
 
-def _notice(message: StepMessage, context: Context, reason: str, to: str) -> Further:
+def _notice(message: StepMessage, context: Context, reason: str, to: str) -> ExtraMessage:
     field = message.root.find("subject")
     subject = " ".join(field.value(message.content).split()) if field else ""
     charset, encoding, body = encode_text(_TEXT.format(reason=reason[:200], subject=subject))

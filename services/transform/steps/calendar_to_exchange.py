@@ -9,7 +9,7 @@ from __future__ import annotations
 from services.transform.calendar.part import places
 from services.transform.calendar.to_exchange.convert import convert_invitations
 from services.transform.calendar.unconverted import unconverted
-from services.transform.pipeline import Change, Context, Step, StepMessage
+from services.transform.pipeline import Context, Step, StepMessage, StepResult
 from services.transform.scope import leaves_notes
 from shared.errors import SpoolError
 
@@ -18,7 +18,7 @@ def _applies(message: StepMessage, context: Context) -> bool:
     return leaves_notes(context) and next(places(message.root), None) is not None
 
 
-def _change(message: StepMessage, context: Context) -> Change:
+def _change(message: StepMessage, context: Context) -> StepResult:
     try:
         return convert_invitations(message, context)
     except SpoolError:

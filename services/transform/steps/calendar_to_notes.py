@@ -22,7 +22,7 @@ from services.transform.calendar.to_notes.convert import ForNotes, for_notes
 from services.transform.calendar.to_notes.forward import forward_notice
 from services.transform.calendar.unconverted import unconverted
 from services.transform.editing.alternatives import Block, add_block
-from services.transform.pipeline import Change, Context, Further, Step, StepMessage
+from services.transform.pipeline import Context, ExtraMessage, Step, StepMessage, StepResult
 from shared.calendar.ical import read_calendars, write_calendar
 from shared.errors import MalformedCalendar, SpoolError
 from shared.mail.edits import Edit, merge
@@ -37,7 +37,7 @@ def _applies(message: StepMessage, context: Context) -> bool:
     return any(True for _ in places(message.root))
 
 
-def _change(message: StepMessage, context: Context) -> Change:
+def _change(message: StepMessage, context: Context) -> StepResult:
     meeting_context = MeetingContext(
         source=context.source.name,
         destination=context.destination.name,
@@ -51,7 +51,7 @@ def _change(message: StepMessage, context: Context) -> Change:
     )
     edits: list[Edit] = []
     made: list[ForNotes] = []
-    notices: list[Further] = []
+    notices: list[ExtraMessage] = []
     failed: list[tuple[Place, Exception]] = []
     for place in places(message.root):
         try:
@@ -75,7 +75,7 @@ def _change(message: StepMessage, context: Context) -> Change:
     words = add_block(message.content, message.root, Block.of("\n".join(texts))) if texts else []
     memories = {memory.key: memory for one in made for memory in one.memories}
     cancels = dict.fromkeys(write_calendar(calendar) for one in made for calendar in one.cancels)
-    change = Change(
+    change = StepResult(
         merge(edits, words),
         (*(meeting_message(message, context, cancel, "CANCEL", _REPLACED) for cancel in cancels), *notices),
         tuple(memories.values()),

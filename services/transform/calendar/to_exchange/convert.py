@@ -31,7 +31,7 @@ from services.transform.calendar.to_exchange.text import resolve_references
 from services.transform.calendar.to_exchange.write import strip_lotus, suit_kind, write_others, write_sheet
 from services.transform.calendar.to_exchange.zones import ZoneWriter
 from services.transform.calendar.uids import first_uid, series_of
-from services.transform.pipeline import Change, Context, Further, StepMessage, nothing_remembered
+from services.transform.pipeline import Context, ExtraMessage, StepMessage, StepResult, nothing_remembered
 from shared.calendar.ical import PRODID, moment_of, read_calendars, text_of, values_of
 from shared.calendar.kinds import settle_kinds
 from shared.calendar.moments import ZoneOf
@@ -77,7 +77,7 @@ class _Outgoing:
     """What is made of one part. calendar: for the part itself, with its method and text; the rest goes beside."""
 
     calendar: tuple[bytes, str, str] | None = None
-    further: list[Further] = field(default_factory=list)
+    extra_messages: list[ExtraMessage] = field(default_factory=list)
     memories: list[Remember] = field(default_factory=list)
 
 
@@ -104,7 +104,7 @@ def invitations(message: StepMessage) -> Iterator[Invitation]:
         raise unreadable
 
 
-def convert_invitations(message: StepMessage, context: Context) -> Change:
+def convert_invitations(message: StepMessage, context: Context) -> StepResult:
     """Return what a message's meetings become for Outlook. Raises MalformedCalendar for a part that is none."""
     edits: list[tuple[Edit, ...]] = []
     outgoing: list[_Outgoing] = []
@@ -115,7 +115,7 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
         if same in told:
             edits.append(tuple(replace_calendar(message.content, invitation.place, told[same], invitation.method)))
             continue
-        is_noticed = any(further.is_notice for before in outgoing for further in before.further)
+        is_noticed = any(extra.is_notice for before in outgoing for extra in before.extra_messages)
         made = _Conversion(message, context, invitation, parts, is_noticed=is_noticed).run()
         if made.calendar is None:
             continue
@@ -125,9 +125,9 @@ def convert_invitations(message: StepMessage, context: Context) -> Change:
         place = place_calendar if first else _replace
         edits.append(tuple(place(message.content, invitation.place, calendar, method, text)))
         outgoing.append(made)
-    return Change(
+    return StepResult(
         merge(*edits),
-        tuple(further for made in outgoing for further in made.further),
+        tuple(extra for made in outgoing for extra in made.extra_messages),
         tuple(memory for made in outgoing for memory in made.memories),
     )
 
@@ -212,8 +212,8 @@ class _Conversion:
 
     def _affords(self, plan: SendPlan, uid: str) -> bool:
         """Whether the message may still send what the plan says; looked at before it is written."""
-        further = plan.sheets[0 if self.outgoing.calendar else 1 :]
-        if not further:
+        extra_messages = plan.sheets[0 if self.outgoing.calendar else 1 :]
+        if not extra_messages:
             return True
         samples = [
             meeting_content(
@@ -223,9 +223,11 @@ class _Conversion:
                 sheet.method,
                 _text(sheet.entries[0].template),
             )
-            for sheet in (further[0], further[-1])
+            for sheet in (extra_messages[0], extra_messages[-1])
         ]
-        return self.context.affords(samples, len(further) + 1)  # one more: the notice, should another not be afforded
+        return self.context.affords(
+            samples, len(extra_messages) + 1
+        )  # one more: the notice, should another not be afforded
 
     def _recall(self, uid: str, components: list[Component]) -> Remembered:
         """Recall what Outlook was sent, where the message speaks for the meeting."""
@@ -251,7 +253,7 @@ class _Conversion:
         if settings.unsupported_recurrence != "pass" and recipients and not self.is_noticed:
             self.is_noticed = True  # one for the message, however many series it has
             dates = expand(components, zone_of)
-            self.outgoing.further.append(notice_message(self.context, components[0], dates, recipients))
+            self.outgoing.extra_messages.append(notice_message(self.context, components[0], dates, recipients))
         zones = ZoneWriter(_moments(components))
         for component in components:
             component["UID"] = Text(uid)
@@ -306,7 +308,7 @@ class _Conversion:
         if self.outgoing.calendar is None:
             self.outgoing.calendar = (calendar, method, text)
         else:
-            self.outgoing.further.append(meeting_message(self.message, self.context, calendar, method, text))
+            self.outgoing.extra_messages.append(meeting_message(self.message, self.context, calendar, method, text))
 
     def _derived_uid(self, components: Sequence[Component]) -> str:
         """Return a UID for a meeting that came without one: the same for what its organizer starts at that time."""

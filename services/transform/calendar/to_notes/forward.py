@@ -14,14 +14,14 @@ from icalendar import Calendar
 
 from services.transform.calendar.to_notes.properties import address_of
 from services.transform.calendar.uids import is_of_notes
-from services.transform.pipeline import Context, Further, StepMessage
+from services.transform.pipeline import Context, ExtraMessage, StepMessage
 from shared.calendar.ical import text_of, values_of
 from shared.mail.address_list import read_addresses
 from shared.mail.header import encode_words, fold
 from shared.mail.transfer import encode_text
 
 
-def forward_notice(calendar: Calendar, message: StepMessage, context: Context) -> Further | None:
+def forward_notice(calendar: Calendar, message: StepMessage, context: Context) -> ExtraMessage | None:
     """Return what the forwarder of a Notes meeting is told; None where nobody forwarded one, or it is not wanted."""
     text, sender = context.settings.forward_notice, context.envelope.sender
     is_invitation = text_of(calendar, "METHOD").strip().upper() == "REQUEST"
@@ -58,7 +58,7 @@ def _is_automatic(message: StepMessage) -> bool:
     return field is not None and field.value(message.content).strip().lower() != "no"
 
 
-def _notice(text: str, summary: str, organizer: str, sender: str, context: Context) -> Further:
+def _notice(text: str, summary: str, organizer: str, sender: str, context: Context) -> ExtraMessage:
     words = {"{summary}": summary, "{organizer}": organizer}
     body = text
     for place, word in words.items():

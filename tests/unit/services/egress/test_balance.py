@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.egress.balance import MAX_HOSTS_PER_ATTEMPT, Host, candidates, choose, tiers
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 
 
 def host(name: str, preference: int = 10, weight: int = 1) -> Host:

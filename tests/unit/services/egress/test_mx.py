@@ -18,7 +18,7 @@ import pytest
 from services.egress.app import unresolved
 from services.egress.mx import NO_ANSWER, NO_RECORDS, Resolver
 from shared.configuration.settings import Settings
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.reply import Reply
 
 

@@ -26,7 +26,7 @@ from services.egress.commands import OutgoingMessage
 from services.egress.connect import open_session
 from services.egress.session import Session, Timeouts
 from services.egress.verdict import Result
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.mail.body import decode_body
 from shared.mail.delivery import Delivery
 from shared.mail.line_ends import normalize
@@ -292,7 +292,7 @@ def test_too_many_recipients_are_served_by_a_further_transaction(run: Run, make_
     with SmartHostServer(answers=answers) as server:
         result = run(carry(host(server, tls="none"), make_delivery(*(f"{n}@x.y" for n in range(4)))))
         assert {one.recipient for one in result.outcomes} == {"0@x.y", "1@x.y"}
-        assert result.failure is None, "the rest is left for a further transaction"
+        assert result.failure is None, "the rest is left for another transaction"
 
 
 # --- extensions

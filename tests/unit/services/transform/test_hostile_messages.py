@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.transform.budget import budget_for
-from services.transform.pipeline import Change, Context, Conversion, Step, StepMessage, convert
+from services.transform.pipeline import Context, Conversion, Step, StepMessage, StepResult, convert
 from services.transform.steps import ORDER, tnef
 from shared.configuration.transform import TransformSettings
 from shared.errors import BudgetExceeded
@@ -33,8 +33,8 @@ def converted(content: bytes, context: Context, budget: Budget | None = None) ->
 def test_an_explosion_sends_less_than_twenty_times_the_message(make_context: MakeContext, parts: int, to: str) -> None:
     content = explosion(parts, to)
     made = converted(content, make_context("domino", "exchange"))
-    assert sum(len(further.content) for further in made.further) < max(20 * len(content), 1_572_864)
-    assert len(made.further) <= SETTINGS.max_extra_messages
+    assert sum(len(extra.content) for extra in made.extra_messages) < max(20 * len(content), 1_572_864)
+    assert len(made.extra_messages) <= SETTINGS.max_extra_messages
     assert not any(report.failure for report in made.reports)
 
 
@@ -42,15 +42,15 @@ def test_an_explosion_above_the_budget_is_unsupported_and_its_organizer_gets_one
     make_context: MakeContext,
 ) -> None:
     made = converted(explosion(13), make_context("domino", "exchange"))
-    assert [further.is_notice for further in made.further] == [True]
+    assert [extra.is_notice for extra in made.extra_messages] == [True]
 
 
 def test_extra_messages_are_counted_over_all_parts(make_context: MakeContext) -> None:
     """Each series is within the limit; together they are not."""
     budget = Budget({"extra_messages": 500})
     made = converted(explosion(3), make_context("domino", "exchange"), budget)
-    assert budget.spent("extra_messages") == len(made.further) == 389 + 1
-    assert [further.is_notice for further in made.further].count(True) == 1
+    assert budget.spent("extra_messages") == len(made.extra_messages) == 389 + 1
+    assert [extra.is_notice for extra in made.extra_messages].count(True) == 1
 
 
 def test_extra_messages_are_counted_over_all_destinations(make_context: MakeContext) -> None:
@@ -95,9 +95,9 @@ def test_a_step_that_spins_is_passed_over(make_context: MakeContext, where: str)
         while True:
             pass
 
-    def change(message: StepMessage, context: Context) -> Change:
+    def change(message: StepMessage, context: Context) -> StepResult:
         spin(message, context)
-        return Change()
+        return StepResult()
 
     applies = spin if where == "applies" else lambda _message, _context: True
     context = replace(make_context("domino", "exchange"), budget=Budget(cpu_seconds=0.2))

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from services.transform.pipeline import Change, Context, Further, OnFailure, Step, StepMessage
+from services.transform.pipeline import Context, ExtraMessage, OnFailure, Step, StepMessage, StepResult
 from services.transform.settlement import settlement_of
 from shared.configuration.settings import Settings
 from shared.configuration.transform import TransformSettings
@@ -173,17 +173,17 @@ def test_an_internal_address_that_stays_in_a_header_is_counted(leased: LeasedMes
     assert REGISTRY.get_sample_value("causeway_internal_address_leaks_total") == before + 1
 
 
-def further_step(*further: Further) -> Step:
-    def change(message: StepMessage, context: Context) -> Change:
+def sending_step(*extra_messages: ExtraMessage) -> Step:
+    def change(message: StepMessage, context: Context) -> StepResult:
         remembered = context.recall("series:x")
         memory = Remember("series:x", remembered.version, {"seen": 1}, NOW + 60)
-        return Change(further=further, memories=(memory,))
+        return StepResult(extra_messages=extra_messages, memories=(memory,))
 
     return Step("further", "sends more", lambda message, context: True, change, "pass")
 
 
 def test_a_further_message_goes_to_who_gets_the_converted_one(leased: LeasedMessage, router: Router) -> None:
-    step = further_step(Further(b"Subject: more\r\n\r\n"))
+    step = sending_step(ExtraMessage(b"Subject: more\r\n\r\n"))
     settlement = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=(step,))
     assert isinstance(settlement, Transformed)
     (more,) = settlement.reports
@@ -193,7 +193,7 @@ def test_a_further_message_goes_to_who_gets_the_converted_one(leased: LeasedMess
 
 
 def test_a_notice_goes_back_with_the_null_sender(leased: LeasedMessage, router: Router) -> None:
-    step = further_step(Further(b"Subject: sorry\r\n\r\n", ("john@notes.example.com",), is_notice=True))
+    step = sending_step(ExtraMessage(b"Subject: sorry\r\n\r\n", ("john@notes.example.com",), is_notice=True))
     settlement = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=(step,))
     assert isinstance(settlement, Transformed)
     (notice,) = settlement.reports
@@ -205,6 +205,6 @@ def test_what_a_step_remembers_is_settled_over_what_it_recalled(leased: LeasedMe
     def recall(_key: str) -> Memory:
         return Memory(7, {"seen": 0})
 
-    settlement = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=(further_step(),), recall=recall)
+    settlement = settlement_of(leased, CONTENT, router, SETTINGS, now=NOW, steps=(sending_step(),), recall=recall)
     assert isinstance(settlement, Transformed)
     assert settlement.memories == (Remember("series:x", 7, {"seen": 1}, NOW + 60),)

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from shared.configuration.endpoint import Endpoint
 from shared.configuration.settings import Settings
-from shared.configuration.systems import SmartHost, System
+from shared.configuration.smart_hosts import SmartHost
+from shared.configuration.systems import System
 from shared.configuration.values import parse_duration
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shared.configuration.ingress import IngressTls
-from shared.configuration.systems import SmartHost
+from shared.configuration.smart_hosts import SmartHost
 from shared.errors import ConfigurationError
 from shared.operations.certificates import SelfSigned, self_signed
 from shared.operations.tls import Tls, client_context, server_context

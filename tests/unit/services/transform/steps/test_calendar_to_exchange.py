@@ -54,10 +54,10 @@ class Gateway:
         """Carry one message; return what arrives."""
         conversion = self.convert(content)
         arriving = [apply(content, conversion.edits)]
-        for further in conversion.further:
-            assert not further.is_notice
-            assert self.convert(further.content).edits == ()
-            arriving.append(further.content)
+        for extra in conversion.extra_messages:
+            assert not extra.is_notice
+            assert self.convert(extra.content).edits == ()
+            arriving.append(extra.content)
         for memory in conversion.memories:
             assert memory.version == self.recall(memory.key).version
             self.memories[memory.key] = (memory.version + 1, json.dumps(memory.value))
@@ -240,10 +240,10 @@ def test_a_notice_tells_the_organizer_and_leaves_the_recurrence(gateway: Gateway
     wished = TransformSettings(unsupported_recurrence="notice", unsupported_recurrence_notice=notice)
     gateway.context = dataclasses.replace(gateway.context, settings=wished)
     conversion = gateway.convert(odd().invite())
-    (further,) = conversion.further
-    assert further.is_notice
-    assert further.recipients == ("john@example.com", "admin@example.com")
-    sent = email.message_from_bytes(further.content)
+    (sent_notice,) = conversion.extra_messages
+    assert sent_notice.is_notice
+    assert sent_notice.recipients == ("john@example.com", "admin@example.com")
+    sent = email.message_from_bytes(sent_notice.content)
     assert sent["To"] == "john@example.com, admin@example.com"
     assert "Ask the help desk." in sent.get_payload()
     assert "2024-01-04 14:00 - 15:00 UTC" in sent.get_payload()
@@ -254,7 +254,7 @@ def test_a_notice_tells_the_organizer_and_leaves_the_recurrence(gateway: Gateway
 def test_pass_tells_nobody(gateway: Gateway) -> None:
     wished = TransformSettings(unsupported_recurrence="pass")
     gateway.context = dataclasses.replace(gateway.context, settings=wished)
-    assert gateway.convert(odd().invite()).further == ()
+    assert gateway.convert(odd().invite()).extra_messages == ()
 
 
 def test_a_late_message_stays_below_the_sequence_and_changes_nothing(gateway: Gateway) -> None:
@@ -362,7 +362,7 @@ def test_a_published_calendar_stays_one(gateway: Gateway) -> None:
     event = first[first.index(b"BEGIN:VEVENT") : first.index(b"END:VCALENDAR")]
     content = first.replace(b"END:VCALENDAR", event.replace(b"UID:6BA1", b"UID:7BA1") + b"END:VCALENDAR")
     conversion = gateway.convert(content)
-    assert (conversion.further, conversion.memories) == ((), ())
+    assert (conversion.extra_messages, conversion.memories) == ((), ())
     result = apply(content, conversion.edits)
     assert result.count(b"BEGIN:VEVENT") == 2
     assert b"RRULE:FREQ=DAILY;COUNT=5" in result
@@ -440,8 +440,8 @@ def test_any_rule_keeps_its_dates_or_takes_the_unsupported_way(
     before = read_fresh(text.replace("\n", "\r\n"))
     content = message(text)
     conversion = gateway.convert(content)
-    if any(one.is_notice for one in conversion.further):
-        assert not [one for one in conversion.further if not one.is_notice]
+    if any(one.is_notice for one in conversion.extra_messages):
+        assert not [one for one in conversion.extra_messages if not one.is_notice]
         assert len(spans(before)) > 400
         return
     gateway.carry(content)

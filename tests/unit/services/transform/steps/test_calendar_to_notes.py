@@ -125,13 +125,13 @@ def test_a_meeting_with_a_time_that_cannot_be_read_stays_as_it_is(line: str, con
 def test_the_organizer_of_a_meeting_that_cannot_be_read_is_told_once(context: Context) -> None:
     content = message(calendar("REQUEST", "RRULE:COUNT=3", "ORGANIZER:mailto:jane@exchange.example.com"))
     first = convert(content, context, [calendar_to_notes.STEP])
-    (notice,) = first.further
+    (notice,) = first.extra_messages
     assert notice.is_notice
     assert notice.recipients == ("jane@exchange.example.com",)
     assert b"RRULE cannot be read" in notice.content
     (memory,) = first.memories
     told = replace(context, recall=lambda key: Memory(1, memory.value) if key == memory.key else Memory())
-    assert not convert(content, told, [calendar_to_notes.STEP]).further
+    assert not convert(content, told, [calendar_to_notes.STEP]).extra_messages
 
 
 # Answers to meetings of Notes
@@ -202,7 +202,7 @@ def test_a_meeting_that_becomes_a_series_is_told_as_another_one(context: Context
     later = replace(context, recall=lambda key: Memory(1, memory.value) if key == memory.key else Memory())
     conversion = conversion_of(series, later)
     assert f"UID:{again_uid('meeting')}\r\n" in calendar_text(apply(series, conversion.edits))
-    (beside,) = conversion.further
+    (beside,) = conversion.extra_messages
     assert beside.recipients is None
     assert not beside.is_notice
     (cancel,) = read_calendars(calendar_text(beside.content))
@@ -249,7 +249,7 @@ def test_who_forwards_a_meeting_of_notes_is_told_that_notes_takes_it_from_its_or
         calendar("REQUEST", 'ORGANIZER;CN="Zoë/Acme":mailto:boss@notes.example.com', "SUMMARY:Größe", uid=NOTES_UID)
     )
     conversion = conversion_of(content, context)
-    (notice,) = conversion.further
+    (notice,) = conversion.extra_messages
     assert notice.is_notice
     assert notice.recipients == ("jane@exchange.example.com",)
     root = parse(notice.content)
@@ -279,20 +279,20 @@ def test_nobody_else_is_told(
         envelope=replace(context.envelope, sender=sender),
         settings=TransformSettings(forward_notice=text),
     )
-    assert not conversion_of(content, known).further
+    assert not conversion_of(content, known).extra_messages
 
 
 def test_no_program_is_told(context: Context) -> None:
     content = message(calendar("REQUEST", "ORGANIZER:mailto:boss@notes.example.com", uid=NOTES_UID))
-    assert conversion_of(content, context).further
-    assert not conversion_of(b"Auto-Submitted: auto-generated\r\n" + content, context).further
+    assert conversion_of(content, context).extra_messages
+    assert not conversion_of(b"Auto-Submitted: auto-generated\r\n" + content, context).extra_messages
 
 
 def test_nobody_on_the_internet_is_told(context: Context) -> None:
     """A forged sender must not be sent what he did not ask for."""
     content = message(calendar("REQUEST", "ORGANIZER:mailto:boss@notes.example.com", uid=NOTES_UID))
     outside = replace(context, source=context.source.model_copy(update={"kind": "internet"}))
-    assert not conversion_of(content, outside).further
+    assert not conversion_of(content, outside).extra_messages
 
 
 def calendar(method: str, *lines: str, uid: str = "meeting") -> str:

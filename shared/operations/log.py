@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.history.event import Event
+from shared.history.base import Event
 
 _log = logging.getLogger("causeway")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
