@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import history
-from shared.history.base import Event, HistoryEvent
 from shared.history.delivery import DeliveryReplayed
+from shared.history.base import Event, HistoryEvent
 from shared.history.message import MessageConverted, NewDelivery
 from shared.history.reasons import PARK_REASONS
 from shared.history.vocabulary import EVENTS, MODULES, from_json, from_note
@@ -77,12 +77,12 @@ def test_a_note_restores_an_event_without_repeating_the_id_of_its_message(event:
 def test_json_has_no_blanks_and_no_defaults() -> None:
     event = MessageConverted("0199", 1.5, (NewDelivery("notes", ("a@x", "b@x"), 3), NewDelivery("exchange", ("c@x",))))
     assert event.to_json() == (
-        '{"base":"message.converted","id":"0199","at":1.5,"deliveries":'
+        '{"event":"message.converted","id":"0199","at":1.5,"deliveries":'
         '[{"system":"notes","recipients":["a@x","b@x"],"edits":3},{"system":"exchange","recipients":["c@x"]}]}'
     )
 
 
-@pytest.mark.parametrize("text", ['{"base":"message.moved","id":"1","at":1}', "{}"])
+@pytest.mark.parametrize("text", ['{"event":"message.moved","id":"1","at":1}', "{}"])
 def test_an_unknown_event_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="not an event of this release"):
         from_json(text)
@@ -90,7 +90,7 @@ def test_an_unknown_event_is_a_value_error(text: str) -> None:
 
 def test_an_event_of_the_log_alone_is_not_one_of_a_history() -> None:
     with pytest.raises(ValueError, match="not an event of a history"):
-        from_note('{"base":"worker.stopped","worker":"w"}', "0199")
+        from_note('{"event":"worker.stopped","worker":"w"}', "0199")
 
 
 def test_every_event_of_a_history_has_the_id_of_its_message() -> None:
