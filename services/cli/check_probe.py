@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.cli.output import print_table, printable
 from shared.configuration.settings import Settings
-from shared.diagnosis.tls_errors import explained
+from shared.diagnosis.probe_remedies import explained
 from shared.errors import ConfigurationError, SpoolError
 from shared.runtime.extras import needs_extra
 from shared.spool.connect import PATIENCE, open_spool

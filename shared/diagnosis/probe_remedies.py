@@ -1,4 +1,7 @@
-"""What an error of a TLS handshake with a smart host means, and what to do: OpenSSL's words are few and say neither."""
+"""What to do about a TLS fault that `causeway check --probe` meets; the fault says already what went wrong.
+
+`shared.operations.tls_errors` has the meanings that depend on our own `tls_minimum` and `ciphers`.
+"""
 
 from __future__ import annotations
 
@@ -24,26 +27,14 @@ _MEANINGS = (
     (r"certificate is not yet valid", "its time has not begun: correct the clock of this machine, or wait"),
     (r"certificate revoked", "its CA has revoked it: ask the owners of the host"),
     (
-        r"key too small|md too weak|too weak|KEY_TOO_SMALL|MD_TOO_WEAK|DH_KEY_TOO_SMALL",
-        "its key or signature is too weak for this machine: have its owners renew it with a longer key",
-    ),
-    (
         r"WRONG_VERSION_NUMBER|HTTP_REQUEST|RECORD_LAYER_FAILURE|PACKET_LENGTH_TOO_LONG|NOT_SSL",
-        "what answers does not speak TLS there: remove `implicit: true` for STARTTLS, or correct `port`",
-    ),
-    (
-        r"PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW",
-        "it speaks no TLS version that we accept, which are 1.2 and later: have a newer one switched on there",
+        "remove `implicit: true` for STARTTLS, or correct `port`",
     ),
     (
         r"CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|ALERT_CERTIFICATE_\w+|ALERT_ACCESS_DENIED",
         "it wants a client certificate that it trusts: set `certificate` and `key`, or have its owners accept ours",
     ),
-    (
-        r"HANDSHAKE_FAILURE|NO_SHARED_CIPHER|NO_CIPHERS_AVAILABLE|INSUFFICIENT_SECURITY",
-        "host and gateway have no cipher in common, or it wants a client certificate: "
-        "have its owners allow a cipher of TLS 1.2 or later, or set `certificate` and `key`",
-    ),
+    (r"HANDSHAKE_FAILURE", "or it wants a client certificate: set `certificate` and `key`"),
     (
         r"TLS handshake failed.*(EOF|closed|reset)|lost connection after STARTTLS",
         "it ended the connection during the handshake: see the log of the host, or a firewall between",
