@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import history
-from shared.history.delivery import DeliveryReplayed
 from shared.history.base import Event, HistoryEvent
+from shared.history.delivery import DeliveryReplayed
 from shared.history.message import MessageConverted, NewDelivery
 from shared.history.reasons import PARK_REASONS
 from shared.history.vocabulary import EVENTS, MODULES, from_json, from_note
