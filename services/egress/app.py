@@ -14,8 +14,9 @@ import uvloop
 from services.egress.addresses import HostAddresses
 from services.egress.balance import Host, Tier, tiers
 from services.egress.courier import Courier
+from services.egress.dns_client import NO_ANSWER
 from services.egress.health import Backoff, HealthBoard
-from services.egress.mx import NO_ANSWER, Resolver
+from services.egress.mx import Resolver
 from services.egress.pool import Context, Pool
 from services.egress.probe import Probed as Probed  # noqa: PLC0414 (who calls `probe` names it)
 from services.egress.probe import probe_entry
