@@ -58,8 +58,8 @@ class Answers(Generic[Name, Value]):
         self._asking: dict[Name, _Query] = {}
 
     async def of(self, name: Name) -> Value | Reply:
-        """Return the answer; a Reply says why there is none."""
-        await self.refresh([name], lambda: self.value(name) is not None)
+        """Return the answer; a Reply says why there is none. An older one, or failure, is used as in `refresh`."""
+        await self.refresh([name], lambda: name in self._known)
         known = self._known[name]
         if known.value is not None:
             return known.value

@@ -39,13 +39,14 @@ class Response:
 
 
 class DnsClient:
-    """Asks the given resolvers, by address, which are trusted to validate; without any, those of /etc/resolv.conf.
+    """Asks the given resolvers, by address, which are trusted to validate; without any, those of resolv.conf.
 
-    Those of /etc/resolv.conf are trusted where all of them are on loopback addresses.
+    Those of resolv.conf are trusted where all of them are on loopback addresses.
     """
 
-    def __init__(self, trusted: Sequence[str] = (), *, port: int = 53) -> None:
+    def __init__(self, trusted: Sequence[str] = (), *, port: int = 53, resolv_conf: str = "/etc/resolv.conf") -> None:
         self._trusted = tuple(trusted)
+        self._resolv_conf = resolv_conf
         self._port = port
         self._resolver: dns.asyncresolver.Resolver | None = None
 
@@ -77,10 +78,12 @@ class DnsClient:
     def _connected(self) -> dns.asyncresolver.Resolver:
         """Return the resolver. Raises DNSException, OSError."""
         if self._resolver is None:
-            self._resolver = dns.asyncresolver.Resolver(configure=not self._trusted)
+            resolver = dns.asyncresolver.Resolver(self._resolv_conf, configure=not self._trusted)
             if self._trusted:
-                self._resolver.nameservers, self._resolver.port = list(self._trusted), self._port
-            self._resolver.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 section 5.7: asks for the AD flag
+                resolver.nameservers = list(self._trusted)
+            resolver.port = self._port
+            resolver.flags = dns.flags.RD | dns.flags.AD  # RFC 6840 section 5.7: asks for the AD flag
+            self._resolver = resolver
         return self._resolver
 
 

@@ -47,8 +47,8 @@ class Exchanges:
 class Resolver:
     """Resolves the smart hosts of a system."""
 
-    def __init__(self, dns_client: DnsClient | None = None) -> None:
-        self._dns = dns_client or DnsClient()
+    def __init__(self, dns_client: DnsClient) -> None:
+        self._dns = dns_client
         self._answers = Answers(self._ask)
 
     async def hosts(self, smart_hosts: Sequence[SmartHost]) -> tuple[Host, ...] | Reply:

@@ -11,8 +11,8 @@ from functools import partial
 from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
 from services.egress.connect import open_session
+from services.egress.host_tls import HostTls
 from services.egress.mx import Resolver
-from services.egress.pool import Context
 from services.egress.session import Session, Timeouts
 from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
@@ -25,7 +25,7 @@ class Probed:
 
     host: host:port, or the MX name that has no host. encryption: version and cipher, None in the clear. certificate:
     the host's, which only `verify` checks. extensions: keyword to parameters (RFC 5321 section 4.1.1.1), after TLS.
-    protection: the name that the certificate has to bear, see `Host`.
+    protection: what the certificate is compared with, see `Handshake`; after a fault, what the settings say.
     """
 
     key: str
@@ -51,7 +51,7 @@ async def probe_entry(
     resolver: Resolver,
     *,
     hostname: str,
-    context: Context,
+    tls: HostTls,
     timeouts: Timeouts,
     addresses: HostAddresses,
 ) -> list[Probed]:
@@ -63,7 +63,7 @@ async def probe_entry(
         _probe(
             partial(Probed, key, system),
             host,
-            open_session(host, hostname=hostname, context=context(host), timeouts=timeouts, addresses=addresses),
+            open_session(host, hostname=hostname, tls=tls, timeouts=timeouts, addresses=addresses),
         )
         for host in hosts
     ]
@@ -86,7 +86,7 @@ def _probed(probed: Callable[..., Probed], session: Session) -> Probed:
         return probed(session.host.key, extensions=extensions)
     cipher = tls.cipher()
     encryption = f"{tls.version()} {cipher[0] if cipher else ''}".strip()
-    return probed(session.host.key, None, encryption, _certificate(tls), extensions, session.host.protection)
+    return probed(session.host.key, None, encryption, _certificate(tls), extensions, session.protection)
 
 
 def _certificate(tls: ssl.SSLObject) -> Certificate | None:

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rrset
 import pytest
 
 from services.egress.app import unresolved
@@ -20,82 +14,13 @@ from services.egress.mx import NO_RECORDS, Resolver
 from shared.configuration.settings import Settings
 from shared.configuration.systems import SmartHost
 from shared.mail.reply import Reply
-
-
-@dataclass
-class DnsServer(asyncio.DatagramProtocol):
-    """Answers from `records`; a name that has none does not exist; `silent` fails everything.
-
-    muted: names whose questions get no answer before `speak`.
-    """
-
-    records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    ttl: int = 60
-    silent: bool = False
-    questions: list[tuple[str, str]] = field(default_factory=list)
-    muted: set[str] = field(default_factory=set)
-    asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    port: int = 0
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._unanswered: list[tuple[bytes, Any]] = []
-
-    def speak(self) -> None:
-        """Answer every question, also those that came meanwhile."""
-
-        def answer() -> None:
-            self.muted.clear()
-            for data, address in self._unanswered:
-                self.datagram_received(data, address)
-
-        self._loop.call_soon_threadsafe(answer)
-
-    def datagram_received(self, data: bytes, address: Any) -> None:
-        query = dns.message.from_wire(data)
-        question = query.question[0]
-        name, kind = question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)
-        self.questions.append((name, kind))
-        self.asked.release()
-        if name in self.muted:
-            self._unanswered.append((data, address))
-            return
-        response = dns.message.make_response(query)
-        response.flags |= dns.flags.RA
-        if self.silent:
-            response.set_rcode(dns.rcode.SERVFAIL)
-        elif (name, kind) in self.records:
-            response.answer.append(dns.rrset.from_text(question.name, self.ttl, "IN", kind, *self.records[name, kind]))
-        elif not any(known == name for known, _ in self.records):
-            response.set_rcode(dns.rcode.NXDOMAIN)
-        self._transport.sendto(response.to_wire(), address)
+from tests.support.dns_server import DnsServer
 
 
 @pytest.fixture
 def server() -> Iterator[DnsServer]:
-    answering, started = DnsServer(), threading.Event()
-    loop = asyncio.new_event_loop()
-
-    async def listen() -> Any:
-        transport, _ = await loop.create_datagram_endpoint(lambda: answering, local_addr=("127.0.0.1", 0))
-        answering.port = transport.get_extra_info("sockname")[1]
-        started.set()
-        return transport
-
-    def serve() -> None:
-        transport = loop.run_until_complete(listen())
-        loop.run_forever()
-        transport.close()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert started.wait(10)
-    yield answering
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    with DnsServer() as answering:
+        yield answering
 
 
 @pytest.fixture
