@@ -107,7 +107,7 @@ class _Opening:
 
     async def _hello(self, protocol: Protocol) -> Session:
         extensions = await protocol.hello(self.hostname, self.timeouts.command)
-        return Session(self.host, protocol, extensions, self.timeouts, self.handshake.protection)
+        return Session(self.host, protocol, extensions, self.timeouts)
 
     async def _reached(self, addresses: Addresses, tls: ssl.SSLContext | None) -> Protocol:
         """Connect to the first address that takes the connection; each has its share of the time. Raises OSError."""

@@ -36,23 +36,14 @@ class Timeouts:
 class Session:
     """A greeted connection. reused: it has carried a message before, so it may have died in the meantime.
 
-    clear_cause: why an `opportunistic` session is not encrypted; None for any other. protection: what the certificate
-    was compared with, see `Handshake`.
+    clear_cause: why an `opportunistic` session is not encrypted; None for any other.
     """
 
-    def __init__(
-        self,
-        host: Host,
-        protocol: Protocol,
-        extensions: Extensions,
-        timeouts: Timeouts,
-        protection: str | None = None,
-    ) -> None:
+    def __init__(self, host: Host, protocol: Protocol, extensions: Extensions, timeouts: Timeouts) -> None:
         self.host = host
         self.protocol = protocol
         self.extensions = extensions
         self.encrypted = protocol.tls is not None
-        self.protection = protection
         self.clear_cause: str | None = None
         self.reused = False
         self.opened_at = asyncio.get_running_loop().time()

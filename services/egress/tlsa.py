@@ -18,7 +18,10 @@ LONGEST_ABSENCE_SECONDS = 300.0
 
 
 class TlsaRecords:
-    """Looks up the records of hosts, and keeps them for their TTL. are_possible: the resolver is trusted to validate."""
+    """Looks up the records of hosts, and keeps them for their TTL. The last answer is used while look-ups fail.
+
+    are_possible: whether any can be found, the resolver being trusted to validate.
+    """
 
     def __init__(self, dns_client: DnsClient) -> None:
         self._dns = dns_client

@@ -150,7 +150,7 @@ def test_a_fitting_record_is_enough(tmp_path: Path, implicit: bool) -> None:
         session = world.open()
         assert isinstance(session, Session), said(session)
         assert session.encrypted
-        assert session.protection == f"TLSA record {world.tlsa_name}"
+        assert world.probe().protection == f"TLSA record {world.tlsa_name}"
 
 
 @pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
@@ -185,7 +185,7 @@ def test_without_a_usable_record_ca_and_name_are_verified(
             good.publish(*records)
         session = good.open()
         assert isinstance(session, Session), said(session)
-        assert session.protection == "name mail.example.com"
+        assert good.probe().protection == "name mail.example.com"
 
 
 def test_a_record_that_is_not_validated_is_not_used(world: World) -> None:
@@ -308,6 +308,10 @@ def test_the_probe_names_the_record(world: World) -> None:
     assert (probed.fault, probed.protection) == (None, f"TLSA record {world.tlsa_name}")
     assert probed.certificate
     assert probed.certificate.names == ("else.example",)
+    world.publish("3 1 1 " + "00" * 32)
+    probed = world.probe()
+    assert probed.fault == "454 4.7.5 DANE: certificate does not match the TLSA records"
+    assert probed.protection == f"TLSA record {world.tlsa_name}"
 
 
 def test_a_host_with_records_that_offers_no_tls_gets_nothing(world: World) -> None:
