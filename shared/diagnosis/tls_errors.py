@@ -11,7 +11,7 @@ _MEANINGS = (
     ),
     (
         r"cannot look up the TLSA records",
-        "DNSSEC protects its name, but DNS gave no valid answer: see the log of the resolver, or have the zone corrected",
+        "DNS gave no valid answer about its certificate: see the log of the resolver, or have its owners correct the zone",
     ),
     (r"self-signed certificate in certificate chain", "its CA is not known here: name that CA's certificate with `ca`"),
     (

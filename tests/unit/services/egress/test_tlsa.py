@@ -274,6 +274,16 @@ def test_an_mx_answer_has_to_be_validated(world: World, is_validated: bool) -> N
     assert ((world.tlsa_name, "TLSA") in world.dns.questions) == is_validated
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.11"])
+def test_a_name_from_an_mx_answer_is_secure_where_its_validation_counts(tmp_path: Path, address: str) -> None:
+    with DnsServer(address=address) as dns:
+        world = World(dns, SmartHostServer(), b"", tmp_path)
+        dns.records["example.com", "MX"] = [f"10 {HOST}."]
+        dns.validated.add("example.com")
+        [host] = asyncio.run(hosts_of(Resolver(world.of_resolv_conf()), SmartHost(mx="example.com")))
+        assert host.is_secure == (address == "127.0.0.1")
+
+
 @pytest.mark.parametrize("level", ["required", "opportunistic", "none"])
 def test_only_verify_asks_for_records(world: World, level: str) -> None:
     world.settings["tls"] = level
