@@ -34,7 +34,7 @@ FAILURE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class NoAddress(Reply):
-    """Why a host's address is not known. It says nothing about the host."""
+    """Why a host's address, or what DNS says of its certificate, is not known. It says nothing about the host."""
 
 
 @dataclass(frozen=True, slots=True)

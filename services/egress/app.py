@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 from collections.abc import Coroutine
 from functools import partial
 from random import SystemRandom
@@ -12,25 +11,26 @@ from random import SystemRandom
 import uvloop
 
 from services.egress.addresses import HostAddresses
-from services.egress.balance import Host, Tier, tiers
+from services.egress.balance import Tier, tiers
 from services.egress.courier import Courier
+from services.egress.dns_client import NO_ANSWER, DnsClient
 from services.egress.health import Backoff, HealthBoard
-from services.egress.mx import NO_ANSWER, Resolver
-from services.egress.pool import Context, Pool
+from services.egress.host_tls import HostTls
+from services.egress.mx import Resolver
+from services.egress.pool import Pool
 from services.egress.probe import Probed as Probed  # noqa: PLC0414 (who calls `probe` names it)
 from services.egress.probe import probe_entry
 from services.egress.quota import Quota
 from services.egress.session import Timeouts
 from services.egress.throttle import Throttle
+from services.egress.tlsa import TlsaRecords
 from services.egress.worker import Worker
 from shared.configuration.settings import Settings
-from shared.configuration.smart_hosts import SmartHost
 from shared.configuration.systems import System
 from shared.diagnosis.dns_names import PATIENCE_SECONDS
 from shared.errors import ConfigurationError
 from shared.mail.reply import Reply
 from shared.operations.tasks import end
-from shared.operations.tls import Tls
 from shared.runtime.health import Health
 from shared.runtime.reload import CurrentSettings, reload_on_hangup
 from shared.spool.connect import open_async_spool
@@ -90,11 +90,12 @@ def _of_courier(settings: Settings, system: System) -> tuple[object, ...]:
 def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Courier:
     """Return a courier to one system, for the running event loop. Raises ConfigurationError for unusable TLS files."""
     egress, random = settings.egress, SystemRandom()
+    dns_client = _dns_client(settings)
     quota = Quota(system.smart_hosts, spool, Throttle(system.name, max_wait_seconds=egress.lease.total_seconds()))
     pool = Pool(
         system.name,
         hostname=settings.hostname,
-        context=_contexts(system),
+        tls=HostTls(system.smart_hosts, TlsaRecords(dns_client)),
         timeouts=Timeouts(
             connect=egress.connect_timeout.total_seconds(),
             command=egress.command_timeout.total_seconds(),
@@ -106,18 +107,11 @@ def build_courier(settings: Settings, system: System, spool: AsyncSpool) -> Cour
         quota=quota,
     )
     board = HealthBoard(system.name, spool, Backoff.of(egress), random)
-    return Courier(system.smart_hosts, Resolver(), pool, board, random, quota=quota)
+    return Courier(system.smart_hosts, Resolver(dns_client), pool, board, random, quota=quota)
 
 
-def _contexts(system: System) -> Context:
-    """Return where to get the TLS context of a host: one for each entry, read again when its files change."""
-    in_force: dict[SmartHost, Tls] = {entry: Tls.client(entry) for entry in system.smart_hosts if entry.tls != "none"}
-
-    def context(host: Host) -> ssl.SSLContext | None:
-        tls = in_force.get(host.settings)
-        return tls.context() if tls else None
-
-    return context
+def _dns_client(settings: Settings) -> DnsClient:
+    return DnsClient([str(address) for address in settings.egress.dnssec_resolvers])
 
 
 def probe(settings: Settings) -> list[Probed]:
@@ -129,12 +123,13 @@ def probe(settings: Settings) -> list[Probed]:
 
 
 async def _probe(settings: Settings) -> list[Probed]:
-    egress, resolver, addresses = settings.egress, Resolver(), HostAddresses(SystemRandom())
+    egress, dns_client, addresses = settings.egress, _dns_client(settings), HostAddresses(SystemRandom())
+    resolver, records = Resolver(dns_client), TlsaRecords(dns_client)
     patience = egress.connect_timeout.total_seconds()
     timeouts = Timeouts(connect=patience, command=patience, data=patience)
     probes: list[Coroutine[None, None, list[Probed]]] = []
     for i, system in enumerate(settings.systems):
-        context = _contexts(system)
+        tls = HostTls(system.smart_hosts, records)
         probes += [
             probe_entry(
                 f"systems[{i}].smart_hosts[{j}]",
@@ -142,7 +137,7 @@ async def _probe(settings: Settings) -> list[Probed]:
                 entry,
                 resolver,
                 hostname=settings.hostname,
-                context=context,
+                tls=tls,
                 timeouts=timeouts,
                 addresses=addresses,
             )
@@ -153,7 +148,7 @@ async def _probe(settings: Settings) -> list[Probed]:
 
 def unresolved(settings: Settings, resolver: Resolver | None = None) -> list[str]:
     """Return a line for each MX name that leads to no host. No answer within two seconds is ignored."""
-    return asyncio.run(_unresolved(settings, resolver or Resolver()))
+    return asyncio.run(_unresolved(settings, resolver or Resolver(_dns_client(settings))))
 
 
 async def _unresolved(settings: Settings, resolver: Resolver) -> list[str]:
@@ -180,5 +175,5 @@ def next_hops(settings: Settings, system: str) -> tuple[Tier, ...] | Reply:
 
     Each host has name, port, preference, weight and `settings.tls`. Raises KeyError for an unknown system.
     """
-    hosts = asyncio.run(Resolver().hosts(settings.system(system).smart_hosts))
+    hosts = asyncio.run(Resolver(_dns_client(settings)).hosts(settings.system(system).smart_hosts))
     return hosts if isinstance(hosts, Reply) else tiers(hosts)

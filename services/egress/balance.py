@@ -21,13 +21,17 @@ _WEIGHT_OF_ZERO = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One next hop as it is connected to. `settings` has its TLS level, certificate and CA."""
+    """One next hop as it is connected to. `settings` has its TLS level, certificate and CA.
+
+    is_secure: nobody can have forged the name; it is configured, or from MX records that DNSSEC has validated.
+    """
 
     name: str
     port: int
     preference: int
     weight: int
     settings: SmartHost
+    is_secure: bool = False
 
     @property
     def key(self) -> str:

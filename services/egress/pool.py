@@ -7,14 +7,14 @@ than its weight. A connection that died while idle says nothing about its host.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
 from services.egress.connect import open_session
+from services.egress.host_tls import HostTls
 from services.egress.quota import Quota
 from services.egress.session import Session, Timeouts
 from shared.history.host import EncryptionSkipped
@@ -22,9 +22,6 @@ from shared.mail.reply import Reply
 from shared.operations import metrics
 from shared.operations.log import emit
 from shared.spool.host_quota import Slot
-
-Context = Callable[[Host], ssl.SSLContext | None]
-"""The TLS context for the next handshake with a host; None for `tls: none`."""
 
 
 class Pool:
@@ -35,7 +32,7 @@ class Pool:
         system: str,
         *,
         hostname: str,
-        context: Context,
+        tls: HostTls,
         timeouts: Timeouts,
         addresses: HostAddresses,
         connections_per_host: int,
@@ -44,7 +41,7 @@ class Pool:
     ) -> None:
         self._system = system
         self._hostname = hostname
-        self._context = context
+        self._tls = tls
         self._timeouts = timeouts
         self._addresses = addresses
         self._reuse_seconds = reuse_seconds
@@ -92,7 +89,7 @@ class Pool:
         session_or_reply = await open_session(
             host,
             hostname=self._hostname,
-            context=self._context(host),
+            tls=self._tls,
             timeouts=self._timeouts,
             addresses=self._addresses,
         )

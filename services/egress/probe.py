@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
 from services.egress.connect import open_session
+from services.egress.host_tls import HostTls
 from services.egress.mx import Resolver
-from services.egress.pool import Context
 from services.egress.session import Session, Timeouts
 from shared.configuration.smart_hosts import SmartHost
 from shared.mail.reply import Reply
@@ -25,7 +25,7 @@ class Probed:
 
     host: host:port, or the MX name that has no host. encryption: version and cipher, None in the clear. certificate:
     the host's, which only `verify` checks. extensions: keyword to parameters (RFC 5321 section 4.1.1.1), after TLS.
-    protection: the name that the certificate has to bear, see `Host`.
+    protection: what the certificate is compared with, see `Handshake`.
     """
 
     key: str
@@ -51,7 +51,7 @@ async def probe_entry(
     resolver: Resolver,
     *,
     hostname: str,
-    context: Context,
+    tls: HostTls,
     timeouts: Timeouts,
     addresses: HostAddresses,
 ) -> list[Probed]:
@@ -59,24 +59,19 @@ async def probe_entry(
     hosts = await resolver.hosts([entry])
     if isinstance(hosts, Reply):
         return [Probed(key, system, entry.host or entry.mx or "", fault=str(hosts))]
-    probes = [
-        _probe(
-            partial(Probed, key, system),
-            host,
-            open_session(host, hostname=hostname, context=context(host), timeouts=timeouts, addresses=addresses),
-        )
-        for host in hosts
-    ]
-    return list(await asyncio.gather(*probes))
 
+    async def probed(host: Host) -> Probed:
+        session = await open_session(host, hostname=hostname, tls=tls, timeouts=timeouts, addresses=addresses)
+        handshake = await tls.handshake(host)  # as it was for the session: answers of DNS are kept
+        protection = host.protection if isinstance(handshake, Reply) else handshake.protection
+        made = partial(Probed, key, system, protection=protection)
+        if isinstance(session, Reply):
+            return made(host.key, fault=str(session))
+        found = _probed(made, session)
+        await session.quit()
+        return found
 
-async def _probe(probed: Callable[..., Probed], host: Host, opening: Awaitable[Session | Reply]) -> Probed:
-    session = await opening
-    if isinstance(session, Reply):
-        return probed(host.key, fault=str(session), protection=host.protection)
-    found = _probed(probed, session)
-    await session.quit()
-    return found
+    return list(await asyncio.gather(*(probed(host) for host in hosts)))
 
 
 def _probed(probed: Callable[..., Probed], session: Session) -> Probed:
@@ -86,7 +81,7 @@ def _probed(probed: Callable[..., Probed], session: Session) -> Probed:
         return probed(session.host.key, extensions=extensions)
     cipher = tls.cipher()
     encryption = f"{tls.version()} {cipher[0] if cipher else ''}".strip()
-    return probed(session.host.key, None, encryption, _certificate(tls), extensions, session.host.protection)
+    return probed(session.host.key, None, encryption, _certificate(tls), extensions)
 
 
 def _certificate(tls: ssl.SSLObject) -> Certificate | None:

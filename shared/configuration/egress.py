@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from shared.configuration.section import Section
-from shared.configuration.values import Duration, PositiveDuration
+from shared.configuration.values import Address, Duration, PositiveDuration
 
 
 class RetrySettings(Section):
@@ -33,7 +33,11 @@ class RetrySettings(Section):
 
 
 class EgressSettings(Section):
-    """How mail is delivered. Connections are reused by time, not by count, so that slow hosts do not attract load."""
+    """How mail is delivered. Connections are reused by time, not by count, so that slow hosts do not attract load.
+
+    dnssec_resolvers: addresses of resolvers that validate DNSSEC, over a network that nobody else can reach; asked for
+    MX and TLSA records instead of those of /etc/resolv.conf, which are trusted to validate on loopback addresses only.
+    """
 
     connections_per_host: Annotated[int, Field(ge=1)] = 20
     reuse_seconds: Annotated[float, Field(ge=0)] = 300
@@ -49,3 +53,4 @@ class EgressSettings(Section):
     max_bytes_in_flight: Annotated[int, Field(ge=1024)] = 268_435_456
     max_crashes: Annotated[int, Field(ge=1)] = 3
     shutdown_timeout: Duration = timedelta(seconds=60)
+    dnssec_resolvers: list[Address] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,6 +50,15 @@ def _parse_network(value: Any) -> Any:
     raise ValueError(
         f'not a valid network: "{value}" has host bits set: write {meant}, or the address without the prefix length'
     )
+
+
+def _parse_address(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ip_address(value)
+    except ValueError:
+        raise ValueError(f'not a valid IP address: "{value}": write for example 10.1.0.53') from None
 
 
 def _check_hostname(value: Any) -> Any:
@@ -124,6 +133,7 @@ def _check_name(value: Any) -> Any:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 PositiveDuration = Annotated[Duration, AfterValidator(_check_positive)]
+Address = Annotated[IPv4Address | IPv6Address, BeforeValidator(_parse_address)]
 Cidr = Annotated[Network, BeforeValidator(_parse_network)]
 File = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Hostname = Annotated[str, BeforeValidator(_check_hostname)]

@@ -8,6 +8,14 @@ from __future__ import annotations
 import re
 
 _MEANINGS = (
+    (
+        r"DANE: certificate",
+        "it does not show what its TLSA records in DNS promise: have its owners publish records of its certificate",
+    ),
+    (
+        r"cannot look up the TLSA records",
+        "DNS gave no valid answer about its certificate: see the log of the resolver, or have the zone corrected",
+    ),
     (r"self-signed certificate in certificate chain", "its CA is not known here: name that CA's certificate with `ca`"),
     (
         r"self-signed certificate",

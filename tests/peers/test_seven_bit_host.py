@@ -18,7 +18,10 @@ from services.egress.addresses import HostAddresses
 from services.egress.balance import Host
 from services.egress.commands import OutgoingMessage
 from services.egress.connect import open_session
+from services.egress.dns_client import DnsClient
+from services.egress.host_tls import HostTls
 from services.egress.session import Session, Timeouts
+from services.egress.tlsa import TlsaRecords
 from shared.configuration.smart_hosts import SmartHost
 from shared.mail.body import decode_body
 from shared.mail.delivery import Delivery, DeliveryRecipient
@@ -85,9 +88,9 @@ async def send(server: SmartHostServer) -> dict[str, str]:
     """Send every message as egress does; return why those were not delivered that were not."""
     settings = SmartHost(host="127.0.0.1", port=server.port, tls="none")
     host = Host("127.0.0.1", server.port, 10, 1, settings)
-    session = await open_session(
-        host, hostname="gw.example.com", context=None, timeouts=TIMEOUTS, addresses=HostAddresses(Random(1))
-    )
+    tls = HostTls([settings], TlsaRecords(DnsClient()))
+    addresses = HostAddresses(Random(1))
+    session = await open_session(host, hostname="gw.example.com", tls=tls, timeouts=TIMEOUTS, addresses=addresses)
     assert isinstance(session, Session)
     failed = {}
     for number, content in enumerate(MESSAGES):

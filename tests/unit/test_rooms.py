@@ -111,7 +111,7 @@ def test_a_service_imports_no_other_service(name: str) -> None:
     [
         ("aiosmtplib", {"services.egress.protocol"}),
         ("aiosmtpd", {"services.ingress", "services.demo.catcher"}),
-        ("dns", {"services.egress.mx"}),
+        ("dns", {"services.egress.dns_client", "services.egress.mx", "services.egress.tlsa"}),
         ("icalendar", {"shared.calendar", "services.transform"}),
         ("rq", {"services.transform.job", "services.egress.job", "shared.spool.stock_worker"}),
         ("redis", {"shared.spool"}),

@@ -3,84 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-import dns.asyncresolver
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rrset
 import pytest
 
 from services.egress.app import unresolved
-from services.egress.mx import NO_ANSWER, NO_RECORDS, Resolver
+from services.egress.dns_client import NO_ANSWER, DnsClient
+from services.egress.mx import NO_RECORDS, Resolver
 from shared.configuration.settings import Settings
 from shared.configuration.smart_hosts import SmartHost
 from shared.mail.reply import Reply
-
-
-@dataclass
-class DnsServer(asyncio.DatagramProtocol):
-    """Answers from `records`; a name under neither `records` nor `empty` does not exist; `silent` fails everything."""
-
-    records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    ttl: int = 60
-    silent: bool = False
-    questions: list[tuple[str, str]] = field(default_factory=list)
-    port: int = 0
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, address: Any) -> None:
-        query = dns.message.from_wire(data)
-        question = query.question[0]
-        name, kind = question.name.to_text(omit_final_dot=True), dns.rdatatype.to_text(question.rdtype)
-        self.questions.append((name, kind))
-        response = dns.message.make_response(query)
-        response.flags |= dns.flags.RA
-        if self.silent:
-            response.set_rcode(dns.rcode.SERVFAIL)
-        elif (name, kind) in self.records:
-            response.answer.append(dns.rrset.from_text(question.name, self.ttl, "IN", kind, *self.records[name, kind]))
-        elif not any(known == name for known, _ in self.records):
-            response.set_rcode(dns.rcode.NXDOMAIN)
-        self._transport.sendto(response.to_wire(), address)
+from tests.support.dns_server import DnsServer
 
 
 @pytest.fixture
 def server() -> Iterator[DnsServer]:
-    answering, started = DnsServer(), threading.Event()
-    loop = asyncio.new_event_loop()
+    with DnsServer() as answering:
+        yield answering
 
-    async def listen() -> Any:
-        transport, _ = await loop.create_datagram_endpoint(lambda: answering, local_addr=("127.0.0.1", 0))
-        answering.port = transport.get_extra_info("sockname")[1]
-        started.set()
-        return transport
 
-    def serve() -> None:
-        transport = loop.run_until_complete(listen())
-        loop.run_forever()
-        transport.close()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert started.wait(10)
-    yield answering
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+@pytest.fixture
+def no_ttl(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every answer be old at once."""
+    server.ttl = 0
+    monkeypatch.setattr("services.egress.answers.SHORTEST_TTL_SECONDS", 0.0)
 
 
 def resolver(server: DnsServer) -> Resolver:
-    asked = dns.asyncresolver.Resolver(configure=False)
-    asked.nameservers, asked.port = ["127.0.0.1"], server.port
-    return Resolver(asked)
+    return Resolver(DnsClient(["127.0.0.1"], port=server.port))
 
 
 def mx(name: str, **settings: Any) -> SmartHost:
@@ -139,16 +90,15 @@ def test_a_name_without_mx_and_address_is_reported_as_such(server: DnsServer) ->
     assert resolve(server, mx("example.com")) == NO_RECORDS
 
 
-def test_an_answer_outlives_the_name(server: DnsServer) -> None:
+def test_an_answer_outlives_the_name(server: DnsServer, no_ttl: None) -> None:
     """A zone that is lost for a moment must not stop mail to hosts that are there."""
     server.records["example.com", "MX"] = ["10 mx1.example.com."]
 
     async def ask_twice() -> tuple[object, object]:
         asking = resolver(server)
-        first = await asking.exchanges("example.com")
+        first = await asking.hosts([mx("example.com")])
         server.records.clear()
-        asking._answers["example.com"] = replace(asking._answers["example.com"], good_until=0)
-        return first, await asking.exchanges("example.com")
+        return first, await asking.hosts([mx("example.com")])
 
     first, second = asyncio.run(ask_twice())
     assert first == second
@@ -164,23 +114,21 @@ def test_an_answer_is_kept_for_its_ttl_and_asked_for_once_by_many(server: DnsSer
 
     async def many() -> None:
         asking = resolver(server)
-        await asyncio.gather(*(asking.exchanges("example.com") for _ in range(20)))
-        await asking.exchanges("example.com")
+        await asyncio.gather(*(asking.hosts([mx("example.com")]) for _ in range(20)))
+        await asking.hosts([mx("example.com")])
 
     asyncio.run(many())
     assert server.questions == [("example.com", "MX")]
 
 
-def test_the_last_answer_stands_while_dns_fails(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_answer_stands_while_dns_fails(server: DnsServer, no_ttl: None) -> None:
     server.records["example.com", "MX"] = ["10 mx1.example.com."]
-    server.ttl = 0
-    monkeypatch.setattr("services.egress.mx.SHORTEST_TTL_SECONDS", 0.0)
 
     async def twice() -> None:
         asking = resolver(server)
-        first = await asking.exchanges("example.com")
+        first = await asking.hosts([mx("example.com")])
         server.silent = True
-        assert await asking.exchanges("example.com") == first
+        assert await asking.hosts([mx("example.com")]) == first
         assert first
 
     asyncio.run(twice())
@@ -221,3 +169,102 @@ def test_check_says_nothing_where_dns_does_not_answer(server: DnsServer) -> None
     entries = [{"mx": "example.com"}]
     settings = Settings.model_validate({"systems": [{"name": "a", "kind": "domino", "smart_hosts": entries}]})
     assert unresolved(settings, resolver(server)) == []
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the half second be over at once; a look-up that nobody may wait for would take until the test ends."""
+    monkeypatch.setattr("services.egress.answers.HESITATION_SECONDS", 0.05)
+    monkeypatch.setattr("services.egress.dns_client.LIFETIME_SECONDS", 3600.0)
+
+
+async def names(asking: Resolver, *entries: SmartHost) -> list[str]:
+    hosts = await asking.hosts(entries)
+    assert not isinstance(hosts, Reply)
+    return [host.name for host in hosts]
+
+
+async def background() -> None:
+    """Wait for the look-ups that go on in the background."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+
+
+def test_the_last_answer_stands_while_dns_is_silent(server: DnsServer, no_ttl: None, no_patience: None) -> None:
+    """Hostile case 8. The question goes on in the background, and its answer is used."""
+    server.records["example.com", "MX"] = ["10 mx1.example.com."]
+
+    async def ask() -> None:
+        asking, entry = resolver(server), mx("example.com")
+        assert await names(asking, entry) == ["mx1.example.com"]
+        server.muted.add("example.com")
+        server.records["example.com", "MX"] = ["10 mx2.example.com."]
+        for _ in range(3):
+            assert await names(asking, entry) == ["mx1.example.com"]
+        server.speak()
+        await background()
+        assert await names(asking, entry) == ["mx2.example.com"]
+
+    asyncio.run(ask())
+
+
+def test_a_static_host_does_not_wait_for_a_silent_name(server: DnsServer, no_patience: None) -> None:
+    """Hostile case 8."""
+    server.records["example.com", "MX"] = ["20 mx1.example.com."]
+    server.muted.add("example.com")
+
+    async def ask() -> None:
+        asking, entries = resolver(server), (mx("example.com"), SmartHost(host="a.example", preference=1))
+        assert await names(asking, *entries) == ["a.example"]
+        server.speak()
+        await background()
+        assert await names(asking, *entries) == ["mx1.example.com", "a.example"]
+
+    asyncio.run(ask())
+
+
+def test_a_name_that_was_answered_does_not_wait_for_a_silent_one(server: DnsServer, no_patience: None) -> None:
+    server.records["example.com", "MX"] = ["20 mx1.example.com."]
+    server.records["slow.example", "MX"] = ["20 mx1.slow.example."]
+    server.muted.add("slow.example")
+
+    async def ask() -> None:
+        asking, entries = resolver(server), (mx("slow.example"), mx("example.com"))
+        assert await names(asking, *entries) == ["mx1.example.com"]
+        assert await names(asking, *entries) == ["mx1.example.com"]
+        server.speak()
+        await background()
+        assert await names(asking, *entries) == ["mx1.slow.example", "mx1.example.com"]
+
+    asyncio.run(ask())
+
+
+def test_names_are_looked_up_side_by_side(server: DnsServer) -> None:
+    """The second is asked for while the first has no answer."""
+    for name in ("one.example", "two.example"):
+        server.records[name, "MX"] = [f"10 mx.{name}."]
+    server.muted |= {"one.example", "two.example"}
+
+    async def ask() -> None:
+        asking = asyncio.create_task(names(resolver(server), mx("one.example"), mx("two.example")))
+        for _ in range(2):
+            await asyncio.to_thread(server.asked.acquire)
+        assert {name for name, _ in server.questions} == {"one.example", "two.example"}
+        assert not asking.done()
+        server.speak()
+        assert await asking == ["mx.one.example", "mx.two.example"]
+
+    asyncio.run(ask())
+
+
+def test_without_any_known_host_the_answer_is_waited_for(server: DnsServer, no_patience: None) -> None:
+    server.records["example.com", "MX"] = ["10 mx1.example.com."]
+    server.muted.add("example.com")
+
+    async def ask() -> None:
+        asking = asyncio.create_task(names(resolver(server), mx("example.com")))
+        _, pending = await asyncio.wait([asking], timeout=0.2)
+        assert pending
+        server.speak()
+        assert await asking == ["mx1.example.com"]
+
+    asyncio.run(ask())

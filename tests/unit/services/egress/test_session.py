@@ -24,7 +24,10 @@ from services.egress.balance import Host
 from services.egress.classify import Trouble, failure_reply
 from services.egress.commands import OutgoingMessage
 from services.egress.connect import open_session
+from services.egress.dns_client import DnsClient
+from services.egress.host_tls import HostTls
 from services.egress.session import Session, Timeouts
+from services.egress.tlsa import TlsaRecords
 from services.egress.verdict import Result
 from shared.configuration.smart_hosts import SmartHost
 from shared.mail.body import decode_body
@@ -74,9 +77,9 @@ def host(server: SmartHostServer, **settings: Any) -> Host:
 
 
 async def opened(where: Host, timeouts: Timeouts = SHORT, look_up: LookUp = addresses_of) -> Session | Reply:
-    context = None if where.settings.tls == "none" else client_context(where.settings)
+    tls = HostTls([where.settings], TlsaRecords(DnsClient()))
     addresses = HostAddresses(Random(1), look_up)
-    return await open_session(where, hostname="gw.example.com", context=context, timeouts=timeouts, addresses=addresses)
+    return await open_session(where, hostname="gw.example.com", tls=tls, timeouts=timeouts, addresses=addresses)
 
 
 async def carry(
