@@ -16,6 +16,7 @@ import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import ValidationError
 
 from services.egress.addresses import HostAddresses, NoAddress
 from services.egress.balance import Host
@@ -27,6 +28,7 @@ from services.egress.mx import Resolver
 from services.egress.probe import Probed, probe_entry
 from services.egress.session import Session, Timeouts
 from services.egress.tlsa import TlsaRecords
+from shared.configuration.egress import EgressSettings
 from shared.configuration.smart_hosts import SmartHost
 from shared.mail.reply import Reply
 from tests.conftest import Certificates
@@ -346,3 +348,11 @@ def test_a_ca_of_the_record_is_enough(tmp_path: Path) -> None:
 def test_a_ca_of_a_record_leaves_ca_and_name_where_the_chain_cannot_be_seen(world: World) -> None:
     world.publish("2 0 1 " + "00" * 32)
     assert "certificate not trusted" in said(world.open())
+
+
+def test_resolvers_are_named_by_address() -> None:
+    """A name would have to be looked up first, by resolvers that are not trusted."""
+    settings = EgressSettings.model_validate({"dnssec_resolvers": ["10.1.0.53", "fd00::53"]})
+    assert [str(address) for address in settings.dnssec_resolvers] == ["10.1.0.53", "fd00::53"]
+    with pytest.raises(ValidationError, match=r'not a valid IP address: "dns.example": write for example 10\.1\.0\.53'):
+        EgressSettings.model_validate({"dnssec_resolvers": ["dns.example"]})
