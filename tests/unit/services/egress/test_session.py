@@ -246,7 +246,8 @@ def test_a_broken_session_names_the_command_it_broke_at(
 def test_a_connection_that_breaks_amid_the_content_broke_after_data(delivery: Delivery) -> None:
     """The host may not have the message: nothing is ambiguous."""
     with SmartHostServer([], answers={".": DROP_DURING_CONTENT}) as server:
-        result = asyncio.run(carry(host(server, tls="none"), delivery, (b"x" * 998 + b"\r\n") * 24_000))  # more than sockets hold
+        more_than_sockets_hold = (b"x" * 998 + b"\r\n") * 24_000
+        result = asyncio.run(carry(host(server, tls="none"), delivery, more_than_sockets_hold, PATIENT))
     assert isinstance(result, Result)
     assert result.failure
     assert str(result.failure.reply) == "451 4.4.2 lost connection after DATA"
