@@ -143,10 +143,12 @@ def notes_name(zone: ZoneInfo, dates: Iterable[date] = ()) -> str:
 
 def _mentioned(calendar: Any) -> Iterator[str]:
     for component in calendar.walk():
-        for _, value in component.property_items(recursive=False):
-            parameters: Mapping[str, Any] = getattr(value, "params", {})
-            if "TZID" in parameters:
-                yield str(parameters["TZID"])
+        for name in component.sorted_keys():
+            values = component[name]
+            for value in values if isinstance(values, list) else (values,):
+                parameters: Mapping[str, Any] = getattr(value, "params", {})
+                if parameters and "TZID" in parameters:
+                    yield str(parameters["TZID"])
 
 
 @lru_cache(maxsize=512)

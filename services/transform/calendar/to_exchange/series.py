@@ -132,7 +132,10 @@ def _lawful(change: MeetingChange, expansion: Expansion) -> Pattern | None:
         or (moved_to and moved_to & {day_of(slot, zone) for slot in slots})
     ):
         return None
-    length = first_occurrence(master, zone_of)
+    first = next(
+        (one.occurrences[0] for one in change.notice.statements if one.scope == "all" and one.occurrences), None
+    )
+    length = first or first_occurrence(master, zone_of)
     kept = set(places)
     return Pattern(
         rule_text(rules[0], local, zone),
