@@ -44,10 +44,14 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """The instances of a meeting by their start. is_complete: False where a bound cut the rest off."""
+    """The instances of a meeting by their start. is_complete: False where a bound cut the rest off.
+
+    regular: those of the master by itself, as if there were no overrides.
+    """
 
     instances: tuple[Instance, ...]
     is_complete: bool
+    regular: tuple[Instance, ...] = ()
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
@@ -99,19 +103,23 @@ def expand(
     """
     masters = [one for one in components if moment_of(one, "RECURRENCE-ID") is None]
     overrides = [one for one in components if moment_of(one, "RECURRENCE-ID")]
-    found: dict[datetime, Instance] = {}
+    regular: list[Instance] = []
     zone: tzinfo = UTC
     is_complete = True
     for master in masters[:1]:
         own = _Set(master, zone_of, horizon, most)
-        found = {instant(one.slot): one for one in own.instances()}
+        regular = list(own.instances())
         zone, is_complete = own.zone, own.is_complete
+    if not overrides:
+        made = tuple(regular[:most])
+        return Expansion(made, is_complete and len(regular) <= most, made)
+    found = {instant(one.slot): one for one in regular}
     for override in sorted(overrides, key=lambda one: _order(one, zone_of)):
         own = _Set(override, zone_of, horizon, most)
         _override(found, _recurrence_id(override, zone_of), own, zone)
         is_complete = is_complete and own.is_complete
     ordered = sorted(found.values(), key=lambda one: (instant(one.occurrence.start), instant(one.slot)))
-    return Expansion(tuple(ordered[:most]), is_complete and len(ordered) <= most)
+    return Expansion(tuple(ordered[:most]), is_complete and len(ordered) <= most, tuple(regular[:most]))
 
 
 def first_occurrence(component: Component, zone_of: ZoneOf) -> Occurrence:
@@ -214,9 +222,9 @@ class _Set:
         for one in self._told():
             starts[instant(one.start)] = one
         gone, days = self._excluded()
-        kept = [
-            one for at, one in sorted(starts.items()) if at not in gone and day_of(one.start, self.zone) not in days
-        ]
+        kept = [starts[at] for at in sorted(starts) if at not in gone]
+        if days:
+            kept = [one for one in kept if day_of(one.start, self.zone) not in days]
         yield from (Instance(one.start, one, self.component) for one in kept)
 
     def usual(self) -> Occurrence:

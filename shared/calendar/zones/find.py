@@ -91,7 +91,7 @@ class ZoneRules:
 
 def years_of(dates: Iterable[date]) -> Years:
     """Return the first and the last year of the dates (datetimes too), both within what zones are known for."""
-    years = [min(max(one.year, FIRST_YEAR), LAST_YEAR) for one in dates]
+    years = [min(max(year, FIRST_YEAR), LAST_YEAR) for year in {one.year for one in dates}]
     return (min(years), min(max(years), min(years) + _MOST_YEARS)) if years else _WITHOUT_DATES
 
 

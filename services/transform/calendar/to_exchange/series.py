@@ -189,13 +189,13 @@ def _as_series(change: MeetingChange, wanted: Sequence[Wanted], pattern: Pattern
     usual = Occurrence(first, first + pattern.length)
     last = to_utc(pattern.placed[-1][0], zone)
     master = Entry(template, usual, rule=pattern.rule, excluded=pattern.excluded, last=last)
-    moved = dict(pattern.moved(zone))
+    placed = [(to_utc(slot, zone), by_occurrence[one]) for slot, one in pattern.placed]
     overrides = [
-        Entry(by_occurrence[one].template, one, slot=to_utc(slot, zone))
-        for slot, one in pattern.placed
-        if slot in moved or (masters and by_occurrence[one].template is not template)
+        Entry(one.template, one.occurrence, slot=slot)
+        for slot, one in placed
+        if one.occurrence != Occurrence(slot, slot + pattern.length) or (masters and one.template is not template)
     ]
-    instances = [as_sent(by_occurrence[one], to_utc(slot, zone)) for slot, one in pattern.placed]
+    instances = [as_sent(one, slot) for slot, one in placed]
     instances += [as_sent(one, _slot_of(change.sent, one), is_apart=True) for one in apart]
     sent = after_sending(change, instances, rule=pattern.rule, start=first, length=pattern.length)
     sheets = [Sheet("REQUEST", (master, *overrides), zone, sent.sequence, sent.stamped_at)]

@@ -45,12 +45,12 @@ def convey(uid: str, group: Sequence[Component], context: MeetingContext, zone_o
     elif decision.is_personal:
         piece, sent = _take_out(exchange), None
     elif notice.is_cancelled:
-        if notice.is_whole or not decision.meeting.alive or not exchange.is_ambiguous:
+        if notice.is_whole or not decision.meeting.is_alive or not exchange.is_ambiguous:
             piece, sent = cancel_whole(exchange) if notice.is_whole else cancel_instances(exchange)
         else:
             piece, sent = request_listed(exchange)
             piece.method = "REQUEST"
-    elif not decision.meeting.alive:
+    elif not decision.meeting.is_alive:
         piece, sent = cancel_whole(exchange)
         piece.method = "CANCEL"
     elif notice.is_whole:
