@@ -184,6 +184,8 @@ def _all(
 
 def _names(statement: Statement, known: list[Held], zone: tzinfo) -> Sequence[Moment]:
     """Say of each instance which of the known ones it is: by order where there are as many, else by its day."""
+    if not known:
+        return statement.slots
     order = sorted(range(len(statement.slots)), key=lambda at: instant(statement.occurrences[at].start))
     known.sort(key=lambda one: instant(one.occurrence.start))
     names = list(statement.slots)

@@ -119,7 +119,9 @@ def _lawful(change: MeetingChange, expansion: Expansion) -> Pattern | None:
     if not is_readable(rules[0], local):
         return None
     horizon = _FAR if expansion.is_complete else max(instant(one.slot) for one in expansion.instances)
-    slots = list(islice(rule_slots(rules[0], local, zone, horizon), MAX_SLOTS))
+    is_own = local == start[0] and zone is zone_of(start[1])
+    made = expansion.ruled if is_own else ()
+    slots = made or tuple(islice(rule_slots(rules[0], local, zone, horizon), MAX_SLOTS))
     places = [one.slot for one in expansion.instances]
     occurrences = expansion.occurrences
     moved_to = {day_of(one.occurrence.start, zone) for one in expansion.instances if not _same_day(one, zone)}

@@ -82,7 +82,8 @@ def _out_of_date(exchange: Exchange) -> Piece:
     if notice.is_cancelled or exchange.was_never_sent:
         return _cancelled(exchange, sent)
     if notice.is_whole:
-        form = notes_form(notice.components, notice.zone_of, exchange.context.horizon(notice.components))
+        horizon = exchange.context.horizon(notice.components)
+        form = notes_form(notice.components, notice.zone_of, horizon, notice.expansion)
         components = list(form.components)
         dates = [day(moment) for one in form.instances for moment in (one.occurrence.start, one.occurrence.end)]
     else:

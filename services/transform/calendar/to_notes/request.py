@@ -92,7 +92,8 @@ class Exchange:
 def request_whole(exchange: Exchange) -> tuple[Piece, SentMeeting]:
     """Say all of a meeting."""
     notice, context, group = exchange.notice, exchange.context, exchange.group or exchange.notice.components
-    form = notes_form(group, notice.zone_of, context.horizon(group))
+    expansion = notice.expansion if group is notice.components else None
+    form = notes_form(group, notice.zone_of, context.horizon(group), expansion)
     piece = Piece(form.components)
     piece.dates += [day(moment) for one in form.instances for moment in (one.occurrence.start, one.occurrence.end)]
     if form.ends is not None:
