@@ -32,6 +32,7 @@ from icalendar import (
     Todo,
 )
 from icalendar.parser import Contentline, Parameters
+from icalendar.parser_tools import to_unicode
 from icalendar.prop import vDDDLists, vDDDTypes
 
 from shared.calendar.content_line import content_lines, split_line
@@ -150,7 +151,25 @@ def read_calendars(text: str) -> tuple[Calendar, ...]:
 
 def write_calendar(calendar: Component) -> bytes:
     """Return the text of a calendar in UTF-8, with CRLF, in lines of at most 75 octets."""
-    return b"".join(_folded(line) + b"\r\n" for line in calendar.content_lines() if line)
+    return b"".join(_folded(line) + b"\r\n" for line in _lines(calendar))
+
+
+def _lines(component: Component) -> Iterator[Contentline]:
+    yield Contentline(f"BEGIN:{component.name}")
+    for name in component.sorted_keys():
+        for value in values_of(component, name):
+            yield _line(component, name, value)
+    for inner in component.subcomponents:
+        yield from _lines(inner)
+    yield Contentline(f"END:{component.name}")
+
+
+def _line(component: Component, name: str, value: Any) -> Contentline:
+    """Return a content line; the library makes parameters anew even for a value that has none."""
+    parameters = getattr(value, "params", None)
+    if parameters or parameters is None:
+        return component.content_line(name, value)
+    return Contentline(f"{name}:{to_unicode(value.to_ical())}")
 
 
 def _folded(line: Contentline) -> bytes:

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import islice
 
 from icalendar import Component
+from icalendar.prop import vRecur
 
 from shared.calendar.ical import moment_of, moments_of, text_of, values_of
 from shared.calendar.moments import FLOATING, Occurrence, ZoneOf, after, day_of, instant, to_local, to_utc
@@ -44,10 +45,16 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """The instances of a meeting by their start. is_complete: False where a bound cut the rest off."""
+    """The instances of a meeting by their start. is_complete: False where a bound cut the rest off.
+
+    regular: those of the master by itself, as if there were no overrides. ruled: all slots that its rule makes, kept
+    or left out, where it has one rule that was followed to its end.
+    """
 
     instances: tuple[Instance, ...]
     is_complete: bool
+    regular: tuple[Instance, ...] = ()
+    ruled: tuple[Moment, ...] = ()
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
@@ -99,19 +106,24 @@ def expand(
     """
     masters = [one for one in components if moment_of(one, "RECURRENCE-ID") is None]
     overrides = [one for one in components if moment_of(one, "RECURRENCE-ID")]
-    found: dict[datetime, Instance] = {}
+    regular: list[Instance] = []
+    ruled: tuple[Moment, ...] = ()
     zone: tzinfo = UTC
     is_complete = True
     for master in masters[:1]:
         own = _Set(master, zone_of, horizon, most)
-        found = {instant(one.slot): one for one in own.instances()}
-        zone, is_complete = own.zone, own.is_complete
+        regular = list(own.instances())
+        zone, is_complete, ruled = own.zone, own.is_complete, own.ruled
+    if not overrides:
+        made = tuple(regular[:most])
+        return Expansion(made, is_complete and len(regular) <= most, made, ruled)
+    found = {instant(one.slot): one for one in regular}
     for override in sorted(overrides, key=lambda one: _order(one, zone_of)):
         own = _Set(override, zone_of, horizon, most)
         _override(found, _recurrence_id(override, zone_of), own, zone)
         is_complete = is_complete and own.is_complete
     ordered = sorted(found.values(), key=lambda one: (instant(one.occurrence.start), instant(one.slot)))
-    return Expansion(tuple(ordered[:most]), is_complete and len(ordered) <= most)
+    return Expansion(tuple(ordered[:most]), is_complete and len(ordered) <= most, tuple(regular[:most]), ruled)
 
 
 def first_occurrence(component: Component, zone_of: ZoneOf) -> Occurrence:
@@ -205,6 +217,7 @@ class _Set:
         self.length, self.is_exact = self._usual_length()
         self.horizon = horizon
         self.is_complete = True
+        self.ruled: tuple[Moment, ...] = ()
 
     def instances(self) -> Iterator[Instance]:
         """Yield the instances in the order of their slots, at most one more than wanted."""
@@ -214,9 +227,9 @@ class _Set:
         for one in self._told():
             starts[instant(one.start)] = one
         gone, days = self._excluded()
-        kept = [
-            one for at, one in sorted(starts.items()) if at not in gone and day_of(one.start, self.zone) not in days
-        ]
+        kept = [starts[at] for at in sorted(starts) if at not in gone]
+        if days:
+            kept = [one for one in kept if day_of(one.start, self.zone) not in days]
         yield from (Instance(one.start, one, self.component) for one in kept)
 
     def usual(self) -> Occurrence:
@@ -295,4 +308,6 @@ class _Set:
             is_whole = is_followed_to_its_end(rule, len(slots), horizon, self.zone)
             if name == "RRULE" and (len(slots) > most or not (is_whole or not slots)):
                 self.is_complete = False
+            elif name == "RRULE" and isinstance(self.component.get(name), vRecur):
+                self.ruled = tuple(slots)
             yield from slots[:most]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -43,6 +44,10 @@ class Text(vText):
         """Return the value escaped."""
         escaped = _TO_ESCAPE.sub(lambda found: "\\n" if found[0] in "\r\n" else f"\\{found[0]}", self)
         return escaped.encode("utf-8", "replace")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Text:
+        """Return a copy, as the general way makes it, without taking the value apart."""
+        return Text(self, params=deepcopy(self.params, memo) if self.params else None)
 
 
 class Texts(vCategory):

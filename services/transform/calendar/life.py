@@ -44,6 +44,10 @@ class Statement:
     originals: tuple[Moment, ...] = ()
     is_shift: bool = False
 
+    def __hash__(self) -> int:
+        """Return a hash that takes the same time however many occurrences there are."""
+        return hash((self.sequence, self.stamped_at, self.scope, self.slot, len(self.occurrences)))
+
     @property
     def order(self) -> tuple[int, int, bool, int]:
         """What statements are ordered by; of two that are equal in it, the one that came later counts."""
@@ -76,6 +80,11 @@ class Meeting:
     held: tuple[Held, ...] = ()
     whole: int | None = None
     keeps_names: bool = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it takes place at all."""
+        return any(not held.is_cancelled for held in self.held)
 
     @property
     def alive(self) -> tuple[Held, ...]:
@@ -175,6 +184,8 @@ def _all(
 
 def _names(statement: Statement, known: list[Held], zone: tzinfo) -> Sequence[Moment]:
     """Say of each instance which of the known ones it is: by order where there are as many, else by its day."""
+    if not known:
+        return statement.slots
     order = sorted(range(len(statement.slots)), key=lambda at: instant(statement.occurrences[at].start))
     known.sort(key=lambda one: instant(one.occurrence.start))
     names = list(statement.slots)

@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from itertools import groupby
+from operator import sub
 from typing import Any
 
 from services.transform.calendar.life import Life, Statement
@@ -24,6 +25,7 @@ FORMAT = 2
 _OLD_FORMAT = 1
 _LONGEST_OLD_KEY = 200
 _SECONDS_A_DAY = 86_400
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 Recall = Callable[[str], Memory]
 
@@ -226,13 +228,15 @@ def _to_replaced(value: Sequence[Any]) -> Replaced:
 def _from_instances(instances: Sequence[SentInstance]) -> list[Any]:
     """Return instances by columns: each is mostly the same, or grows evenly, which packs well."""
     starts, lengths = _spans([one.occurrence for one in instances])
+    originals, slots = [one.original for one in instances], [one.slot for one in instances]
+    packed = _pack(originals)
     flags = [one.is_apart + 2 * one.is_cancelled for one in instances]
     marked = {
         number: [one.changed_by, one.left_by] for number, one in enumerate(instances) if one.changed_by or one.left_by
     }
     return [
-        _pack([one.original for one in instances]),
-        _pack([one.slot for one in instances]),
+        packed,
+        packed if slots == originals else _pack(slots),
         starts,
         lengths,
         _runs(flags),
@@ -263,22 +267,22 @@ def _to_instances(value: Sequence[Any]) -> tuple[SentInstance, ...]:
 
 
 def _spans(occurrences: Sequence[Occurrence]) -> tuple[list[Any], list[Any]]:
-    starts = _pack([one.start for one in occurrences])
-    return starts, _runs([_number(one.end)[0] - _number(one.start)[0] for one in occurrences])
+    starts, ends = [one.start for one in occurrences], [one.end for one in occurrences]
+    return _pack(starts), _runs(map(sub, map(_number, ends), map(_number, starts)))
 
 
 def _occurrences(starts: Sequence[Any], lengths: Sequence[Any]) -> tuple[Occurrence, ...]:
     return tuple(
-        Occurrence(start, _moment(_number(start)[0] + length, isinstance(start, datetime)))
+        Occurrence(start, _moment(_number(start) + length, isinstance(start, datetime)))
         for start, length in zip(_unpack(starts), _unrun(lengths), strict=True)
     )
 
 
 def _pack(moments: Sequence[Moment]) -> list[Any]:
     """Return moments as runs of kinds, and of the distances between them."""
-    numbers = [_number(moment) for moment in moments]
-    seconds = [number for number, _ in numbers]
-    return [_runs([int(is_time) for _, is_time in numbers]), seconds[:1], _runs([b - a for a, b in pairwise(seconds)])]
+    seconds = [_number(moment) for moment in moments]
+    kinds = _runs(int(isinstance(moment, datetime)) for moment in moments)
+    return [kinds, seconds[:1], _runs(map(sub, seconds[1:], seconds))]
 
 
 def _unpack(packed: Sequence[Any]) -> tuple[Moment, ...]:
@@ -293,24 +297,18 @@ def _unpack(packed: Sequence[Any]) -> tuple[Moment, ...]:
 
 def _runs(numbers: Iterable[int]) -> list[int]:
     """Return numbers as pairs of a number and how often it follows."""
-    found: list[int] = []
-    for number in numbers:
-        if found and found[-2] == number:
-            found[-1] += 1
-        else:
-            found += [number, 1]
-    return found
+    return [part for number, same in groupby(numbers) for part in (number, len(list(same)))]
 
 
 def _unrun(runs: Sequence[int]) -> list[int]:
     return [number for number, count in zip(runs[::2], runs[1::2], strict=True) for _ in range(count)]
 
 
-def _number(moment: Moment) -> tuple[int, bool]:
-    """Return seconds since the epoch, as if a day began in UTC, and whether it is a time."""
+def _number(moment: Moment) -> int:
+    """Return seconds since the epoch, as if a day began in UTC."""
     if isinstance(moment, datetime):
-        return int(moment.timestamp()), True
-    return (moment - date(1970, 1, 1)).days * _SECONDS_A_DAY, False
+        return int(moment.timestamp())
+    return (moment.toordinal() - _EPOCH_DAY) * _SECONDS_A_DAY
 
 
 def _moment(number: int, is_time: bool) -> Moment:

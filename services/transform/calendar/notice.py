@@ -165,7 +165,7 @@ def _statements(components: Sequence[Component], zone_of: ZoneOf, expansion: Exp
         if expansion is None:
             yield Statement(sequence_of(master), _stamp(master), "all", is_cancelled=True)
             continue
-        made = (expansion if len(components) == 1 else expand([master], zone_of)).instances
+        made = expansion.regular
         slots, occurrences = tuple(one.slot for one in made), tuple(one.occurrence for one in made)
         yield Statement(sequence_of(master), _stamp(master), "all", slots=slots, occurrences=occurrences)
     for override in components:

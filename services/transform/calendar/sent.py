@@ -101,8 +101,8 @@ class SentMeeting:
 
     def expires_at(self, now: float, margin_seconds: float) -> float:
         """Return when it may be forgotten: a margin after the last occurrence, and after now."""
-        ends = [instant(one.occurrence.end).timestamp() for one in self.instances]
-        return max([now, *ends]) + margin_seconds
+        last = max((instant(one.occurrence.end) for one in self.instances), default=None)
+        return max(now, last.timestamp() if last else now) + margin_seconds
 
 
 def _first(instances: Iterable[SentInstance]) -> SentInstance | None:

@@ -91,7 +91,7 @@ class ZoneRules:
 
 def years_of(dates: Iterable[date]) -> Years:
     """Return the first and the last year of the dates (datetimes too), both within what zones are known for."""
-    years = [min(max(one.year, FIRST_YEAR), LAST_YEAR) for one in dates]
+    years = [min(max(year, FIRST_YEAR), LAST_YEAR) for year in {one.year for one in dates}]
     return (min(years), min(max(years), min(years) + _MOST_YEARS)) if years else _WITHOUT_DATES
 
 
@@ -143,10 +143,12 @@ def notes_name(zone: ZoneInfo, dates: Iterable[date] = ()) -> str:
 
 def _mentioned(calendar: Any) -> Iterator[str]:
     for component in calendar.walk():
-        for _, value in component.property_items(recursive=False):
-            parameters: Mapping[str, Any] = getattr(value, "params", {})
-            if "TZID" in parameters:
-                yield str(parameters["TZID"])
+        for name in component.sorted_keys():
+            values = component[name]
+            for value in values if isinstance(values, list) else (values,):
+                parameters: Mapping[str, Any] = getattr(value, "params", {})
+                if parameters and "TZID" in parameters:
+                    yield str(parameters["TZID"])
 
 
 @lru_cache(maxsize=512)

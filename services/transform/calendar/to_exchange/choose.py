@@ -42,7 +42,7 @@ def _plan(change: MeetingChange, decision: Decision) -> SendPlan:
         return take_out(change, sent) if sent and sent.alive else replace(cancel_unknown(change), sent=None)
     if not decision.is_in_force and (sent is None or not _differs(change, sent)):
         return _out_of_date(change, sent)
-    if not meeting.alive:
+    if not meeting.is_alive:
         if sent is None or not sent.instances:
             return cancel_unknown(change)
         return cancel_all(change, sent)
@@ -105,9 +105,9 @@ def _out_of_date(change: MeetingChange, sent: SentMeeting | None) -> SendPlan:
 def _is_gone_unseen(change: MeetingChange, sent: SentMeeting | None, slot: Moment | None) -> bool:
     """Whether a meeting, or an instance of it, is cancelled and Outlook was never sent it."""
     if slot is None:
-        return not change.meeting.alive and (sent is None or sent.rule == ORPHANS or not sent.instances)
+        return not change.meeting.is_alive and (sent is None or sent.rule == ORPHANS or not sent.instances)
     held = change.meeting.find(slot, change.zone)
-    is_gone = held.is_cancelled if held else not change.meeting.alive
+    is_gone = held.is_cancelled if held else not change.meeting.is_alive
     return is_gone and (sent is None or sent.by_original(held.original if held else slot) is None)
 
 

@@ -154,6 +154,8 @@ def _sequenced(one: SentInstance, sequence: int, was: SentInstance | None, notic
         left_by = was.left_by
     elif was and not was.is_cancelled:
         left_by = notice
+    if (one.sequence, one.left_by) == (sequence, left_by):
+        return one
     return replace(one, sequence=sequence, left_by=left_by)
 
 

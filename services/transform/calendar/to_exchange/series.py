@@ -119,7 +119,9 @@ def _lawful(change: MeetingChange, expansion: Expansion) -> Pattern | None:
     if not is_readable(rules[0], local):
         return None
     horizon = _FAR if expansion.is_complete else max(instant(one.slot) for one in expansion.instances)
-    slots = list(islice(rule_slots(rules[0], local, zone, horizon), MAX_SLOTS))
+    is_own = local == start[0] and zone is zone_of(start[1])
+    made = expansion.ruled if is_own else ()
+    slots = made or tuple(islice(rule_slots(rules[0], local, zone, horizon), MAX_SLOTS))
     places = [one.slot for one in expansion.instances]
     occurrences = expansion.occurrences
     moved_to = {day_of(one.occurrence.start, zone) for one in expansion.instances if not _same_day(one, zone)}
@@ -132,7 +134,10 @@ def _lawful(change: MeetingChange, expansion: Expansion) -> Pattern | None:
         or (moved_to and moved_to & {day_of(slot, zone) for slot in slots})
     ):
         return None
-    length = first_occurrence(master, zone_of)
+    first = next(
+        (one.occurrences[0] for one in change.notice.statements if one.scope == "all" and one.occurrences), None
+    )
+    length = first or first_occurrence(master, zone_of)
     kept = set(places)
     return Pattern(
         rule_text(rules[0], local, zone),
@@ -186,13 +191,13 @@ def _as_series(change: MeetingChange, wanted: Sequence[Wanted], pattern: Pattern
     usual = Occurrence(first, first + pattern.length)
     last = to_utc(pattern.placed[-1][0], zone)
     master = Entry(template, usual, rule=pattern.rule, excluded=pattern.excluded, last=last)
-    moved = dict(pattern.moved(zone))
+    placed = [(to_utc(slot, zone), by_occurrence[one]) for slot, one in pattern.placed]
     overrides = [
-        Entry(by_occurrence[one].template, one, slot=to_utc(slot, zone))
-        for slot, one in pattern.placed
-        if slot in moved or (masters and by_occurrence[one].template is not template)
+        Entry(one.template, one.occurrence, slot=slot)
+        for slot, one in placed
+        if one.occurrence != Occurrence(slot, slot + pattern.length) or (masters and one.template is not template)
     ]
-    instances = [as_sent(by_occurrence[one], to_utc(slot, zone)) for slot, one in pattern.placed]
+    instances = [as_sent(one, slot) for slot, one in placed]
     instances += [as_sent(one, _slot_of(change.sent, one), is_apart=True) for one in apart]
     sent = after_sending(change, instances, rule=pattern.rule, start=first, length=pattern.length)
     sheets = [Sheet("REQUEST", (master, *overrides), zone, sent.sequence, sent.stamped_at)]

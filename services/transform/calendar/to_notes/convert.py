@@ -54,7 +54,8 @@ def for_notes(original: Calendar, context: MeetingContext) -> ForNotes:
     method = text_of(original, "METHOD").strip().upper()
     if text_of(original, "PRODID") == PRODID:
         return ForNotes(original, method)
-    calendar, zone_of = deepcopy(original), zone_finder(original)
+    kept = {id(zone): zone for zone in original.subcomponents if zone.name == "VTIMEZONE"}  # others are written
+    calendar, zone_of = deepcopy(original, kept), zone_finder(original)
     with suppress(MalformedCalendar):  # whose times are those of no meeting: `_piece` sees to it
         settle_kinds([one for one in calendar.subcomponents if one.name == "VEVENT"], zone_of)
     groups: dict[str, list[Component]] = {}

@@ -45,12 +45,12 @@ def convey(uid: str, group: Sequence[Component], context: MeetingContext, zone_o
     elif decision.is_personal:
         piece, sent = _take_out(exchange), None
     elif notice.is_cancelled:
-        if notice.is_whole or not decision.meeting.alive or not exchange.is_ambiguous:
+        if notice.is_whole or not decision.meeting.is_alive or not exchange.is_ambiguous:
             piece, sent = cancel_whole(exchange) if notice.is_whole else cancel_instances(exchange)
         else:
             piece, sent = request_listed(exchange)
             piece.method = "REQUEST"
-    elif not decision.meeting.alive:
+    elif not decision.meeting.is_alive:
         piece, sent = cancel_whole(exchange)
         piece.method = "CANCEL"
     elif notice.is_whole:
@@ -82,7 +82,8 @@ def _out_of_date(exchange: Exchange) -> Piece:
     if notice.is_cancelled or exchange.was_never_sent:
         return _cancelled(exchange, sent)
     if notice.is_whole:
-        form = notes_form(notice.components, notice.zone_of, exchange.context.horizon(notice.components))
+        horizon = exchange.context.horizon(notice.components)
+        form = notes_form(notice.components, notice.zone_of, horizon, notice.expansion)
         components = list(form.components)
         dates = [day(moment) for one in form.instances for moment in (one.occurrence.start, one.occurrence.end)]
     else:

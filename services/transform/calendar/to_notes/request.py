@@ -51,7 +51,7 @@ class Exchange:
         So it is where Notes was sent the cancellation "of this and all future ones" instances, which it compares with
         what it has of them alone.
         """
-        if self.decision.meeting.alive:
+        if self.decision.meeting.is_alive:
             return False
         return self.sent is None or not self.sent.instances or (self.sent.was_cut and bool(self.sent.rule))
 
@@ -92,7 +92,8 @@ class Exchange:
 def request_whole(exchange: Exchange) -> tuple[Piece, SentMeeting]:
     """Say all of a meeting."""
     notice, context, group = exchange.notice, exchange.context, exchange.group or exchange.notice.components
-    form = notes_form(group, notice.zone_of, context.horizon(group))
+    expansion = notice.expansion if group is notice.components else None
+    form = notes_form(group, notice.zone_of, context.horizon(group), expansion)
     piece = Piece(form.components)
     piece.dates += [day(moment) for one in form.instances for moment in (one.occurrence.start, one.occurrence.end)]
     if form.ends is not None:
@@ -137,7 +138,13 @@ def _sent(exchange: Exchange, piece: Piece, form: NotesForm) -> SentMeeting:
     highest = max(map(sequence_of, form.components))
     sequences = {held.original: held.sequence for held in exchange.decision.meeting.held}
     instances = tuple(
-        replace(one, sequence=highest, source_sequence=sequences.get(one.original, notice.sequence))
+        SentInstance(
+            one.original,
+            one.slot,
+            one.occurrence,
+            sequence=highest,
+            source_sequence=sequences.get(one.original, notice.sequence),
+        )
         for one in form.instances
     )
     names = {one.original for one in instances}

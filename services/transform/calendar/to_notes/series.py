@@ -52,18 +52,22 @@ class NotesForm:
         return any(name in self.components[0] for name in _RECURRENCE)
 
 
-def notes_form(components: Sequence[Component], zone_of: ZoneOf, horizon: datetime) -> NotesForm:
+def notes_form(
+    components: Sequence[Component], zone_of: ZoneOf, horizon: datetime, expansion: Expansion | None = None
+) -> NotesForm:
     """Return the components of one UID, one of them without RECURRENCE-ID, as Notes takes them.
 
-    horizon: until when a series without an end goes. Nothing given is changed. Raises MalformedCalendar for a series
-    that cannot be followed.
+    horizon: until when a series without an end goes. expansion: of the components, where it is known. Nothing given is
+    changed. Raises MalformedCalendar for a series that cannot be followed.
     """
-    master = deepcopy(next(one for one in components if not moment_of(one, "RECURRENCE-ID")))
-    overrides = [deepcopy(one) for one in components if moment_of(one, "RECURRENCE-ID")]
+    given = next(one for one in components if not moment_of(one, "RECURRENCE-ID"))
+    overrides = [one for one in components if moment_of(one, "RECURRENCE-ID")]
+    master = deepcopy(given)
     zone, tzid = _zone(master, zone_of)
     _put_end(master)
     ends = _bound(master, zone, horizon)
-    meeting = expand([master, *overrides], zone_of)
+    is_as_given = ends is None and "DURATION" not in given
+    meeting = expansion if expansion and is_as_given else expand([master, *overrides], zone_of)
     ruled = _ruled(master, overrides, zone)
     if ruled and not meeting.is_complete:
         return NotesForm(ruled, _sent(meeting.instances, by_slot=True), ends)
@@ -181,7 +185,9 @@ def _listed(master: Component, meeting: Expansion, tzid: str | None, zone: tzinf
         new.pop(name, None)
     _put_times(new, occurrences[0], tzid, zone)
     _put_list(new, occurrences, tzid, zone)
-    others = (one for one in meeting.instances if one.component is not master and _differs(one.component, master))
+    changed = {id(one.component): one.component for one in meeting.instances if "RECURRENCE-ID" in one.component}
+    differing = {name for name, override in changed.items() if _differs(override, master)}
+    others = (one for one in meeting.instances if id(one.component) in differing)
     return (new, *(_instance(one, tzid, zone) for one in others))
 
 
