@@ -168,7 +168,8 @@ def _line(component: Component, name: str, value: Any) -> Contentline:
     """Return a content line; the library makes parameters anew even for a value that has none."""
     parameters = getattr(value, "params", None)
     if parameters or parameters is None:
-        return component.content_line(name, value)
+        line: Contentline = component.content_line(name, value)
+        return line
     return Contentline(f"{name}:{to_unicode(value.to_ical())}")
 
 
