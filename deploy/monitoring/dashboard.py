@@ -182,7 +182,7 @@ ROWS: dict[str, list[Panel]] = {
             {
                 "{{system}} {{host}}": f"sum by (system, host) (causeway_connections{{{OURS}}})",
                 "{{system}} {{host}} opened in the clear in 1 h": (
-                    f"sum by (system, host) (increase(causeway_connections_in_clear_total{{{OURS}}}[1h]))"
+                    f"sum by (system, host) (increase(causeway_connections_in_clear_total{{{OURS}}}[1h])) or vector(0)"
                 ),
             },
             width=6,
