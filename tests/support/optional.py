@@ -44,6 +44,7 @@ SWAKS = Tool(
 FAKETIME = Tool("libfaketime", "apt install faketime", lambda: any(Path("/usr/lib").glob(FAKETIME_LIBRARIES)))
 
 TARGETS = {
+    "make test-clock": "clock steps under Redis too (apt install faketime)",
     "make test-compose": "the compose stack and the images (apt install docker.io docker-compose)",
     "make test-loss": "packets lost on every line (as root; apt install iproute2 nftables util-linux)",
     "make test-manifests": "every combination of the manifests' components (install kubectl 1.27 or kustomize 5)",
