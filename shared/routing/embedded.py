@@ -13,11 +13,12 @@ map or canonical (`CN=…`). Any other Notes name only loses its Notes domain, b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from shared.mail.address import ATEXT
+from shared.mail.edits import Edit
 from shared.routing import rewrite
 from shared.routing.address_map import AddressMap
 from shared.routing.notes_address import NotesName
@@ -63,6 +64,19 @@ def internal_addresses(text: str, topology: Topology, address_map: AddressMap) -
         position = end  # so that no character is read twice: time stays linear
 
 
+def byte_edits(text: str, addresses: Iterable[Embedded]) -> Iterator[Edit]:
+    """Yield the edits that make addresses of a text public, over its bytes: UTF-8 with surrogate escapes. Linear.
+
+    The addresses are in order and without overlap.
+    """
+    size, position = 0, 0
+    for found in addresses:
+        start = size + len(_octets(text[position : found.start]))
+        size = start + len(_octets(text[found.start : found.end]))
+        position = found.end
+        yield Edit(start, size, _octets(found.public))
+
+
 def public_text(text: str, topology: Topology, address_map: AddressMap) -> str:
     """Return the text with every internal address replaced."""
     pieces: list[str] = []
@@ -71,6 +85,10 @@ def public_text(text: str, topology: Topology, address_map: AddressMap) -> str:
         pieces += (text[position : found.start], found.public)
         position = found.end
     return "".join([*pieces, text[position:]])
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _best(before: str, domains: str, topology: Topology, address_map: AddressMap) -> tuple[str, str | None]:

@@ -10,7 +10,7 @@ from shared.mail.edits import Edit, apply
 from shared.mail.mime import Entity
 from shared.mail.transfer import IDENTITIES, encode_base64, encode_quoted_printable
 from shared.routing.calendar_addresses import internal_calendar_addresses
-from shared.routing.embedded import Embedded
+from shared.routing.embedded import Embedded, byte_edits
 from shared.routing.router import Router
 
 _CALENDARS = frozenset({"text/calendar", "application/ics", "text/x-vcalendar"})
@@ -37,10 +37,7 @@ def calendar_edits(content: bytes, part: Entity, router: Router) -> list[Edit]:
 
     def of_bytes(body: bytes) -> list[Edit]:
         text = body.decode("utf-8", "surrogateescape")
-        return [
-            Edit(_size(text[: match.start]), _size(text[: match.end]), match.public.encode("utf-8", "surrogateescape"))
-            for match in found(text)
-        ]
+        return list(byte_edits(text, found(text)))
 
     return body_edits(content, part, of_bytes)
 
@@ -66,7 +63,3 @@ def body_edits(content: bytes, part: Entity, change: Callable[[bytes], list[Edit
     new = encode(apply(body, edits))
     at_end = content.endswith(b"\n", part.body_start, part.end)
     return [Edit(part.body_start, part.end, new if at_end else new.removesuffix(b"\r\n"))]
-
-
-def _size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogateescape"))

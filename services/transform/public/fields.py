@@ -20,6 +20,7 @@ from shared.mail.address_fields import FIELDS
 from shared.mail.address_list import Mailbox, read_addresses, write_name
 from shared.mail.edits import Edit
 from shared.mail.header import Field, decode_words, encode_words, fold
+from shared.routing.embedded import byte_edits
 from shared.routing.router import Router
 
 TYPED = frozenset({"original-recipient", "final-recipient", "x-actual-recipient"})  # RFC 8098 2.3, RFC 3464 2.3.1
@@ -105,10 +106,8 @@ def text_edits(content: bytes, start: int, end: int, router: Router) -> Iterator
         return
     text = content[start:end].decode("utf-8", "surrogateescape")
     readable = _JIS_ESCAPE.sub(_blank, _WEB.sub(_blank, text))
-    for found in router.internal_addresses(readable):
-        at = start + len(text[: found.start].encode("utf-8", "surrogateescape"))
-        length = len(text[found.start : found.end].encode("utf-8", "surrogateescape"))
-        yield _shortest(content, Edit(at, at + length, found.public.encode("utf-8", "surrogateescape")))
+    for edit in byte_edits(text, router.internal_addresses(readable)):
+        yield _shortest(content, Edit(start + edit.start, start + edit.end, edit.replacement))
 
 
 def unstructured_edits(content: bytes, field: Field, router: Router) -> Iterator[Edit]:
