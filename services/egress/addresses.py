@@ -7,7 +7,6 @@ is looked up in a thread of its own, once at a time, and an older answer is used
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import threading
 import time
@@ -16,6 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from random import Random
 
+from shared.configuration.endpoint import is_ip_address
 from shared.history.host import LookupFailed
 from shared.mail.reply import Reply
 from shared.operations.log import emit
@@ -73,7 +73,7 @@ class HostAddresses:
 
         An address is returned as it is. An answer that is no longer fresh is used while its name cannot be looked up.
         """
-        if _is_address(name):
+        if is_ip_address(name):
             return (name,)
         known = self._answers.get(name, _NEVER_ASKED)
         if time.monotonic() >= known.good_until:
@@ -132,11 +132,3 @@ def _in_a_thread(look_up: LookUp, name: str) -> Future[Addresses]:
 
 def _no_address(name: str, cause: str) -> NoAddress:
     return NoAddress(451, f"cannot look up {name}: {cause}", "4.4.3")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from dns.rdtypes.ANY.TLSA import TLSA
 
 from services.egress.addresses import NoAddress
@@ -11,6 +9,7 @@ from services.egress.answers import Answers, Found
 from services.egress.balance import Host
 from services.egress.dane import Tlsa, TlsaSet
 from services.egress.dns_client import NO_SUCH_NAME, DnsClient, Response
+from shared.configuration.endpoint import is_ip_address
 from shared.mail.reply import Reply
 
 LONGEST_ABSENCE_SECONDS = 300.0
@@ -33,7 +32,7 @@ class TlsaRecords:
 
         NoAddress: the look-up failed, so that nothing may be sent before it succeeds (RFC 7672 section 2.1.2).
         """
-        if host.settings.tls != "verify" or not host.is_secure or _is_address(host.name) or not self.are_possible:
+        if host.settings.tls != "verify" or not host.is_secure or is_ip_address(host.name) or not self.are_possible:
             return TlsaSet(host.name)
         found = await self._answers.of((host.name, host.port))
         if isinstance(found, Reply):
@@ -71,11 +70,3 @@ class TlsaRecords:
         if isinstance(response, Response) and not response.records:
             return await self._dns.ask(name, "AAAA")
         return response
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

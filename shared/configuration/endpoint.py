@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -49,6 +50,15 @@ class Endpoint:
         """Whether two listeners cannot both bind their address."""
         same_host = self.host == other.host or self.is_every_address or other.is_every_address
         return same_host and self.port == other.port != 0
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether a host is given as an IP address, not by a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(value: Any) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from shared.configuration.endpoint import is_ip_address
 from shared.configuration.section import Section
 from shared.configuration.values import File, TlsVersion
 
@@ -15,14 +15,6 @@ _WITH_PORT = re.compile(r"(.+):(\d{1,5})")
 
 TlsLevel = Literal["none", "opportunistic", "required", "verify"]
 """In the clear; encrypted if offered; encrypted, any certificate; encrypted, CA and name verified."""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class SmartHost(Section):
@@ -62,7 +54,7 @@ class SmartHost(Section):
     def _is_a_name_alone(cls, name: str | None) -> str | None:
         """Refuse a port in a name; the colons of an IPv6 address are none."""
         found = _WITH_PORT.fullmatch(name or "")
-        if found and not _is_address(name or ""):
+        if found and not is_ip_address(name or ""):
             raise ValueError(
                 f'"{name}" has a port: write {found[1].strip("[]")}, and in a key of its own `port: {found[2]}`'
             )
