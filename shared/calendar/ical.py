@@ -41,6 +41,7 @@ from shared.errors import MalformedCalendar
 from shared.mail import charset as charsets
 
 __all__ = [
+    "ENTRIES",
     "PRODID",
     "Moment",
     "Period",
@@ -55,6 +56,9 @@ __all__ = [
     "values_of",
     "write_calendar",
 ]
+
+ENTRIES = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY"})
+"""The components of a calendar that people exchange (RFC 5546): all but time zones and alarms."""
 
 PRODID = "-//Causeway//Calendar 1.0//EN"
 """In every calendar that the gateway wrote for Exchange, so that none is converted twice."""

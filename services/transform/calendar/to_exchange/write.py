@@ -14,7 +14,7 @@ from icalendar.prop import vDDDTypes, vInt, vRecur
 from services.transform.calendar.to_exchange.plan import Entry, Sheet
 from services.transform.calendar.to_exchange.zones import ZoneWriter
 from services.transform.calendar.uids import single_uid
-from shared.calendar.ical import PRODID, moment_of, put_moment, text_of, values_of, write_calendar
+from shared.calendar.ical import ENTRIES, PRODID, moment_of, put_moment, text_of, values_of, write_calendar
 from shared.calendar.values import Moment, Text
 
 _TIMES = ("DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID", "SEQUENCE", "STATUS")
@@ -98,9 +98,7 @@ def _entry(entry: Entry, sheet: Sheet, uid: str, method: str, zones: ZoneWriter)
 def _stamp(component: Component, now: float) -> None:
     """Give a component that lacks it a DTSTAMP in UTC (RFC 5545 section 3.8.7.2)."""
     found = moment_of(component, "DTSTAMP")
-    if component.name in ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY") and (
-        found is None or not isinstance(found[0], datetime) or not found[0].tzinfo
-    ):
+    if component.name in ENTRIES and (found is None or not isinstance(found[0], datetime) or not found[0].tzinfo):
         put_moment(component, "DTSTAMP", datetime.fromtimestamp(int(now), UTC))
 
 

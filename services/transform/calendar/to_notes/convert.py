@@ -21,7 +21,7 @@ from services.transform.calendar.to_notes.answer import answer
 from services.transform.calendar.to_notes.convey import convey
 from services.transform.calendar.to_notes.properties import make_plain
 from services.transform.calendar.to_notes.zones import name_zones_for_notes
-from shared.calendar.ical import PRODID, text_of, values_of
+from shared.calendar.ical import ENTRIES, PRODID, text_of, values_of
 from shared.calendar.kinds import settle_kinds
 from shared.calendar.moments import ZoneOf
 from shared.calendar.recurrence import zone_finder
@@ -30,7 +30,6 @@ from shared.errors import MalformedCalendar
 from shared.spool.memory import Remember
 
 _MOST_SERIES = 100
-_ENTRIES = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def for_notes(original: Calendar, context: MeetingContext) -> ForNotes:
     groups: dict[str, list[Component]] = {}
     others: list[Component] = []
     for entry in calendar.subcomponents:
-        if entry.name in _ENTRIES:
+        if entry.name in ENTRIES:
             make_plain(entry, context.public, context.now)
         (groups.setdefault(text_of(entry, "UID"), []) if entry.name == "VEVENT" else others).append(entry)
     series = [uid for uid, group in groups.items() if any("RRULE" in one for one in group)]
