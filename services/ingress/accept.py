@@ -47,7 +47,7 @@ def has_oversized_header(content: bytes) -> bool:
     if len(content) <= MAX_HEADER_BYTES or content.find(b"\r\n\r\n", 0, MAX_HEADER_BYTES) >= 0:
         return False
     try:
-        read_fields(content, 0, MAX_HEADER_BYTES, lambda _offset: False)
+        read_fields(content, 0, MAX_HEADER_BYTES)
     except MalformedMessage:
         return True
     return False

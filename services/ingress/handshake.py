@@ -15,7 +15,6 @@ from typing import Any
 from shared.operations.tls_errors import explain_server
 
 _VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2"}
-_TLS_1_2 = 0x0303
 _HELLO_BYTES = 44  # up to the length of the session id
 
 

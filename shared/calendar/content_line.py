@@ -20,7 +20,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NAME = re.compile(r"([A-Za-z0-9_.-]++)[ \t]*+(?=[;:])")
 _PARAMETER = re.compile(r";[ \t]*+([A-Za-z0-9_-]++)[ \t]*+=")
 _QUOTED = re.compile(r'[ \t]*+"([^"]*+)"[^:;,]*+')
-_LIST = re.compile(r"[^:;,]*+")
 _TEXT = re.compile(r"[^:;]*+")
 _URI = re.compile(r"cid:<[^>;\"]*+>|(?:mailto|cid|notes|https?):(?://)?+[^:;,]*+|[^:;,]*+", re.IGNORECASE)
 # A bare name of a zone may hold colons (`(UTC+02:00) Athens`, `tzone://Microsoft/Custom`): it ends where a date or a

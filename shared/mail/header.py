@@ -57,8 +57,12 @@ class Field(NamedTuple):
         return _FOLD.sub(b"", self.raw(content)).decode("utf-8", "surrogateescape").strip(" \t\r\n")
 
 
+def _is_never(_offset: int) -> bool:
+    return False
+
+
 def read_fields(
-    content: bytes, start: int, max_bytes: int, is_delimiter: Callable[[int], bool]
+    content: bytes, start: int, max_bytes: int, is_delimiter: Callable[[int], bool] = _is_never
 ) -> tuple[tuple[Field, ...], int]:
     """Return the fields of the header that starts at `start`, and where the body starts.
 

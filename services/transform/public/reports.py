@@ -77,7 +77,7 @@ def _text_addresses(text: str, router: Router) -> Iterable[Embedded]:
 
 
 def _header_edits(body: bytes, router: Router) -> Iterator[Edit]:
-    fields, _ = read_fields(body, 0, len(body), _never)
+    fields, _ = read_fields(body, 0, len(body))
     yield from address_field_edits(body, fields, router, humanize_names=False)
 
 
@@ -93,12 +93,8 @@ def _all_fields(body: bytes) -> Iterator[Field]:
     """Yield the fields of all groups (RFC 3464 section 2.1); empty lines part them."""
     position = 0
     while position < len(body):
-        fields, following = read_fields(body, position, len(body), _never)
+        fields, following = read_fields(body, position, len(body))
         yield from fields
         if following <= position:
             return
         position = following
-
-
-def _never(_offset: int) -> bool:
-    return False

@@ -50,14 +50,10 @@ def leaks_after(content: bytes, conversion: Conversion, router: Router) -> int:
         whole = apply(content, conversion.edits)
         with suppress(MalformedMessage):  # where the edits made the header too long for our reader
             return leaks(whole, parse(whole), router)
-    _, body_start = read_fields(content, 0, len(content), _never)
+    _, body_start = read_fields(content, 0, len(content))
     header = apply(content[:body_start], [edit for edit in conversion.edits if edit.end <= body_start])
-    fields, _ = read_fields(header, 0, len(header), _never)
+    fields, _ = read_fields(header, 0, len(header))
     return leaks_in(header, fields, router)
-
-
-def _never(_offset: int) -> bool:
-    return False
 
 
 def _part_edits(content: bytes, root: Entity, router: Router) -> Iterator[Edit]:

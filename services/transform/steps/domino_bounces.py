@@ -58,7 +58,7 @@ def _groups(content: bytes, part: Entity) -> Iterator[tuple[Field, ...]]:
     before = content[: part.end]
     position = part.body_start
     while position < part.end:
-        fields, following = read_fields(before, position, part.end, lambda _: False)
+        fields, following = read_fields(before, position, part.end)
         if fields:
             yield fields
         if following <= position:
