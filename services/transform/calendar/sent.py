@@ -7,7 +7,7 @@ sent of a meeting of Exchange.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.calendar.moments import Occurrence, instant
@@ -97,6 +97,26 @@ class SentMeeting:
             _first(one for one in self.instances if instant(one.slot) == wanted)
             or self.by_original(name)
             or _first(one for one in self.alive if instant(one.occurrence.start) == wanted)
+        )
+
+    def cancelled(self, by: str, sequence: int, source_sequence: int, stamped_at: int) -> SentMeeting:
+        """Return it with every instance cancelled; another copy of the notice changes nothing but the stamp.
+
+        by: the notice that cancels. sequence: the SEQUENCE to send at least. source_sequence: the one of the notice.
+        """
+        if not self.alive:
+            return replace(self, stamped_at=stamped_at)
+        sequence = max(sequence, self.sequence + 1)
+        return replace(
+            self,
+            instances=tuple(
+                one if one.is_cancelled else replace(one, is_cancelled=True, changed_by=by, sequence=sequence)
+                for one in self.instances
+            ),
+            sequence=sequence,
+            source_sequence=source_sequence,
+            stamped_at=stamped_at,
+            cancelled_by=by,
         )
 
     def expires_at(self, now: float, margin_seconds: float) -> float:

@@ -25,21 +25,9 @@ from shared.calendar.recurrence import first_occurrence, is_this_and_future, own
 def cancel_all(change: MeetingChange, sent: SentMeeting) -> SendPlan:
     """Cancel everything that Outlook has of a meeting; another copy of the notice says the same again."""
     notice = change.notice
-    is_news = bool(sent.alive)
-    sequence = max(notice.sequence, sent.sequence + 1) if is_news else sent.sequence
-    instances = tuple(
-        one if one.is_cancelled else replace(one, is_cancelled=True, changed_by=notice.id, sequence=sequence)
-        for one in sent.instances
-    )
-    after = replace(
-        sent,
-        instances=instances,
-        sequence=sequence,
-        source_sequence=notice.sequence if is_news else sent.source_sequence,
-        stamped_at=max(sent.stamped_at, notice.stamped_at),
-        cancelled_by=notice.id if is_news else sent.cancelled_by,
-    )
-    gone = [one for one in instances if one.changed_by == notice.id] or list(instances)
+    stamped_at = max(sent.stamped_at, notice.stamped_at)
+    after = sent.cancelled(notice.id, notice.sequence, notice.sequence, stamped_at)
+    gone = [one for one in after.instances if one.changed_by == notice.id] or list(after.instances)
     return SendPlan(tuple(_cancellations(change, after, gone)), after)
 
 

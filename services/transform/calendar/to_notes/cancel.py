@@ -24,25 +24,12 @@ def cancel_whole(exchange: Exchange) -> tuple[Piece, SentMeeting | None]:
     piece = Piece([master], [day(one.occurrence.start) for one in form.instances])
     if sent is None:
         return piece, None
-    is_news = bool(sent.alive)
-    sequence = max(sequence_of(master), sent.sequence + 1) if is_news else sent.sequence
+    after = sent.cancelled(notice.id, sequence_of(master), notice.sequence, int(exchange.stamped_at.timestamp()))
     gone = [one for one in sent.instances if not one.is_cancelled or one.changed_by == notice.id]
     if sent.rule and gone and sent.was_cut:
         master = future_form(master, list(in_order(gone)))
         piece.components = [master]
-    identify(master, sent.uid, sequence, exchange.stamped_at)
-    instances = tuple(
-        one if one.is_cancelled else replace(one, is_cancelled=True, changed_by=notice.id, sequence=sequence)
-        for one in sent.instances
-    )
-    after = replace(
-        sent,
-        instances=instances,
-        sequence=sequence,
-        source_sequence=notice.sequence if is_news else sent.source_sequence,
-        stamped_at=int(exchange.stamped_at.timestamp()),
-        cancelled_by=notice.id if is_news else sent.cancelled_by,
-    )
+    identify(master, sent.uid, after.sequence, exchange.stamped_at)
     return piece, after
 
 
