@@ -11,9 +11,8 @@ An edit replaces the bytes of one address (of its domain, where only that change
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache, partial
-from weakref import WeakKeyDictionary, ref
+from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
 
 from shared.mail.address import Address, quote, unquote
 from shared.mail.address_fields import FIELDS
@@ -37,7 +36,7 @@ TEXTS = frozenset(
 _KINDS = FIELDS | TYPED | TEXTS
 _FIELDS_KEPT = 4096
 _LONGEST_KEPT = 512  # bytes of a field
-_CACHES: WeakKeyDictionary[Router, Callable[[bytes, str, int, bool], tuple[Edit, ...]]] = WeakKeyDictionary()
+_SEEN: WeakKeyDictionary[Router, dict[tuple[bytes, bool], tuple[Edit, ...]]] = WeakKeyDictionary()
 
 _TYPE = re.compile(rb"[ \t]*([!-:<-~]+)[ \t]*;\s*")
 _WEB = re.compile(r"https?://[^\s<>]*+", re.IGNORECASE)  # a link works as it is written only
@@ -58,31 +57,24 @@ def address_field_edits(
 def _edits_of_field(content: bytes, field: Field, router: Router, humanize_names: bool) -> tuple[Edit, ...]:
     """Return the edits of one field, counted from its start. Fields recur: in one message, and from one to the next."""
     raw = content[field.start : field.end]
-    if len(raw) > _LONGEST_KEPT:
-        return _find_edits(raw, field.name, field.value_start - field.start, router, humanize_names)
-    return _cache_of(router)(raw, field.name, field.value_start - field.start, humanize_names)
+    seen = _SEEN.setdefault(router, {})
+    edits = seen.get((raw, humanize_names))
+    if edits is None:
+        alone = Field(field.name, 0, field.value_start - field.start, len(raw))
+        edits = tuple(_find_edits(raw, alone, router, humanize_names))
+        if len(raw) <= _LONGEST_KEPT:
+            if len(seen) >= _FIELDS_KEPT:
+                seen.clear()
+            seen[raw, humanize_names] = edits
+    return edits
 
 
-def _cache_of(router: Router) -> Callable[[bytes, str, int, bool], tuple[Edit, ...]]:
-    if router not in _CACHES:
-
-        @lru_cache(_FIELDS_KEPT)
-        def find(raw: bytes, name: str, value_start: int, humanize_names: bool, of: ref[Router]) -> tuple[Edit, ...]:
-            current = of()
-            assert current
-            return _find_edits(raw, name, value_start, current, humanize_names)
-
-        _CACHES[router] = partial(find, of=ref(router))
-    return _CACHES[router]
-
-
-def _find_edits(raw: bytes, name: str, value_start: int, router: Router, humanize_names: bool) -> tuple[Edit, ...]:
-    field = Field(name, 0, value_start, len(raw))
-    if name in FIELDS:
-        return tuple(_list_edits(raw, field, router, humanize_names))
-    if name in TYPED:
-        return tuple(typed_edits(raw, field, router))
-    return tuple(text_edits(raw, value_start, len(raw), router))
+def _find_edits(raw: bytes, field: Field, router: Router, humanize_names: bool) -> Iterable[Edit]:
+    if field.name in FIELDS:
+        return _list_edits(raw, field, router, humanize_names)
+    if field.name in TYPED:
+        return typed_edits(raw, field, router)
+    return text_edits(raw, field.value_start, field.end, router)
 
 
 def typed_edits(content: bytes, field: Field, router: Router) -> Iterator[Edit]:
