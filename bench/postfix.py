@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench import systems
-from bench.processes import running, wait_for
+from bench.processes import wait_for
 from services.demo import gateway as demo_gateway
 from services.demo.ports import free_ports
+from services.demo.program import running_program
 from shared.operations import certificates
 
 MAIN = """
@@ -83,12 +84,12 @@ def alone(directory: Path, sink_port: int) -> Iterator[int]:
 
 @contextmanager
 def with_filter(directory: Path, sink_port: int, made: certificates.SelfSigned, processes: int) -> Iterator[int]:
-    """Run Postfix with `bench.content_filter` in so many processes, otherwise as `alone`."""
+    """Run Postfix with `bench.content_filter` in a number of processes, otherwise as `alone`."""
     filter_port, return_port = free_ports(2)
     config = systems.write_configuration(directory, systems.configured(sink_port, made))
     command = [sys.executable, "-m", "bench.content_filter", "--config", str(config), "--port", str(filter_port)]
     command += ["--return-port", str(return_port), "--processes", str(processes)]
-    with running(command, directory / "filter.log"):
+    with running_program(command, directory / "filter.log"):
         wait_for(lambda: demo_gateway.listens(filter_port), "the content filter")
         main = FILTER_MAIN.format(filter_port=filter_port)
         with _instance(directory, sink_port, main, FILTER_MASTER.format(return_port=return_port)) as port:

@@ -1,41 +1,19 @@
-"""Programs under measurement: run for as long as a context lasts, and what the kernel counts of them."""
+"""Programs under measurement: what the kernel counts of them."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from shared.operations.tether import tethered
-
 START_SECONDS = 120
-STOP_SECONDS = 90
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-@contextmanager
-def running(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program for as long as the context lasts, or we do."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            tethered(command), stdout=output, stderr=output, env={**os.environ, **environment}, start_new_session=True
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 def wait_for(condition: Callable[[], object], what: str, seconds: float = START_SECONDS, pause: float = 0.05) -> None:
-    """Wait until the condition holds. Raises RuntimeError after so many seconds."""
+    """Wait until the condition holds. Raises RuntimeError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -16,9 +16,10 @@ from typing import Any
 
 from bench import messages, systems
 from bench.figures import Spread, Target, table
-from bench.processes import cpu_seconds, family_cpu_seconds, running, wait_for
+from bench.processes import cpu_seconds, family_cpu_seconds, wait_for
 from bench.runs import LIMIT_SECONDS, Options, Result, carry, room, send
 from services.all_services import SERVICES
+from services.demo.program import running_program
 from shared.configuration.endpoint import Endpoint
 from shared.runtime import local_gateway
 from shared.spool import keys
@@ -92,7 +93,7 @@ def _service(place: Path, content: dict[str, Any], name: str, replicas: int) -> 
     """Run one service in so many processes, from when all of them are ready."""
     config = systems.write_configuration(place, content)
     command = [sys.executable, "-m", "services.cli.main", name, "--config", str(config)]
-    with running([*command, "--processes", str(replicas)], place / f"{name}.log"):
+    with running_program([*command, "--processes", str(replicas)], place / f"{name}.log"):
         wait_for(
             lambda: local_gateway.reports_ready(Endpoint.parse(content["http"]["listen"])),
             f"{replicas} processes of {name}",

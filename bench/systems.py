@@ -14,10 +14,11 @@ from typing import Any
 import yaml
 from redis.exceptions import RedisError
 
-from bench.processes import running, wait_for
+from bench.processes import wait_for
 from services.all_services import SERVICES
 from services.demo import gateway as demo_gateway
 from services.demo.ports import adjacent_ports, free_ports
+from services.demo.program import running_program
 from shared import configuration
 from shared.configuration.redis import RedisSettings
 from shared.operations import certificates, embedded_redis
@@ -39,7 +40,7 @@ def sink(directory: Path, made: certificates.SelfSigned, *options: str) -> Itera
     command = [sys.executable, "-m", "bench.sink", "--port", str(port), "--count", str(count)]
     command += ["--certificate", str(made.certificate), "--key", str(made.key), *options]
     count.unlink(missing_ok=True)
-    with running(command, directory / "sink.log"):
+    with running_program(command, directory / "sink.log"):
         wait_for(count.exists, "the sink")
         yield port, count
 
@@ -92,7 +93,7 @@ def up(directory: Path, content: dict[str, Any], **processes: int) -> Iterator[i
     for name, count in processes.items():
         command += ["--processes", f"{name}={count}"]
     settings = configuration.load(config)
-    with running(command, _log(directory)) as process:
+    with running_program(command, _log(directory)) as process:
         try:
             wait_for(lambda: local_gateway.is_ready(SERVICES, settings) or process.poll() is not None, "Causeway")
             if process.returncode is not None:
@@ -123,7 +124,7 @@ def redis(directory: Path) -> Iterator[tuple[str, int]]:
     data = DataFolder(directory / "redis")
     with data.locked():
         command = embedded_redis.command(embedded_redis.find_redis_server(), data.path, data.socket)
-        with running(command, directory / "redis.log") as process, opened(data.url) as spool:
+        with running_program(command, directory / "redis.log") as process, opened(data.url) as spool:
             wait_for(lambda: _answers(spool), "Redis")
             yield data.url, process.pid
 

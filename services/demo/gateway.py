@@ -22,11 +22,11 @@ import yaml
 
 from services.all_services import SERVICES
 from services.demo.ports import adjacent_ports, free_ports, is_free
+from services.demo.program import running_program
 from shared import configuration
 from shared.configuration.endpoint import Endpoint
 from shared.errors import CausewayError
 from shared.operations import certificates, embedded_redis
-from shared.operations.tether import tethered
 from shared.runtime.data_folder import DataFolder
 from shared.runtime.local_gateway import is_ready
 
@@ -34,7 +34,6 @@ CLIENTS = {"notes": "127.0.1.1", "exchange": "127.0.2.1"}
 OTHER = {"notes": "exchange", "exchange": "notes"}
 NAMES = {"notes": "Domino", "exchange": "Exchange"}
 START_SECONDS = 60
-STOP_SECONDS = 90
 
 
 Alter = Callable[[dict[str, Any]], None]
@@ -97,23 +96,6 @@ def demo_configuration(
     }
 
 
-@contextmanager
-def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 (the command is trusted)
-            tethered(command), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
 def listens(port: int) -> bool:
     """Whether something listens on a port of loopback."""
     with socket.socket() as probe:
@@ -159,10 +141,10 @@ def running(directory: Path, preferred_port: int = 0, alter: Alter = lambda _con
             command = [sys.executable, "-m", "services.demo.catcher", "--name", NAMES[name].lower()]
             command += ["--listen", str(loopback(port)), "--directory", str(gateway.caught(name))]
             command += ["--certificate", str(made.certificate), "--key", str(made.key)]
-            stack.enter_context(_process(command, directory / f"{name}.log"))
+            stack.enter_context(running_program(command, directory / f"{name}.log"))
         log = directory / "gateway.log"
         command = [sys.executable, "-m", "services.cli.main", "up", "--config", str(config)]
         command += ["--data", str(data.path)]
-        process = stack.enter_context(_process(command, log))
+        process = stack.enter_context(running_program(command, log))
         _wait_until_up(gateway, catchers, process, log)
         yield gateway
