@@ -27,7 +27,7 @@ SMALL = (messages.EXCHANGE_HEADER + f"\r\n{messages.text(500, random.Random(0))}
 
 
 def accept_many(spool: Spool, count: int) -> None:
-    """Let so many small messages from Exchange's side wait for transform."""
+    """Queue `count` small messages from Exchange's side for transform."""
     for first in range(0, count, AT_ONCE):
         spool.run(accept_all([_small(number) for number in range(first, min(first + AT_ONCE, count))]))
 

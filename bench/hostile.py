@@ -506,7 +506,7 @@ STRUCTURES: dict[str, Callable[[int], str]] = {
         "Content-Type: message/rfc822\r\n\r\n" * min(n, 99) + "\r\n" + "x\r\n" * n
     ),
 }
-"""Messages of so many parts, entries or recipients that have to do with one another."""
+"""Builders of messages with a given number of related parts, entries or recipients, by name."""
 
 
 def structure(made: Callable[[int], str], count: int) -> Measured:

@@ -72,7 +72,7 @@ def arrivals(path: Path) -> dict[int, float]:
 
 
 def run(options: Options) -> Result:
-    """Measure both systems in turn, so many rounds."""
+    """Measure both systems in turn, `options.rounds` times."""
     return {"rounds": [_round(options) for _ in range(options.rounds)]}
 
 

@@ -54,7 +54,7 @@ def room(options: Options, name: str) -> Iterator[Path]:
 
 
 def send(port: int, prepared: Path, total: int, sessions: int, *more: str) -> dict[str, float]:
-    """Send so many of the prepared messages; return the result of `bench.load`. more: additional options for it."""
+    """Send `total` of the prepared messages; return the result of `bench.load`. more: additional options for it."""
     command = [sys.executable, "-m", "bench.load", "--port", str(port), "--messages", str(prepared)]
     command += ["--total", str(total), "--sessions", str(sessions), *more]
     answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_SECONDS)
